@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+import { type Command, exitCodes, UsageError } from './rules/cli/command-line.ts';
+
+/** Every command: its words, one line about it, and where its code lies. Nothing is loaded before it is asked for. */
+const commands = {
+  up: { summary: 'run agent and router together', load: async () => (await import('./router/cli/up.ts')).up },
+  agent: { summary: 'run the agent', load: async () => (await import('./agent/cli/agent.ts')).agent },
+  router: { summary: 'run the router', load: async () => (await import('./router/cli/router.ts')).router },
+  'rules check': { summary: 'check rule files', load: async () => (await import('./rules/cli/check.ts')).check },
+  'rules list': { summary: 'list rules', load: async () => (await import('./rules/cli/list.ts')).list },
+  'rules describe': {
+    summary: 'rules with conditions expanded, fields and event types',
+    load: async () => (await import('./rules/cli/describe.ts')).describe,
+  },
+  'rules probe': {
+    summary: 'answer language questions, NDJSON in, NDJSON out',
+    load: async () => (await import('./rules/cli/probe.ts')).probe,
+  },
+  'rules test': { summary: 'run rule tests', load: async () => (await import('./rules/cli/test.ts')).test },
+  'playbooks check': {
+    summary: 'check playbook files',
+    load: async () => {
+      const [{ makeCheck }, { actionCatalogue }] = await Promise.all([
+        import('./playbooks/cli/check.ts'),
+        import('./router/actions/all.ts'),
+      ]);
+      return makeCheck(actionCatalogue);
+    },
+  },
+  fields: { summary: 'list the fields', load: async () => (await import('./rules/cli/fields.ts')).fields },
+  doctor: { summary: 'say what this machine lacks', load: async () => (await import('./agent/cli/doctor.ts')).doctor },
+} as const satisfies Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>;
+
+type CommandName = keyof typeof commands;
+
+function isCommandName(name: string): name is CommandName {
+  return Object.hasOwn(commands, name);
+}
+
+function overview(): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length)) + 2;
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}${summary}`);
+  return `usage: lanner COMMAND [ARG …]\n\n${lines.join('\n')}\n\n\`lanner COMMAND --help\` says more.\n`;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [first = '', second = ''] = argv;
+  const words = isCommandName(`${first} ${second}`) ? 2 : 1;
+  const name = argv.slice(0, words).join(' ');
+  if (first === '' || first === '--help' || first === 'help') {
+    process.stdout.write(overview());
+    return first === '' ? exitCodes.usage : exitCodes.ok;
+  }
+  if (!isCommandName(name)) {
+    process.stderr.write(`lanner: unknown command ${JSON.stringify(name)}\n\n${overview()}`);
+    return exitCodes.usage;
+  }
+  const command = await commands[name].load();
+  const args = argv.slice(words);
+  if (args.includes('--help')) {
+    process.stdout.write(`usage: lanner ${command.name} ${command.usage}\n\n${command.summary}\n`);
+    return exitCodes.ok;
+  }
+  try {
+    return await command.run(args);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`lanner ${command.name}: ${error.message}\nusage: lanner ${command.name} ${command.usage}\n`);
+    return exitCodes.usage;
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`lanner: a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exitCode = exitCodes.bug;
+}

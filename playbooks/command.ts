@@ -1,0 +1,82 @@
+import * as z from 'zod';
+
+/** Version of the messages between a router and its nodes. */
+export const CHANNEL_VERSION = 1;
+
+const id = z.string().min(1).max(512);
+
+/** Parameters of each action that a node carries out. The playbook checker, the router and the agent all read this. */
+export const nodeActionParams = {
+  'container.kill': z.strictObject({
+    /** Full (64 hex) or short (12 hex) id, as the engine writes it. */
+    container: z.string().min(1).max(128),
+  }),
+} as const;
+
+export type NodeActionName = keyof typeof nodeActionParams;
+
+/**
+ * Router → node. `id` is the idempotency key (alert/playbook/step): a node journals it and answers a repeat with the
+ * first receipt instead of acting again.
+ */
+export const commandSchema = z.strictObject({
+  version: z.literal(CHANNEL_VERSION),
+  kind: z.literal('command'),
+  id,
+  action: z.string().max(64),
+  params: z.record(z.string(), z.unknown()),
+  /** `dry-run`: find the target and check every guard, but do nothing. */
+  mode: z.enum(['enforce', 'dry-run']),
+  /** Milliseconds since the epoch; a node refuses a command that reaches it later. */
+  deadline_ms: z.int().positive(),
+  alert: z.strictObject({
+    id,
+    rule: z.string().max(1_024),
+    process: z.strictObject({ pid: z.int().positive(), start_ns: z.string().regex(/^\d{1,20}$/) }).optional(),
+    boot_id: z.string().max(64).optional(),
+  }),
+});
+
+/**
+ * How an action went. `gone`: the target no longer exists (or its pid now belongs to another process) and nothing was
+ * touched. `refused`: a guard rail said no. `skipped`: dry run, nothing done.
+ */
+export const outcomes = ['done', 'failed', 'refused', 'gone', 'timed_out', 'skipped'] as const;
+export type Outcome = (typeof outcomes)[number];
+
+/** Node → router: the answer to one command. Sent again until the router acknowledges it. */
+export const receiptSchema = z.strictObject({
+  version: z.literal(CHANNEL_VERSION),
+  kind: z.literal('receipt'),
+  command: id,
+  outcome: z.enum(outcomes),
+  detail: z.string().max(4_096),
+  /** Only for `failed`: whether trying again can help. */
+  retry: z.boolean().default(false),
+  started_ms: z.int().nonnegative(),
+  finished_ms: z.int().nonnegative(),
+});
+
+/** Node → router, first message after the socket opens. */
+export const helloSchema = z.strictObject({
+  version: z.literal(CHANNEL_VERSION),
+  kind: z.literal('hello'),
+  node: z.string().min(1).max(253),
+  agent_version: z.string().max(64),
+  boot_id: z.string().max(64),
+  actions: z.array(z.string().max(64)).max(64),
+});
+
+/** Router → node: the receipt for this command is stored; the node may forget it. */
+export const ackSchema = z.strictObject({
+  version: z.literal(CHANNEL_VERSION),
+  kind: z.literal('ack'),
+  command: id,
+});
+
+export const fromRouterSchema = z.discriminatedUnion('kind', [commandSchema, ackSchema]);
+export const fromNodeSchema = z.discriminatedUnion('kind', [helloSchema, receiptSchema]);
+
+export type NodeCommand = z.output<typeof commandSchema>;
+export type Receipt = z.output<typeof receiptSchema>;
+export type Hello = z.output<typeof helloSchema>;

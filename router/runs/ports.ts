@@ -1,0 +1,27 @@
+import type { NodeCommand, Receipt } from '#playbooks/command';
+import type { Run } from '#playbooks/language/run';
+import type { Log } from '#rules/cli/log';
+
+/**
+ * Where a run's journal lives. Kept in Redis, so that a worker that dies in the middle leaves everything that the next
+ * one needs: which steps have an outcome, and which were begun without one.
+ */
+export type Ledger = {
+  load(runId: string): Promise<Run | undefined>;
+  /** Replaces the journal. Resolves only when Redis has it. */
+  save(run: Run): Promise<void>;
+  /**
+   * Marks that `key` (alert/playbook/step/attempt) is about to act, with HSETNX semantics: `fresh` the first time,
+   * `begun` ever after. `begun` without an outcome in the journal means that an earlier worker died while acting.
+   */
+  begin(runId: string, key: string): Promise<'fresh' | 'begun'>;
+};
+
+/** What performing a run needs from the outside; tests pass their own. */
+export type RunPorts = {
+  readonly ledger: Ledger;
+  /** Delivers the command to its node and resolves with the node's receipt; rejects with the signal's reason. */
+  sendToNode(node: string, command: NodeCommand, signal: AbortSignal): Promise<Receipt>;
+  readonly nowMs: () => number;
+  readonly log: Log;
+};

@@ -1,0 +1,94 @@
+import * as z from 'zod';
+
+/** Version of the `lanner` part of an alert on the wire. A router refuses a version that it does not know. */
+export const ALERT_VERSION = 1;
+
+/** Falco's priorities, most severe first; the index is the syslog severity (0..7). */
+export const priorities = [
+  'Emergency',
+  'Alert',
+  'Critical',
+  'Error',
+  'Warning',
+  'Notice',
+  'Informational',
+  'Debug',
+] as const;
+
+export type Priority = (typeof priorities)[number];
+
+/** Case-insensitive, with `info` for Informational, as Falco reads it. `undefined`: not a priority. */
+export function parsePriority(text: string): Priority | undefined {
+  const wanted = text.toLowerCase();
+  if (wanted === 'info') return 'Informational';
+  return priorities.find((priority) => priority.toLowerCase() === wanted);
+}
+
+/** 0 (Emergency) to 7 (Debug): smaller is more severe. */
+export function severityOf(priority: Priority): number {
+  return priorities.indexOf(priority);
+}
+
+const prioritySchema = z.string().transform((text, context): Priority => {
+  const priority = parsePriority(text);
+  if (priority === undefined) {
+    context.addIssue({ code: 'custom', message: `unknown priority; expected one of ${priorities.join(', ')}` });
+    return z.NEVER;
+  }
+  return priority;
+});
+
+const fieldValueSchema = z.union([
+  z.string().max(65_536),
+  z.number(),
+  z.boolean(),
+  z.null(),
+  z.array(z.union([z.string().max(65_536), z.number(), z.boolean(), z.null()])).max(1_024),
+]);
+
+/** A field's value in an alert: missing values are `null`, as in Falco's JSON. */
+export type AlertFieldValue = z.output<typeof fieldValueSchema>;
+
+/** A decimal integer beyond 2^53, kept as text in JSON. */
+const decimal = z.string().regex(/^\d{1,20}$/);
+
+/**
+ * What a Lanner agent adds to Falco's keys, so that a response can find its target again: ids are never guessed from
+ * the text. Process identity is (pid, start time): `start_ns` is the thread-group leader's start_boottime in
+ * nanoseconds since boot, and `boot_id` says which boot that was.
+ */
+const lannerPartSchema = z.strictObject({
+  version: z.literal(ALERT_VERSION),
+  /** UUID version 7, made on the node: time-ordered and unique; every later hop recognises repeats by it. */
+  id: z.uuid(),
+  /** The node that raised the alert; node commands go back there. */
+  node: z.string().min(1).max(253),
+  boot_id: z.string().max(64).optional(),
+  event: z.strictObject({ type: z.string().max(64), time_ns: decimal }).optional(),
+  process: z
+    .strictObject({ pid: z.int().positive(), tid: z.int().positive().optional(), start_ns: decimal })
+    .optional(),
+  container: z.strictObject({ id: z.string().min(1).max(128), engine: z.string().max(32).optional() }).optional(),
+  /** Set when the engine had not answered when the alert was raised. */
+  enrichment: z.literal('pending').optional(),
+});
+
+/** An alert as it crosses the wire: Falco's keys, plus `lanner` when one of our agents raised it. */
+export const alertSchema = z.strictObject({
+  time: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})$/, 'expected ISO 8601 with up to nanoseconds'),
+  rule: z.string().min(1).max(1_024),
+  priority: prioritySchema,
+  source: z.string().max(128).default('syscall'),
+  hostname: z.string().max(253).default(''),
+  output: z.string().max(262_144).default(''),
+  output_fields: z.record(z.string().max(512), fieldValueSchema).default({}),
+  tags: z.array(z.string().max(256)).max(256).default([]),
+  /** Falco's `json_include_message_property`. */
+  message: z.string().max(262_144).optional(),
+  /** Falcosidekick's id. */
+  uuid: z.string().max(64).optional(),
+  lanner: lannerPartSchema.optional(),
+});
+
+export type Alert = z.output<typeof alertSchema>;
+export type LannerPart = z.output<typeof lannerPartSchema>;
