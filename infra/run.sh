@@ -1,0 +1,36 @@
+#!/bin/sh
+# Runs SCRIPT with this checkout's own Node, after the set-up if something that it needs is missing or out of date:
+#   sh infra/run.sh SCRIPT [ARG …]
+# `npm start`, `npm run lanner` and `npm run bench` come here. The checks cost a few milliseconds.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+node=$root/node_modules/.bin/node
+
+# What the command needs: checking rules needs npm packages only, the router a Redis as well, the agent the native parts.
+case "${1-} ${2-}" in
+'lanner.ts up' | 'lanner.ts agent' | 'test/bench/run.ts '*) need=agent ;;
+'lanner.ts router') need=router ;;
+*) need=npm ;;
+esac
+
+npm_packages_stand() { [ -x "$node" ] && cmp -s "$root/package-lock.json" "$root/.build/package-lock.json"; }
+
+redis_stands() { command -v redis-server >/dev/null || command -v valkey-server >/dev/null; }
+
+native_parts_stand() {
+	[ -f "$root/.build/lanner.bpf.o" ] && [ -f "$root/.build/lanner.node" ] && [ -f "$root/.build/native.stamp" ] &&
+		[ -z "$(find "$root/native/bpf" "$root/native/addon" "$root/native/build.sh" -newer "$root/.build/native.stamp")" ]
+}
+
+stands() {
+	case $1 in
+	npm) npm_packages_stand ;;
+	router) npm_packages_stand && redis_stands ;;
+	agent) npm_packages_stand && redis_stands && native_parts_stand ;;
+	esac
+}
+
+stands "$need" || sh "$root/infra/setup.sh" --for "$need" >&2
+script=$root/$1
+shift
+exec "$node" "$script" "$@"
