@@ -1,19 +1,27 @@
 import { defineConfig } from 'vitest/config';
+import { ClosingLine } from './support/closing-line.ts';
 
 /**
- * Two projects: `unit` runs beside the code and needs nothing but Node; `system` needs root, the kernel, an engine and
- * Redis, and runs one file at a time because they share the machine.
+ * Two projects: `unit` runs beside the code and needs nothing but Node and the development tools; `system` needs root,
+ * the kernel, an engine and Redis, and runs after it, one file at a time, because its tests share the machine.
  */
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
+    allowOnly: false,
+    reporters: ['default', new ClosingLine()],
     projects: [
       {
         extends: true,
         test: {
           name: 'unit',
-          include: ['{rules,playbooks,agent,router,native}/**/*.test.ts', 'test/*.test.ts', 'test/conformance/**/*.test.ts'],
+          include: [
+            '{rules,playbooks,agent,router,native}/**/*.test.ts',
+            'test/*.test.ts',
+            'test/conformance/**/*.test.ts',
+          ],
           testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -21,9 +29,11 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/{kernel,system,stimuli,chaos,browser}/**/*.test.ts'],
+          globalSetup: ['test/support/system-setup.ts'],
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
