@@ -1,0 +1,46 @@
+import { parseArgs } from 'node:util';
+import { exitCodes } from '#rules/cli/command-line';
+import { type Bench, type BenchLine, lineOf } from './bench.ts';
+
+/** Every benchmark, loaded when it is asked for. */
+const benches: Readonly<Record<string, () => Promise<Bench>>> = {
+  memory: async () => (await import('./memory.ts')).memory,
+  response: async () => (await import('./response.ts')).response,
+  start: async () => (await import('./start.ts')).start,
+};
+
+const usage = `usage: npm run bench -- NAME… [--json]\n\nnames: all, ${Object.keys(benches).join(', ')}\n`;
+
+function textOf({ bench, value, unit, spread, baseline, ratio, target, met }: BenchLine): string {
+  const parts = [`${bench.padEnd(28)} ${value} ${unit}`];
+  if (spread !== undefined) parts.push(`${spread.min} to ${spread.max}, ${spread.count} samples`);
+  if (baseline !== undefined) parts.push(`× ${ratio} of ${baseline.what} (${baseline.value})`);
+  if (target !== undefined) parts.push(`target at ${target.at} ${target.value}: ${met ? 'met' : 'missed'}`);
+  return parts.join('; ');
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    options: { json: { type: 'boolean' } },
+    allowPositionals: true,
+  });
+  const names = positionals.includes('all') ? Object.keys(benches) : positionals;
+  const unknown = names.find((name) => !Object.hasOwn(benches, name));
+  if (names.length === 0 || unknown !== undefined) {
+    process.stderr.write(unknown === undefined ? usage : `bench: unknown name ${JSON.stringify(unknown)}\n${usage}`);
+    return exitCodes.usage;
+  }
+  let code: number = exitCodes.ok;
+  for (const name of names) {
+    const bench = await benches[name]?.();
+    await bench?.run((figure) => {
+      const line = lineOf(figure);
+      if (line.met === false) code = exitCodes.failed;
+      process.stdout.write(`${values.json ? JSON.stringify(line) : textOf(line)}\n`);
+    });
+  }
+  return code;
+}
+
+process.exitCode = await main(process.argv.slice(2));
