@@ -111,6 +111,8 @@ install_npm_packages() {
 	say 'installing npm packages'
 	# No package here needs its install script. The log level is ours: under `npm run -s` errors would be silent.
 	npm ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund --loglevel=error
+	# npm 9 leaves out the link to a program that is named node.
+	for node in node_modules/node-linux-*/bin/node; do ln -sf "../${node#node_modules/}" node_modules/.bin/node; done
 	[ -x node_modules/.bin/node ] || lacks "no Node 24 for this machine ($(uname -m)): Lanner runs on x86_64 and aarch64"
 	cp package-lock.json .build/package-lock.json
 }
