@@ -35,16 +35,22 @@ export type Lanner = {
   close(signal?: NodeJS.Signals): Promise<number | null>;
 };
 
+/** How a checkout runs `lanner up`: without the shell scripts around it, or as people type it. */
+export const directly = [process.execPath, 'lanner.ts', 'up'] as const;
+export const byNpm = ['npm', 'start', '--'] as const;
+
 /** Starts `lanner up ARGS --json` and waits until router and agent are ready. */
-export async function startLanner(...args: readonly string[]): Promise<Lanner> {
+export async function startLanner(
+  args: readonly string[] = [],
+  [program, ...words]: readonly [string, ...string[]] = directly,
+): Promise<Lanner> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'lanner-'));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const child = spawn(
-    process.execPath,
-    ['lanner.ts', 'up', '--data', dataFolder, '--listen', `127.0.0.1:${port}`, '--json', ...args],
-    { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+  const child = spawn(program, [...words, '--data', dataFolder, '--listen', `127.0.0.1:${port}`, '--json', ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const alerts: PrintedAlert[] = [];
   const lines: string[] = [];
   createInterface(child.stdout).on('line', (line) => {
