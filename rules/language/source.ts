@@ -42,7 +42,11 @@ export function wholeSpan(source: Source): Span {
 /** Text of ours, shown at `offset` of `near`. */
 export function insertedText(text: string, near: Source, offset: number): Source {
   const piece = pieceAt(near, offset);
-  return { path: near.path, text, pieces: [{ start: 0, file: piece.file, at: fileOffset(piece, offset), verbatim: false }] };
+  return {
+    path: near.path,
+    text,
+    pieces: [{ start: 0, file: piece.file, at: fileOffset(piece, offset), verbatim: false }],
+  };
 }
 
 export function sliceSource(source: Source, start: number, end: number = source.text.length): Source {

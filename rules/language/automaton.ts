@@ -1,0 +1,125 @@
+/** Many literals looked for in one pass over the text, whatever their number. Texts are byte strings. */
+
+type Trie = {
+  /** Byte → class; bytes in no literal share class 0. */
+  readonly classOf: Uint8Array;
+  readonly classes: number;
+  /** state × class → state; 0 is the root, which also means "no transition" before failure links are added. */
+  readonly next: Int32Array;
+  readonly isEnd: Uint8Array;
+  /** Literals in the order of their states. */
+  readonly states: number;
+};
+
+function buildTrie(words: readonly string[]): Trie {
+  const classOf = new Uint8Array(256);
+  let classes = 1;
+  let most = 1;
+  for (const word of words) {
+    most += word.length;
+    for (let at = 0; at < word.length; at++) {
+      const code = word.charCodeAt(at) & 0xff;
+      // With all 256 bytes in use, class 0 is one of them: 255 classes and the rest.
+      if (classOf[code] === 0 && classes < 256) classOf[code] = classes++;
+    }
+  }
+  const next = new Int32Array(most * classes);
+  const isEnd = new Uint8Array(most);
+  let states = 1;
+  for (const word of words) {
+    let state = 0;
+    for (let at = 0; at < word.length; at++) {
+      const slot = state * classes + (classOf[word.charCodeAt(at) & 0xff] ?? 0);
+      if (next[slot] === 0) next[slot] = states++;
+      state = next[slot] ?? 0;
+    }
+    isEnd[state] = 1;
+  }
+  return { classOf, classes, next, isEnd, states };
+}
+
+/** Whether the text starts with one of the words. */
+export function compilePrefixes(words: readonly string[]): (text: string) => boolean {
+  if (words.includes('')) return () => true;
+  const { classOf, classes, next, isEnd } = buildTrie(words);
+  return (text) => {
+    let state = 0;
+    for (let at = 0; at < text.length; at++) {
+      const kind = classOf[text.charCodeAt(at)] ?? 0;
+      if (kind === 0) return false;
+      state = next[state * classes + kind] ?? 0;
+      if (state === 0) return false;
+      if (isEnd[state] === 1) return true;
+    }
+    return false;
+  };
+}
+
+/** Whether the text ends with one of the words. */
+export function compileSuffixes(words: readonly string[]): (text: string) => boolean {
+  if (words.includes('')) return () => true;
+  const { classOf, classes, next, isEnd } = buildTrie(words.map((word) => [...word].reverse().join('')));
+  return (text) => {
+    let state = 0;
+    for (let at = text.length - 1; at >= 0; at--) {
+      const kind = classOf[text.charCodeAt(at)] ?? 0;
+      if (kind === 0) return false;
+      state = next[state * classes + kind] ?? 0;
+      if (state === 0) return false;
+      if (isEnd[state] === 1) return true;
+    }
+    return false;
+  };
+}
+
+/** Whether one of the words is a component-wise prefix of the path; the words are normalized (`/a/b`). */
+export function compilePathPrefixes(words: readonly string[]): (path: string) => boolean {
+  const { classOf, classes, next, isEnd } = buildTrie(words);
+  return (path) => {
+    let state = 0;
+    for (let at = 0; at < path.length; at++) {
+      const code = path.charCodeAt(at);
+      if (code === 47 && isEnd[state] === 1) return true;
+      const kind = classOf[code] ?? 0;
+      if (kind === 0) return false;
+      state = next[state * classes + kind] ?? 0;
+      if (state === 0) return false;
+    }
+    return isEnd[state] === 1;
+  };
+}
+
+/** Whether the text contains one of the words (Aho and Corasick, with all transitions filled in). */
+export function compileContains(words: readonly string[]): (text: string) => boolean {
+  if (words.includes('')) return () => true;
+  const { classOf, classes, next, isEnd, states } = buildTrie(words);
+  const fallback = new Int32Array(states);
+  const queue: number[] = [];
+  for (let kind = 1; kind < classes; kind++) {
+    const child = next[kind] ?? 0;
+    if (child !== 0) queue.push(child);
+  }
+  for (let head = 0; head < queue.length; head++) {
+    const state = queue[head] ?? 0;
+    const shorter = fallback[state] ?? 0;
+    if (isEnd[shorter] === 1) isEnd[state] = 1;
+    for (let kind = 1; kind < classes; kind++) {
+      const slot = state * classes + kind;
+      const child = next[slot] ?? 0;
+      const other = next[shorter * classes + kind] ?? 0;
+      if (child === 0) next[slot] = other;
+      else {
+        fallback[child] = other;
+        queue.push(child);
+      }
+    }
+  }
+  return (text) => {
+    let state = 0;
+    for (let at = 0; at < text.length; at++) {
+      state = next[state * classes + (classOf[text.charCodeAt(at)] ?? 0)] ?? 0;
+      if (isEnd[state] === 1) return true;
+    }
+    return false;
+  };
+}

@@ -1,0 +1,80 @@
+import { checkCondition, makeChecker, type Problem } from './check.ts';
+import type { CheckedNode } from './checked.ts';
+import type { Diagnostic, Diagnostics, Result } from './diagnostic.ts';
+import type { Bind, FieldCatalogue } from './field.ts';
+import { compileSegments } from './format.ts';
+import { nearest } from './nearest.ts';
+import { parseCondition } from './parser.ts';
+import { compilePredicate, makeMachine } from './predicate.ts';
+import { resolveNames } from './resolve.ts';
+import { type Source, sourceOf } from './source.ts';
+import { readTemplate } from './template.ts';
+
+/** Checks a condition that stands alone: no macros, no lists. */
+export function checkText(text: string | Source, catalogue: FieldCatalogue): Result<CheckedNode> {
+  const source = typeof text === 'string' ? sourceOf('condition', text) : text;
+  const parsed = parseCondition(source);
+  if (!parsed.ok) return parsed;
+  const problems: Problem[] = [];
+  const resolved = resolveNames(parsed.value, (name, at) => {
+    const near = nearest(
+      name,
+      catalogue.specs.map((spec) => spec.name),
+    );
+    problems.push({
+      message: `unknown name ${name}; a field has a dot${near === undefined ? '' : `, as in ${near}`}`,
+      at,
+      kind: 'invalid',
+    });
+    return undefined;
+  });
+  if (resolved === undefined) return { ok: false, diagnostics: toDiagnostics(problems, 'LOAD_ERR_COMPILE_CONDITION') };
+  const checker = makeChecker(catalogue);
+  const checked = checkCondition(resolved, checker);
+  if (checker.problems.length > 0)
+    return { ok: false, diagnostics: toDiagnostics(checker.problems, 'LOAD_ERR_COMPILE_CONDITION') };
+  return { ok: true, value: checked };
+}
+
+/** A condition as a function of an event; playbooks use it for `on.condition` and `if`. */
+export function compileCondition<E>(
+  text: string | Source,
+  bind: Bind<E>,
+  catalogue: FieldCatalogue,
+): Result<(event: E) => boolean> {
+  const checked = checkText(text, catalogue);
+  if (!checked.ok) return checked;
+  const machine = makeMachine(bind);
+  const predicate = compilePredicate(checked.value, machine);
+  const value = (event: E): boolean => {
+    machine.generation++;
+    return predicate(event);
+  };
+  return { ok: true, value };
+}
+
+/** A template as a function of an event; what is missing prints `<NA>`. */
+export function compileTemplate<E>(
+  text: string | Source,
+  bind: Bind<E>,
+  catalogue: FieldCatalogue,
+): Result<(event: E) => string> {
+  const source = typeof text === 'string' ? sourceOf('template', text) : text;
+  const read = readTemplate(source, catalogue);
+  if (!read.ok) return { ok: false, diagnostics: toDiagnostics(read.problems, 'LOAD_ERR_COMPILE_OUTPUT') };
+  const machine = makeMachine(bind);
+  const compiled = compileSegments(read.template, machine, true);
+  const value = (event: E): string => {
+    machine.generation++;
+    return compiled.render(event).text;
+  };
+  return { ok: true, value };
+}
+
+export function toDiagnostics(problems: readonly Problem[], code: Diagnostic['code']): Diagnostics {
+  const [first, ...others] = problems.map(
+    ({ message, at }): Diagnostic => ({ code, message, source: at.source, span: at.span }),
+  );
+  if (first === undefined) throw new Error('no problem to report');
+  return [first, ...others];
+}

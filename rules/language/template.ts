@@ -1,0 +1,159 @@
+import type { At, FieldNode, TransformerNode } from './ast.ts';
+import { fieldText } from './catalogue.ts';
+import { checkExpression, makeChecker, type Problem } from './check.ts';
+import type { Expression } from './checked.ts';
+import type { FieldCatalogue, FieldUse } from './field.ts';
+import { makeCursor, takeFieldName } from './lexer.ts';
+import { parseArgument, parseTransformer } from './parser.ts';
+import { printOperand } from './print.ts';
+import type { Source } from './source.ts';
+
+/** An output, read: text and values in turn. */
+export type Template = {
+  /** A missing value prints `<NA>`; otherwise it ends the message. */
+  readonly star: boolean;
+  readonly segments: readonly Segment[];
+  /** Fields in the order of their appearance, repeats included; a transformer follows the fields inside it. */
+  readonly names: readonly string[];
+};
+
+export type Segment =
+  | { readonly kind: 'text'; readonly text: string }
+  | {
+      readonly kind: 'value';
+      readonly expression: Expression;
+      /** Bytes to cut or pad to; 0: as long as it is. */
+      readonly width: number;
+      /** The fields it reads. */
+      readonly fields: readonly FieldUse[];
+    };
+
+export type TemplateResult =
+  | { readonly ok: true; readonly template: Template }
+  | { readonly ok: false; readonly problems: readonly [Problem, ...Problem[]] };
+
+/** Widths beyond this are refused: they only make messages long. */
+const mostWidth = 4_096;
+
+/** Reads `[*] { text | % [width] ( field | transformer ) }` and reports every error in it. */
+export function readTemplate(source: Source, catalogue: FieldCatalogue): TemplateResult {
+  const { text } = source;
+  const problems: Problem[] = [];
+  const segments: Segment[] = [];
+  const names: string[] = [];
+  if (text === '')
+    problems.push({ message: 'the output is empty', at: { source, span: { start: 0, end: 1 } }, kind: 'invalid' });
+  const star = text.startsWith('*');
+  let at = star ? 1 : 0;
+  while (at < text.length) {
+    const percent = text.indexOf('%', at);
+    const end = percent === -1 ? text.length : percent;
+    if (end > at) segments.push({ kind: 'text', text: text.slice(at, end) });
+    if (percent === -1) break;
+    const token = readToken(source, percent, catalogue);
+    if (token.ok) {
+      segments.push({ kind: 'value', expression: token.expression, width: token.width, fields: token.fields });
+      names.push(...token.names);
+    } else {
+      problems.push(token.problem);
+    }
+    at = token.end;
+  }
+  const [first, ...others] = problems;
+  if (first !== undefined) return { ok: false, problems: [first, ...others] };
+  return { ok: true, template: { star, segments, names } };
+}
+
+type Token =
+  | {
+      readonly ok: true;
+      readonly expression: Expression;
+      readonly width: number;
+      readonly fields: readonly FieldUse[];
+      readonly names: readonly string[];
+      readonly end: number;
+    }
+  | { readonly ok: false; readonly problem: Problem; readonly end: number };
+
+function readToken(source: Source, percent: number, catalogue: FieldCatalogue): Token {
+  const digits = /^\d*/.exec(source.text.slice(percent + 1, percent + 12))?.[0] ?? '';
+  const start = percent + 1 + digits.length;
+  const at: At = { source, span: { start: percent, end: start + 1 } };
+  if (Number(digits) > mostWidth) {
+    return {
+      ok: false,
+      problem: { message: `a width of ${digits} is too large; at most ${mostWidth}`, at, kind: 'invalid' },
+      end: start,
+    };
+  }
+  const node = readLongest(source, start, catalogue);
+  if (node === undefined) return { ok: false, problem: explain(source, percent, start, catalogue), end: start };
+  const checker = makeChecker(catalogue);
+  const expression = checkExpression(node, checker);
+  const end = node.at.span.end;
+  if (expression === undefined) {
+    const [problem] = checker.problems;
+    if (problem === undefined) throw new Error('a check failed without saying why');
+    return { ok: false, problem, end };
+  }
+  const fields = fieldsOf(expression);
+  const names = fields.map(fieldText);
+  if (node.kind === 'transformer') names.push(printOperand(node));
+  return { ok: true, expression, width: Number(digits), fields, names, end };
+}
+
+/** The longest text from `start` on that is a transformer call or names a field. */
+function readLongest(
+  source: Source,
+  start: number,
+  catalogue: FieldCatalogue,
+): FieldNode | TransformerNode | undefined {
+  const cursor = { ...makeCursor(source, 'LOAD_ERR_COMPILE_OUTPUT'), at: start };
+  const transformer = parseTransformer(cursor);
+  if (transformer !== undefined) return transformer;
+  if (cursor.error !== undefined) return undefined;
+  const name = takeFieldName(cursor);
+  if (name === undefined) return undefined;
+  const nameEnd = cursor.at;
+  const argument = parseArgument(cursor);
+  if (argument !== undefined && catalogue.lookup(name, argument).ok) {
+    return { kind: 'field', name, argument, at: { source, span: { start, end: cursor.at } } };
+  }
+  for (let end = nameEnd; end > start; end--) {
+    const prefix = source.text.slice(start, end);
+    if (/[A-Za-z0-9_]$/.test(prefix) && prefix.includes('.') && catalogue.lookup(prefix).ok) {
+      return { kind: 'field', name: prefix, argument: undefined, at: { source, span: { start, end } } };
+    }
+  }
+  return undefined;
+}
+
+function explain(source: Source, percent: number, start: number, catalogue: FieldCatalogue): Problem {
+  const cursor = { ...makeCursor(source, 'LOAD_ERR_COMPILE_OUTPUT'), at: start };
+  parseTransformer(cursor);
+  if (cursor.error !== undefined)
+    return { message: cursor.error.message, at: { source, span: cursor.error.span }, kind: 'invalid' };
+  const name = takeFieldName(cursor);
+  if (name === undefined) {
+    const message = 'a field must follow %, as in %proc.name; a % alone cannot be written';
+    return { message, at: { source, span: { start: percent, end: start + 1 } }, kind: 'unknown' };
+  }
+  const argument = parseArgument(cursor);
+  const found = catalogue.lookup(name, argument);
+  const message = found.ok ? `unknown field ${name}` : found.message;
+  return { message, at: { source, span: { start, end: start + name.length } }, kind: 'unknown' };
+}
+
+/** The fields of an expression in the order in which they stand. */
+export function fieldsOf(expression: Expression): readonly FieldUse[] {
+  switch (expression.kind) {
+    case 'field':
+      return [expression.use];
+    case 'text':
+      return [];
+    case 'tuple':
+      return expression.items.flatMap(fieldsOf);
+    case 'call':
+      return expression.operands.flatMap(fieldsOf);
+  }
+}
