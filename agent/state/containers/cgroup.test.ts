@@ -19,8 +19,16 @@ describe('containerOfCgroup', () => {
     { name: 'podman', path: `/libpod_parent/libpod-${id}`, expected: { id, engine: 'podman' } },
     { name: 'podman by systemd', path: `/user.slice/libpod-${id}.scope/container`, expected: { id, engine: 'podman' } },
     { name: 'a group inside the container', path: `/docker/${id}/init.scope`, expected: { id, engine: 'docker' } },
-    { name: 'docker in docker: the inner one', path: `/docker/${id}/docker/${other}`, expected: { id: other, engine: 'docker' } },
-    { name: 'systemd notation under cgroupfs', path: `/x/kubepods-pod1.slice:cri-containerd:${id}`, expected: { id, engine: 'containerd' } },
+    {
+      name: 'docker in docker: the inner one',
+      path: `/docker/${id}/docker/${other}`,
+      expected: { id: other, engine: 'docker' },
+    },
+    {
+      name: 'systemd notation under cgroupfs',
+      path: `/x/kubepods-pod1.slice:cri-containerd:${id}`,
+      expected: { id, engine: 'containerd' },
+    },
     { name: 'the root group', path: '/', expected: undefined },
     { name: 'a service', path: '/system.slice/ssh.service', expected: undefined },
     { name: 'a bare group of 32 digits', path: '/process_api/c4e5f43ab4029b22887a99043e69888b', expected: undefined },

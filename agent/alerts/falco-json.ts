@@ -1,0 +1,15 @@
+import type { Alert } from '#rules/alert';
+
+/** The alert as Falco's `json_output` prints it: exactly its keys, in alphabetical order, on one line. */
+export function falcoJson(alert: Alert): string {
+  return JSON.stringify({
+    hostname: alert.hostname,
+    output: alert.output,
+    output_fields: alert.output_fields,
+    priority: alert.priority,
+    rule: alert.rule,
+    source: alert.source,
+    tags: alert.tags,
+    time: alert.time,
+  });
+}

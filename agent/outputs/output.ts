@@ -1,0 +1,18 @@
+import type { Alert } from '#rules/alert';
+
+/** Where alerts go. `write` never blocks and never throws: an output that cannot keep up counts what it loses. */
+export type Output = {
+  readonly name: string;
+  write(alert: Alert): void;
+  counters(): OutputCounters;
+  /** Hands on what it holds, within `withinMs`; may be called twice. */
+  close(withinMs: number): Promise<void>;
+};
+
+export type OutputCounters = {
+  readonly written: number;
+  /** Accepted but not yet handed on. */
+  readonly held: number;
+  /** Lost: the output's bound was reached, or the other side refused for good. */
+  readonly lost: number;
+};

@@ -1,0 +1,59 @@
+import type { Alert, Priority } from '#rules/alert';
+import { falcoJson } from '../alerts/falco-json.ts';
+import type { Output } from './output.ts';
+
+export type StdoutForm = 'json' | 'text' | 'colour';
+
+/** A reader of standard output that is this far behind (a stopped pager, say) costs alerts, not the agent's memory. */
+const MOST_BEHIND_BYTES = 64 * 1024 * 1024;
+
+const colours: Readonly<Record<Priority, string>> = {
+  Emergency: '\u001b[1;97;41m',
+  Alert: '\u001b[1;97;41m',
+  Critical: '\u001b[1;31m',
+  Error: '\u001b[31m',
+  Warning: '\u001b[33m',
+  Notice: '\u001b[36m',
+  Informational: '\u001b[37m',
+  Debug: '\u001b[90m',
+};
+
+/** Control characters and bidi marks in a name or an argument would let an attacker rewrite the operator's terminal. */
+export function escapeForTerminal(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (found) => `\\u{${found.codePointAt(0)?.toString(16)}}`);
+}
+
+/** One line an alert: Falco's JSON, or `TIME: PRIORITY text`. */
+export function renderAlert(alert: Alert, form: StdoutForm): string {
+  if (form === 'json') return `${falcoJson(alert)}\n`;
+  const line = escapeForTerminal(alert.output);
+  return form === 'colour' ? `${colours[alert.priority]}${line}\u001b[0m\n` : `${line}\n`;
+}
+
+export function makeStdout(stream: NodeJS.WriteStream, form: StdoutForm): Output {
+  let written = 0;
+  let lost = 0;
+  // The reader went away: nothing more to do here, other outputs go on.
+  stream.on('error', () => undefined);
+  return {
+    name: 'stdout',
+    write(alert) {
+      if (stream.destroyed || stream.writableLength > MOST_BEHIND_BYTES) {
+        lost++;
+        return;
+      }
+      stream.write(renderAlert(alert, form));
+      written++;
+    },
+    counters: () => ({ written, held: stream.writableLength > 0 ? 1 : 0, lost }),
+    close: (withinMs) =>
+      new Promise((resolve) => {
+        if (stream.destroyed || stream.writableLength === 0) return resolve();
+        const timer = setTimeout(resolve, withinMs);
+        stream.write('', () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      }),
+  };
+}
