@@ -18,7 +18,13 @@ export type Piece = {
  * Text lifted out of a YAML file, perhaps put together from several places: folded scalars lose their indentation, and
  * lists and exceptions are substituted as text. The pieces lead every letter back to where it was written.
  */
-export type Source = { readonly path: string; readonly text: string; readonly pieces: readonly Piece[] };
+export type Source = {
+  readonly path: string;
+  readonly text: string;
+  readonly pieces: readonly Piece[];
+  /** What the text is the condition of, for messages: `macro shell_procs`. */
+  readonly owner?: string;
+};
 
 /** Where an offset lies in its file; line and column count from 1, columns in UTF-16 units. */
 export type Place = {

@@ -1,0 +1,321 @@
+import type { At, Node, ResolvedNode } from './ast.ts';
+import { checkCondition, makeChecker, type Problem } from './check.ts';
+import type { CheckedNode } from './checked.ts';
+import type { Collection, MacroDefinition, RuleDefinition } from './collect.ts';
+import type { DiagnosticCode } from './diagnostic.ts';
+import { manyCodes } from './event-names.ts';
+import { countCodes, eventSetOf } from './event-set.ts';
+import { foldExceptions } from './exceptions.ts';
+import { type CompiledList, compileLists, mostText, substituteLists } from './lists.ts';
+import type { AppendOutput, LoadOptions } from './load.ts';
+import { nearest } from './nearest.ts';
+import { parseCondition } from './parser.ts';
+import { resolveNames } from './resolve.ts';
+import type { LoadedMacro, Rule, RuleSet } from './rule-set.ts';
+import type { Report } from './rules-file.ts';
+import { insertedText, joinSources, type Source, sliceSource } from './source.ts';
+import { readTemplate } from './template.ts';
+import { warnAboutCondition, warnAboutOutput } from './warnings.ts';
+
+/** What survives from one file's pass to the next: conditions that did not change are not parsed again. */
+export type Memory = { readonly parsed: Map<string, Node> };
+
+export function makeMemory(): Memory {
+  return { parsed: new Map() };
+}
+
+/** Macros multiply trees; a condition with more checks than this is refused. */
+const mostChecks = 100_000;
+const mostNesting = 2_000;
+
+type Pass = {
+  readonly collection: Collection;
+  readonly memory: Memory;
+  readonly options: LoadOptions;
+  readonly report: Report;
+  readonly lists: readonly CompiledList[];
+  readonly usedLists: Set<string>;
+  readonly usedMacros: Set<string>;
+  readonly macros: Map<string, ResolvedMacro | undefined>;
+  readonly sizes: Map<ResolvedNode, Size>;
+};
+
+type ResolvedMacro = { readonly parsed: Node; readonly resolved: ResolvedNode };
+type Size = { readonly checks: number; readonly depth: number };
+
+/** Puts the collected items together: lists into conditions, macros into rules, and everything checked. */
+export function assemble(collection: Collection, memory: Memory, options: LoadOptions, report: Report): RuleSet {
+  const usedLists = new Set<string>();
+  let failed = false;
+  const noting: Report = (code, message, at) => {
+    if (code.startsWith('LOAD_ERR')) failed = true;
+    return report(code, message, at);
+  };
+  const pass: Pass = {
+    collection,
+    memory,
+    options,
+    report: noting,
+    lists: compileLists(collection.lists, usedLists),
+    usedLists,
+    usedMacros: new Set(),
+    macros: new Map(),
+    sizes: new Map(),
+  };
+  const parsedMacros = new Map<string, Node>();
+  for (const macro of collection.macros.values()) {
+    const parsed = parse(macro.condition, pass);
+    if (parsed === undefined) pass.macros.set(macro.name, undefined);
+    else parsedMacros.set(macro.name, parsed);
+  }
+  for (const macro of collection.macros.values()) resolveMacro(macro, parsedMacros, [], pass);
+  const rules = [...collection.rules.values()]
+    .map((rule) => assembleRule(rule, pass))
+    .filter((rule) => rule !== undefined);
+  if (!failed) reportUnused(pass);
+  return {
+    rules,
+    macros: loadedMacros(pass),
+    lists: pass.lists.map(({ name, items }) => ({
+      name,
+      items: items.map(({ text }) => text),
+      isUsed: usedLists.has(name),
+    })),
+    plugins: collection.plugins,
+  };
+}
+
+function loadedMacros(pass: Pass): readonly LoadedMacro[] {
+  return [...pass.collection.macros.values()].flatMap(({ name, condition }): readonly LoadedMacro[] => {
+    const macro = pass.macros.get(name);
+    return macro === undefined ? [] : [{ name, written: condition, ...macro, isUsed: pass.usedMacros.has(name) }];
+  });
+}
+
+/** Puts the lists in and parses. `undefined`: reported. */
+function parse(condition: Source, pass: Pass): Node | undefined {
+  const text = substituteLists(condition, pass.lists, pass.usedLists);
+  const at: At = { source: condition, span: { start: 0, end: 1 } };
+  if (text === undefined)
+    return pass.report(
+      'LOAD_ERR_COMPILE_CONDITION',
+      `with its lists put in, the condition is longer than ${mostText}`,
+      at,
+    );
+  const key = `${text.owner ?? ''}\n${text.path}\n${text.pieces[0]?.at}\n${text.text}`;
+  const known = pass.memory.parsed.get(key);
+  if (known !== undefined) return known;
+  const parsed = parseCondition(text);
+  if (!parsed.ok) {
+    for (const { code, message, source, span } of parsed.diagnostics) pass.report(code, message, { source, span });
+    return undefined;
+  }
+  pass.memory.parsed.set(key, parsed.value);
+  return parsed.value;
+}
+
+/** Resolves a macro after those it uses; `path` is the chain of macros that led here. */
+function resolveMacro(
+  macro: MacroDefinition,
+  parsed: ReadonlyMap<string, Node>,
+  path: readonly string[],
+  pass: Pass,
+): ResolvedNode | undefined {
+  if (pass.macros.has(macro.name)) return pass.macros.get(macro.name)?.resolved;
+  const node = parsed.get(macro.name);
+  if (node === undefined) return undefined;
+  if (path.length >= mostNesting) return tooLarge(macro.at, pass);
+  const resolved = resolveNames(node, (name, at) => {
+    const other = pass.collection.macros.get(name);
+    if (other === undefined || other.index >= macro.visibility || name === macro.name) {
+      return unknownMacro(name, at, pass, other !== undefined && name !== macro.name);
+    }
+    pass.usedMacros.add(name);
+    if (path.includes(name)) {
+      return pass.report(
+        'LOAD_ERR_VALIDATE',
+        `macro ${name} uses itself: ${[...path.slice(path.indexOf(name)), macro.name, name].join(' → ')}`,
+        at,
+      );
+    }
+    return resolveMacro(other, parsed, [...path, macro.name], pass);
+  });
+  const sound = resolved !== undefined && isSmall(resolved, macro.at, pass) ? resolved : undefined;
+  pass.macros.set(macro.name, sound && { parsed: node, resolved: sound });
+  return sound;
+}
+
+function unknownMacro(name: string, at: At, pass: Pass, isLater: boolean): undefined {
+  if (pass.collection.broken.has(name)) return undefined;
+  const { collection } = pass;
+  if (isLater)
+    return pass.report('LOAD_ERR_VALIDATE', `macro ${name} is defined later; a macro sees only those before it`, at);
+  const list = collection.lists.has(name) ? '; there is a list of that name' : undefined;
+  const near = nearest(name, collection.macros.keys());
+  return pass.report(
+    'LOAD_ERR_VALIDATE',
+    `unknown macro ${name}${list ?? (near === undefined ? '' : `; did you mean ${near}?`)}`,
+    at,
+  );
+}
+
+function isSmall(node: ResolvedNode, at: At, pass: Pass): boolean {
+  const { checks, depth } = sizeOf(node, pass.sizes);
+  if (checks <= mostChecks && depth <= mostNesting) return true;
+  tooLarge(at, pass);
+  return false;
+}
+
+function tooLarge(at: At, pass: Pass): undefined {
+  return pass.report(
+    'LOAD_ERR_VALIDATE',
+    `with its macros put in, this has more than ${mostChecks} checks or is nested more than ${mostNesting} deep`,
+    at,
+  );
+}
+
+function sizeOf(node: ResolvedNode, sizes: Map<ResolvedNode, Size>): Size {
+  const known = sizes.get(node);
+  if (known !== undefined) return known;
+  const children = node.kind === 'check' ? [] : node.kind === 'not' ? [node.child] : node.children;
+  let checks = node.kind === 'check' ? 1 : 0;
+  let depth = 0;
+  for (const child of children) {
+    const size = sizeOf(child, sizes);
+    checks += size.checks;
+    depth = Math.max(depth, size.depth);
+  }
+  const size = { checks, depth: depth + 1 };
+  sizes.set(node, size);
+  return size;
+}
+
+function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
+  const { options, report } = pass;
+  if (!(options.sources ?? ['syscall']).includes(rule.source)) return undefined;
+  const folded = foldExceptions(rule.condition, rule.exceptions, report);
+  const output = finishOutput(rule, options.appendOutput ?? [], report);
+  const problems: { readonly code: DiagnosticCode; readonly problem: Problem }[] = [];
+  const template = readTemplate(output, options.fields);
+  if (!template.ok)
+    problems.push(...template.problems.map((problem) => ({ code: 'LOAD_ERR_COMPILE_OUTPUT', problem }) as const));
+  if (problems.length > 0 && !forgives(rule, problems, report)) reportProblems(problems, rule, report);
+  if (problems.length > 0 && forgiven(rule, problems)) return undefined;
+  const parsed = folded && parse(folded, pass);
+  const resolved = parsed && resolveNames(parsed, (name, at) => expandInRule(name, at, pass));
+  if (parsed === undefined || resolved === undefined || !isSmall(resolved, rule.at, pass)) return undefined;
+  for (const { code, message, at } of warnAboutCondition(resolved, options.fields)) report(code, message, at);
+  const condition = checkResolved(resolved, rule, pass);
+  if (condition === undefined || !template.ok) return undefined;
+  if (rule.warnEvttypes && options.fields.eventTypes !== undefined)
+    warnAboutEvents(condition, options.fields.eventTypes, rule, report);
+  const { name, desc, priority, source, tags, enabled, capture, captureDurationMs, at } = rule;
+  return {
+    name,
+    desc,
+    priority,
+    source,
+    tags,
+    enabled,
+    capture,
+    captureDurationMs,
+    at,
+    parsed,
+    resolved,
+    condition,
+    writtenCondition: rule.condition,
+    eventSet: eventSetOf(condition),
+    output: output.text,
+    template: template.template,
+    exceptionNames: rule.exceptions.map((exception) => exception.name),
+  };
+}
+
+function expandInRule(name: string, at: At, pass: Pass): ResolvedNode | undefined {
+  if (!pass.collection.macros.has(name)) return unknownMacro(name, at, pass, false);
+  pass.usedMacros.add(name);
+  return pass.macros.get(name)?.resolved;
+}
+
+function warnAboutEvents(
+  condition: CheckedNode,
+  eventTypes: ReadonlyMap<string, number>,
+  rule: RuleDefinition,
+  report: Report,
+): void {
+  const codes = countCodes(condition, eventTypes);
+  if (codes > 0 && codes <= manyCodes) return;
+  const what = codes === 0 ? 'no event type can match' : 'nearly every event type is looked at';
+  report(
+    'LOAD_NO_EVTTYPE',
+    `rule ${JSON.stringify(rule.name)}: ${what}; name the types, as in evt.type in (open, openat)`,
+    rule.at,
+  );
+}
+
+type CodedProblem = { readonly code: DiagnosticCode; readonly problem: Problem };
+
+function forgiven(rule: RuleDefinition, problems: readonly CodedProblem[]): boolean {
+  return rule.skipIfUnknownFilter && problems.every(({ problem }) => problem.kind === 'unknown');
+}
+
+/** Reports the warning that a rule is left out. */
+function forgives(rule: RuleDefinition, problems: readonly CodedProblem[], report: Report): boolean {
+  const [first] = problems;
+  if (first === undefined || !forgiven(rule, problems)) return false;
+  report(
+    'LOAD_UNKNOWN_FILTER',
+    `${first.problem.message}: rule ${JSON.stringify(rule.name)} is left out`,
+    first.problem.at,
+  );
+  return true;
+}
+
+function reportProblems(problems: readonly CodedProblem[], rule: RuleDefinition, report: Report): void {
+  for (const { code, problem } of problems) {
+    const { owner } = problem.at.source;
+    const inMacro =
+      owner?.startsWith('macro ') === true ? ` (in ${owner}, used by rule ${JSON.stringify(rule.name)})` : '';
+    report(code, problem.message + inMacro, problem.at);
+  }
+}
+
+function checkResolved(resolved: ResolvedNode, rule: RuleDefinition, pass: Pass): CheckedNode | undefined {
+  const checker = makeChecker(pass.options.fields);
+  const condition = checkCondition(resolved, checker);
+  const problems = checker.problems.map((problem): CodedProblem => ({ code: 'LOAD_ERR_COMPILE_CONDITION', problem }));
+  if (problems.length === 0) return condition;
+  if (!forgives(rule, problems, pass.report)) reportProblems(problems, rule, pass.report);
+  return undefined;
+}
+
+/** Adds what the configuration appends, and takes `%container.info` out: it has no field behind it any more. */
+function finishOutput(rule: RuleDefinition, additions: readonly AppendOutput[], report: Report): Source {
+  let output = rule.output;
+  for (const { rule: name, source, tags = [], text } of additions) {
+    const fits = (name === undefined || name === rule.name) && (source === undefined || source === rule.source);
+    if (fits && tags.every((tag) => rule.tags.includes(tag)))
+      output = joinSources([output, insertedText(` ${text}`, output, output.text.length)]);
+  }
+  const token = '%container.info';
+  for (let found = output.text.indexOf(token); found !== -1; found = output.text.indexOf(token)) {
+    report('LOAD_DEPRECATED_ITEM', `${token} is deprecated and left out`, {
+      source: output,
+      span: { start: found, end: found + token.length },
+    });
+    output = joinSources([sliceSource(output, 0, found), sliceSource(output, found + token.length)]);
+  }
+  for (const { code, message, at } of warnAboutOutput(output.text, { source: output, span: { start: 0, end: 1 } }))
+    report(code, message, at);
+  return output;
+}
+
+function reportUnused(pass: Pass): void {
+  for (const { name, at } of pass.collection.macros.values()) {
+    if (!pass.usedMacros.has(name)) pass.report('LOAD_UNUSED_MACRO', `macro ${name} is used by no rule or macro`, at);
+  }
+  for (const { name, at } of pass.collection.lists.values()) {
+    if (!pass.usedLists.has(name))
+      pass.report('LOAD_UNUSED_LIST', `list ${name} is used by no rule, macro or list`, at);
+  }
+}

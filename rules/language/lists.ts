@@ -1,0 +1,98 @@
+import type { ListDefinition } from './collect.ts';
+import { insertedText, joinSources, type Source, sliceSource } from './source.ts';
+
+/** Lists can multiply text; a condition that grows beyond this is refused. */
+export const mostText = 1_000_000;
+
+export type CompiledList = {
+  readonly name: string;
+  readonly items: readonly Source[];
+  readonly definition: ListDefinition;
+};
+
+/** Puts lists' items in place of their names inside other lists: one level, and only those known before. */
+export function compileLists(lists: ReadonlyMap<string, ListDefinition>, used: Set<string>): readonly CompiledList[] {
+  return [...lists.values()].map((definition) => {
+    const items = definition.items.flatMap((item) => {
+      const other = lists.get(item.text);
+      if (other === undefined || other.index >= definition.visibility || other === definition) return [item];
+      used.add(other.name);
+      return other.items;
+    });
+    return { name: definition.name, items, definition };
+  });
+}
+
+const delimiter = /[ \t\n\r(),=]/;
+const blank = /[ \t\n\r]/;
+
+/**
+ * Replaces every occurrence of every list's name by its items. This is plain text replacement, inside quotes, too: rule
+ * files depend on that. `undefined`: the text grew too long.
+ */
+export function substituteLists(
+  condition: Source,
+  lists: readonly CompiledList[],
+  used: Set<string>,
+): Source | undefined {
+  let result = condition;
+  let words = wordsOf(condition.text);
+  for (const list of lists) {
+    if (!words.has(list.name)) continue;
+    const replaced = substituteList(result, list);
+    if (replaced === undefined) return undefined;
+    if (replaced === result) continue;
+    used.add(list.name);
+    result = replaced;
+    words = wordsOf(result.text);
+  }
+  if (result === condition || condition.owner === undefined) return result;
+  return { ...result, owner: condition.owner };
+}
+
+function wordsOf(text: string): ReadonlySet<string> {
+  return new Set(text.split(/[ \t\n\r(),=]+/));
+}
+
+function substituteList(condition: Source, list: CompiledList): Source | undefined {
+  const { text } = condition;
+  const parts: Source[] = [];
+  let done = 0;
+  let length = text.length;
+  for (let found = text.indexOf(list.name); found !== -1; found = text.indexOf(list.name, found + 1)) {
+    let start = found;
+    let end = found + list.name.length;
+    if (start < done || !isDelimited(text, start, end)) continue;
+    while (start > done && blank.test(text[start - 1] ?? '')) start--;
+    while (end < text.length && blank.test(text[end] ?? '')) end++;
+    if (list.items.length === 0) {
+      if (start > done && text[start - 1] === ',') start--;
+      else if (text[end] === ',') end++;
+    }
+    const items = joinItems(list, condition, found);
+    length += items.text.length;
+    if (length > mostText) return undefined;
+    parts.push(sliceSource(condition, done, start));
+    if (start > 0) parts.push(insertedText(' ', condition, found));
+    parts.push(items, insertedText(' ', condition, found));
+    done = end;
+    found = end - 1;
+  }
+  const [first, ...others] = parts;
+  if (first === undefined) return condition;
+  return joinSources([first, ...others, sliceSource(condition, done)]);
+}
+
+function isDelimited(text: string, start: number, end: number): boolean {
+  return (
+    (start === 0 || delimiter.test(text[start - 1] ?? '')) && (end === text.length || delimiter.test(text[end] ?? ''))
+  );
+}
+
+/** The items, shown at the list's name: that is where their user wrote them. */
+function joinItems(list: CompiledList, near: Source, offset: number): Source {
+  const text = list.items
+    .map((item) => (/[ \t\n\r]/.test(item.text) && !/^["']/.test(item.text) ? `"${item.text}"` : item.text))
+    .join(', ');
+  return insertedText(text, near, offset);
+}

@@ -1,0 +1,129 @@
+import type { Priority } from '../alert.ts';
+import { severityOf } from '../alert.ts';
+import { assemble, type Memory, makeMemory } from './assemble.ts';
+import type { At } from './ast.ts';
+import { type Collection, collect, makeCollection } from './collect.ts';
+import { type Diagnostic, type DiagnosticCode, isWarning } from './diagnostic.ts';
+import type { FieldCatalogue } from './field.ts';
+import type { RuleSet } from './rule-set.ts';
+import { type Report, readItem } from './rules-file.ts';
+import { locate, type SourceFile } from './source.ts';
+import { readYaml } from './yaml-reader.ts';
+
+export type LoadOptions = {
+  readonly fields: FieldCatalogue;
+  /** Event sources that rules may have. */
+  readonly sources?: readonly string[];
+  /** Less severe rules are loaded but not enabled. */
+  readonly minPriority?: Priority;
+  /** Text that is appended to rule outputs, after one blank. */
+  readonly appendOutput?: readonly AppendOutput[];
+};
+
+/** Which rules it is for: all that match every given part. */
+export type AppendOutput = {
+  readonly rule?: string;
+  readonly source?: string;
+  readonly tags?: readonly string[];
+  readonly text: string;
+};
+
+/** What one file's load said, in the order in which it came up: the original stops at the first error. */
+export type FileOutcome = { readonly path: string; readonly ok: boolean; readonly diagnostics: readonly Diagnostic[] };
+
+export type LoadOutcome = {
+  readonly ok: boolean;
+  /** What loaded, also when something else did not. */
+  readonly ruleSet: RuleSet;
+  /** Every error of all files, each once. */
+  readonly errors: readonly Diagnostic[];
+  readonly warnings: readonly Diagnostic[];
+  readonly files: readonly FileOutcome[];
+};
+
+/** Reads the files in order into one rule set; after each, everything so far is put together again. */
+export function loadRules(files: readonly SourceFile[], options: LoadOptions): LoadOutcome {
+  const collection = makeCollection();
+  const memory = makeMemory();
+  const outcomes: FileOutcome[] = [];
+  let ruleSet: RuleSet = { rules: [], macros: [], lists: [], plugins: [] };
+  for (const file of files) {
+    const diagnostics: Diagnostic[] = [];
+    const report: Report = (code: DiagnosticCode, message: string, at: At) => {
+      diagnostics.push({ code, message, source: at.source, span: at.span });
+      return undefined;
+    };
+    readFile(file, collection, options, diagnostics, report);
+    ruleSet = assembleAll(collection, memory, options, report);
+    outcomes.push({ path: file.path, ok: diagnostics.every(({ code }) => isWarning(code)), diagnostics });
+  }
+  const all = distinct(outcomes.flatMap(({ diagnostics }) => diagnostics));
+  const errors = all.filter(({ code }) => !isWarning(code));
+  return {
+    ok: errors.length === 0,
+    ruleSet,
+    errors,
+    warnings: all.filter(({ code }) => isWarning(code)),
+    files: outcomes,
+  };
+}
+
+function readFile(
+  file: SourceFile,
+  collection: Collection,
+  options: LoadOptions,
+  diagnostics: Diagnostic[],
+  report: Report,
+): void {
+  const yaml = readYaml(file);
+  const collecting = { catalogue: options.fields, sources: options.sources ?? ['syscall'] };
+  for (const document of yaml.documents) {
+    if (document.kind === 'null') continue;
+    if (document.kind !== 'list') {
+      report(
+        'LOAD_ERR_YAML_VALIDATE',
+        'a rule file must be a list of items, each beginning with - rule:, - macro: or - list:',
+        document.at,
+      );
+      continue;
+    }
+    for (const value of document.items) {
+      const before = diagnostics.length;
+      const item = readItem(value, report);
+      if (item !== undefined) collect(item, collection, collecting, report);
+      const failed = diagnostics.slice(before).some(({ code }) => !isWarning(code));
+      if (failed) markBroken(value, collection);
+    }
+  }
+  if (!yaml.ok) diagnostics.push(...yaml.diagnostics);
+}
+
+/** The names that a refused item would have defined: that they are unknown is no further mistake of their users. */
+function markBroken(value: Parameters<typeof readItem>[0], collection: Collection): void {
+  if (value.kind !== 'map') return;
+  for (const { key, value: name } of value.entries) {
+    if ((key === 'macro' || key === 'list') && name.kind === 'text') collection.broken.add(name.text);
+  }
+}
+
+function assembleAll(collection: Collection, memory: Memory, options: LoadOptions, report: Report): RuleSet {
+  const ruleSet = assemble(collection, memory, options, report);
+  const { minPriority } = options;
+  if (minPriority === undefined) return ruleSet;
+  const rules = ruleSet.rules.map((rule) =>
+    severityOf(rule.priority) > severityOf(minPriority) ? { ...rule, enabled: false } : rule,
+  );
+  return { ...ruleSet, rules };
+}
+
+/** Later files repeat what the earlier ones said; one place with one code is said once. */
+function distinct(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const seen = new Set<string>();
+  return diagnostics.filter(({ code, message, source, span }) => {
+    const { path, offset } = locate(source, span.start);
+    const key = `${code} ${path} ${offset} ${isWarning(code) ? message : ''}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}

@@ -1,0 +1,49 @@
+import type { Priority } from '../alert.ts';
+import type { At, Node, ResolvedNode } from './ast.ts';
+import type { CheckedNode } from './checked.ts';
+import type { EventSet } from './event-set.ts';
+import type { PluginRequirement } from './rules-file.ts';
+import type { Source } from './source.ts';
+import type { Template } from './template.ts';
+
+/** A rule as loaded and checked. */
+export type Rule = {
+  readonly name: string;
+  readonly desc: string;
+  readonly priority: Priority;
+  readonly source: string;
+  readonly tags: readonly string[];
+  /** As the files say; `LoadOptions` and selections may change it. */
+  readonly enabled: boolean;
+  /** As written, without list and exception text. */
+  readonly writtenCondition: Source;
+  /** Lists and exceptions put in, macros by name. */
+  readonly parsed: Node;
+  /** Macros put in. */
+  readonly resolved: ResolvedNode;
+  readonly condition: CheckedNode;
+  readonly eventSet: EventSet;
+  readonly output: string;
+  readonly template: Template;
+  readonly capture: boolean;
+  readonly captureDurationMs: number;
+  readonly exceptionNames: readonly string[];
+  readonly at: At;
+};
+
+export type LoadedMacro = {
+  readonly name: string;
+  readonly written: Source;
+  readonly parsed: Node;
+  readonly resolved: ResolvedNode;
+  readonly isUsed: boolean;
+};
+export type LoadedList = { readonly name: string; readonly items: readonly string[]; readonly isUsed: boolean };
+
+/** All files together; rules in the order of their first definition. */
+export type RuleSet = {
+  readonly rules: readonly Rule[];
+  readonly macros: readonly LoadedMacro[];
+  readonly lists: readonly LoadedList[];
+  readonly plugins: readonly PluginRequirement[];
+};

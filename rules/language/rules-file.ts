@@ -1,0 +1,539 @@
+import { type Priority, parsePriority, priorities } from '../alert.ts';
+import type { At } from './ast.ts';
+import type { DiagnosticCode } from './diagnostic.ts';
+import { nearest } from './nearest.ts';
+import type { Source } from './source.ts';
+import type { Entry, Value } from './yaml-reader.ts';
+
+/** Where the reading and the collecting of items put what they find, in the order in which they find it. */
+export type Report = (code: DiagnosticCode, message: string, at: At) => undefined;
+
+export type PluginVersion = { readonly name: string; readonly version: string };
+export type PluginRequirement = PluginVersion & { readonly alternatives: readonly PluginVersion[] };
+
+/** What an item does with an earlier one of its name. */
+export type Change = 'define' | 'append' | 'override' | 'toggle';
+export type Operation = 'append' | 'replace';
+
+export type ExceptionValue =
+  | { readonly kind: 'one'; readonly source: Source }
+  | { readonly kind: 'many'; readonly values: readonly ExceptionValue[]; readonly at: At };
+/** One text or a list of them: the shape decides what the exception means. */
+export type OneOrMany = { readonly many: boolean; readonly sources: readonly Source[]; readonly at: At };
+
+export type ExceptionItem = {
+  readonly name: string;
+  readonly fields: OneOrMany | undefined;
+  readonly comps: OneOrMany | undefined;
+  readonly values: readonly ExceptionValue[] | undefined;
+  readonly at: At;
+};
+
+export type ListItem = {
+  readonly kind: 'list';
+  readonly name: string;
+  readonly items: readonly Source[];
+  readonly operation: Operation | undefined;
+  readonly at: At;
+};
+
+export type MacroItem = {
+  readonly kind: 'macro';
+  readonly name: string;
+  readonly condition: Source;
+  readonly operation: Operation | undefined;
+  readonly at: At;
+};
+
+export type RuleItem = {
+  readonly kind: 'rule';
+  readonly name: string;
+  readonly change: Change;
+  readonly at: At;
+  readonly keys: RuleKeys;
+  /** For `override`: what happens to each key. */
+  readonly operations: ReadonlyMap<string, Operation>;
+  /** Overridable keys that are given but not listed in `override`. */
+  readonly unlisted: readonly Entry[];
+};
+
+export type RuleKeys = {
+  readonly condition?: Source;
+  readonly output?: Source;
+  readonly desc?: string;
+  readonly priority?: Priority;
+  readonly source?: string;
+  readonly enabled?: boolean;
+  readonly tags?: readonly string[];
+  readonly exceptions?: readonly ExceptionItem[];
+  readonly warnEvttypes?: boolean;
+  readonly skipIfUnknownFilter?: boolean;
+  readonly capture?: boolean;
+  readonly captureDurationMs?: number;
+};
+
+export type Item =
+  | { readonly kind: 'engine'; readonly at: At }
+  | { readonly kind: 'plugins'; readonly requirements: readonly PluginRequirement[]; readonly at: At }
+  | ListItem
+  | MacroItem
+  | RuleItem;
+
+const kinds = ['required_engine_version', 'required_plugin_versions', 'list', 'macro', 'rule'] as const;
+type Kind = (typeof kinds)[number];
+
+const ruleKeys = [
+  'rule',
+  'condition',
+  'output',
+  'desc',
+  'priority',
+  'source',
+  'enabled',
+  'tags',
+  'exceptions',
+  'warn_evttypes',
+  'skip-if-unknown-filter',
+  'capture',
+  'capture_duration',
+  'append',
+  'override',
+];
+
+const keysOf: Readonly<Record<Kind, readonly string[]>> = {
+  required_engine_version: ['required_engine_version'],
+  required_plugin_versions: ['required_plugin_versions'],
+  list: ['list', 'items', 'append', 'override'],
+  macro: ['macro', 'condition', 'append', 'override'],
+  rule: ruleKeys,
+};
+
+const overridable: Readonly<Record<'list' | 'macro' | 'rule', Readonly<Record<Operation, readonly string[]>>>> = {
+  list: { append: ['items'], replace: ['items'] },
+  macro: { append: ['condition'], replace: ['condition'] },
+  rule: {
+    append: ['condition', 'output', 'desc', 'tags', 'exceptions'],
+    replace: [
+      'condition',
+      'output',
+      'desc',
+      'priority',
+      'capture',
+      'capture_duration',
+      'tags',
+      'exceptions',
+      'enabled',
+      'warn_evttypes',
+      'skip-if-unknown-filter',
+    ],
+  },
+};
+
+type MapValue = Extract<Value, { kind: 'map' }>;
+const shape: DiagnosticCode = 'LOAD_ERR_YAML_VALIDATE';
+
+/** Reads one item of a rule file; `undefined` when it is to be skipped, with or without an error. */
+export function readItem(value: Value, report: Report): Item | undefined {
+  if (value.kind === 'null') return undefined;
+  if (value.kind !== 'map') return report(shape, 'an item must be a map with rule, macro or list', value.at);
+  const kind = kinds.find((key) => entry(value, key) !== undefined);
+  if (kind === undefined) {
+    const [first] = value.entries;
+    const near = first && nearest(first.key, kinds);
+    report(
+      'LOAD_UNKNOWN_ITEM',
+      `unknown item ${first?.key ?? ''}${near === undefined ? '' : `; did you mean ${near}?`}`,
+      first?.keyAt ?? value.at,
+    );
+    return undefined;
+  }
+  for (const { key, keyAt } of value.entries) {
+    if (keysOf[kind].includes(key)) continue;
+    const near = nearest(key, keysOf[kind]);
+    report(
+      'LOAD_UNKNOWN_KEY',
+      `unknown key ${key} in this ${kind}${near === undefined ? '' : `; did you mean ${near}?`}`,
+      keyAt,
+    );
+  }
+  switch (kind) {
+    case 'required_engine_version':
+      return readEngineVersion(value, report);
+    case 'required_plugin_versions':
+      return readPluginVersions(value, report);
+    case 'list':
+      return readList(value, report);
+    case 'macro':
+      return readMacro(value, report);
+    case 'rule':
+      return readRule(value, report);
+  }
+}
+
+function entry(map: MapValue, key: string): Entry | undefined {
+  return map.entries.find((one) => one.key === key);
+}
+
+/** A required text. `undefined`: reported. */
+function readText(map: MapValue, key: string, report: Report): Extract<Value, { kind: 'text' }> | undefined {
+  const found = entry(map, key);
+  if (found === undefined) return report(shape, `${key} is missing`, map.at);
+  const { value } = found;
+  if (value.kind === 'text' && value.text !== '') return value;
+  if (value.kind === 'list' || value.kind === 'map')
+    return report(shape, `${key} must be a text, found a ${value.kind}`, value.at);
+  return report(shape, `${key} is empty`, found.keyAt);
+}
+
+/** yaml-cpp's truth values, quoted or not; `1` and `0` are none. */
+function readBoolean(map: MapValue, key: string, report: Report): boolean | undefined {
+  const found = entry(map, key);
+  if (found === undefined) return undefined;
+  const text = found.value.kind === 'text' ? found.value.text : '';
+  const lower = text.toLowerCase();
+  const spelled =
+    text === lower || text === text.toUpperCase() || text === lower.charAt(0).toUpperCase() + lower.slice(1);
+  if (spelled && ['true', 'yes', 'on', 'y'].includes(lower)) return true;
+  if (spelled && ['false', 'no', 'off', 'n'].includes(lower)) return false;
+  return report(shape, `${key} must be true or false`, found.value.at);
+}
+
+const engineVersion: readonly [number, number, number] = [0, 62, 0];
+
+/** Whether what runs (the engine, a plugin) is what is asked for: equal major number, and not older. */
+function isCompatible([major, minor, patch]: readonly number[]): boolean {
+  const [ownMajor, ownMinor, ownPatch] = engineVersion;
+  return major === ownMajor && ((minor ?? 0) < ownMinor || (minor === ownMinor && (patch ?? 0) <= ownPatch));
+}
+
+function readEngineVersion(map: MapValue, report: Report): Item | undefined {
+  const key = 'required_engine_version';
+  const value = readText(map, key, report);
+  if (value === undefined) return undefined;
+  const { text, at } = value;
+  const parts = /^\d{1,9}$/.test(text)
+    ? [0, Number(text), 0]
+    : /^(\d{1,9})\.(\d{1,9})\.(\d{1,9})/.exec(text)?.slice(1).map(Number);
+  if (parts === undefined) return report(shape, `${key} must be a number or X.Y.Z, found ${JSON.stringify(text)}`, at);
+  if (!isCompatible(parts)) {
+    return report(
+      'LOAD_ERR_VALIDATE',
+      `this file wants engine ${parts.join('.')}; this engine is ${engineVersion.join('.')}`,
+      at,
+    );
+  }
+  return { kind: 'engine', at };
+}
+
+function readPluginVersions(map: MapValue, report: Report): Item | undefined {
+  const key = 'required_plugin_versions';
+  const value = entry(map, key)?.value;
+  if (value?.kind !== 'list')
+    return report(shape, `${key} must be a list of maps with name and version`, value?.at ?? map.at);
+  const requirements: PluginRequirement[] = [];
+  for (const item of value.items) {
+    const main = readPluginVersion(item, report);
+    if (main === undefined || item.kind !== 'map') continue;
+    const others = entry(item, 'alternatives')?.value;
+    if (others !== undefined && others.kind !== 'list') {
+      report(shape, 'alternatives must be a list of maps with name and version', others.at);
+      continue;
+    }
+    const alternatives = (others?.items ?? [])
+      .map((other) => readPluginVersion(other, report))
+      .filter((other) => other !== undefined);
+    const names = [main, ...alternatives].map(({ name }) => name);
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    if (twice !== undefined) report('LOAD_ERR_VALIDATE', `plugin ${twice} is named twice in one requirement`, item.at);
+    requirements.push({ ...main, alternatives });
+  }
+  return { kind: 'plugins', requirements, at: value.at };
+}
+
+function readPluginVersion(value: Value, report: Report): PluginVersion | undefined {
+  if (value.kind !== 'map') return report(shape, 'a plugin requirement must be a map with name and version', value.at);
+  const name = readText(value, 'name', report);
+  const version = readText(value, 'version', report);
+  if (name === undefined || version === undefined) return undefined;
+  if (!/^\d{1,9}\.\d{1,9}\.\d{1,9}/.test(version.text)) {
+    return report('LOAD_ERR_VALIDATE', `${JSON.stringify(version.text)} is no version; write X.Y.Z`, version.at);
+  }
+  return { name: name.text, version: version.text };
+}
+
+/** The operations of `override`; `undefined`: a fault was reported. An absent, empty or odd one counts as none. */
+function readOverride(
+  map: MapValue,
+  kind: 'list' | 'macro' | 'rule',
+  report: Report,
+): ReadonlyMap<string, Operation> | undefined {
+  const operations = new Map<string, Operation>();
+  const value = entry(map, 'override')?.value;
+  if (value?.kind !== 'map') return operations;
+  let faulty = false;
+  for (const { key, keyAt, value: operation } of value.entries) {
+    const word = operation.kind === 'text' ? operation.text : '';
+    if (word !== 'append' && word !== 'replace') {
+      report(shape, `override takes append or replace, found ${JSON.stringify(word)}`, operation.at);
+      faulty = true;
+    } else if (!overridable[kind][word].includes(key)) {
+      report(
+        shape,
+        `${key} of a ${kind} cannot be ${word === 'append' ? 'appended' : 'replaced'}; possible: ${overridable[kind][word].join(', ')}`,
+        keyAt,
+      );
+      faulty = true;
+    } else {
+      operations.set(key, word);
+    }
+  }
+  return faulty ? undefined : operations;
+}
+
+/** `append: true` with its warning; reports when `override` is there, too. */
+function readAppend(map: MapValue, operations: ReadonlyMap<string, Operation>, report: Report): boolean | undefined {
+  const found = entry(map, 'append');
+  const value = found && readBoolean(map, 'append', report);
+  if (found !== undefined && value === undefined) return undefined;
+  if (found === undefined || value === false) return false;
+  report('LOAD_DEPRECATED_ITEM', 'append: true is deprecated; use override', found.keyAt);
+  if (operations.size > 0) return report(shape, 'an item takes append: true or override, not both', found.keyAt);
+  return true;
+}
+
+function readList(map: MapValue, report: Report): Item | undefined {
+  const name = readText(map, 'list', report);
+  if (name !== undefined && !/^[^()"'\s=,]+$/.test(name.text)) {
+    report(
+      'LOAD_INVALID_LIST_NAME',
+      `${JSON.stringify(name.text)} is an odd name for a list: no blanks, quotes, brackets, = or comma`,
+      name.at,
+    );
+  }
+  const operations = readOverride(map, 'list', report);
+  const append = readAppend(map, operations ?? new Map(), report);
+  const items = readTexts(map, 'items', report);
+  if (name === undefined || operations === undefined || append === undefined || items === undefined) return undefined;
+  return {
+    kind: 'list',
+    name: name.text,
+    items: items.map((item) => item.toSource()),
+    operation: append ? 'append' : operations.get('items'),
+    at: name.at,
+  };
+}
+
+function readTexts(
+  map: MapValue,
+  key: string,
+  report: Report,
+): readonly Extract<Value, { kind: 'text' }>[] | undefined {
+  const found = entry(map, key);
+  if (found === undefined) return report(shape, `${key} is missing`, map.at);
+  if (found.value.kind !== 'list') return report(shape, `${key} must be a list`, found.value.at);
+  const texts = found.value.items.filter((item) => item.kind === 'text');
+  const odd = found.value.items.find((item) => item.kind !== 'text');
+  if (odd !== undefined)
+    return report(
+      shape,
+      `${key} must be a list of texts, found ${odd.kind === 'null' ? 'an empty item' : `a ${odd.kind}`}`,
+      odd.at,
+    );
+  return texts;
+}
+
+function readMacro(map: MapValue, report: Report): Item | undefined {
+  const name = readText(map, 'macro', report);
+  if (name !== undefined && !/^[a-zA-Z]+[a-zA-Z0-9_]*$/.test(name.text)) {
+    report(
+      'LOAD_INVALID_MACRO_NAME',
+      `no condition can use a macro called ${JSON.stringify(name.text)}: letters, digits and _ only`,
+      name.at,
+    );
+  }
+  const operations = readOverride(map, 'macro', report);
+  const append = readAppend(map, operations ?? new Map(), report);
+  const condition = readText(map, 'condition', report);
+  if (name === undefined || operations === undefined || append === undefined || condition === undefined)
+    return undefined;
+  return {
+    kind: 'macro',
+    name: name.text,
+    condition: condition.toSource(),
+    operation: append ? 'append' : operations.get('condition'),
+    at: name.at,
+  };
+}
+
+const definingKeys = ['condition', 'output', 'desc', 'priority'];
+
+function readRule(map: MapValue, report: Report): Item | undefined {
+  const name = readText(map, 'rule', report);
+  const operations = readOverride(map, 'rule', report);
+  const append = readAppend(map, operations ?? new Map(), report);
+  if (name === undefined || operations === undefined || append === undefined) return undefined;
+  const base = { kind: 'rule', name: name.text, at: name.at, operations, unlisted: [] } as const;
+  const has = (key: string): boolean => entry(map, key) !== undefined;
+  if (append) {
+    const keys = readRuleKeys(map, ['condition', 'exceptions', 'source'].filter(has), 'append', report);
+    return keys && { ...base, change: 'append', keys };
+  }
+  if (operations.size > 0) {
+    const missing = [...operations.keys()].filter((key) => !has(key));
+    for (const key of missing) report(shape, `override lists ${key}, but the item does not give it`, name.at);
+    const given = [...operations.keys(), 'source'].filter(has);
+    const keys = readRuleKeys(map, given, 'override', report);
+    if (keys === undefined || missing.length > 0) return undefined;
+    const all = [...overridable.rule.append, ...overridable.rule.replace];
+    const unlisted = map.entries.filter(({ key }) => all.includes(key) && !operations.has(key));
+    return { ...base, change: 'override', keys, unlisted };
+  }
+  if (!definingKeys.some(has)) {
+    if (!has('enabled')) return report(shape, 'a rule needs condition, output, desc and priority', name.at);
+    report('LOAD_DEPRECATED_ITEM', 'a rule with only enabled is deprecated; use override: {enabled: replace}', name.at);
+    const keys = readRuleKeys(map, ['enabled', 'source'].filter(has), 'override', report);
+    return keys && { ...base, change: 'toggle', keys };
+  }
+  const given = ruleKeys.filter((key) => definingKeys.includes(key) || has(key));
+  const keys = readRuleKeys(map, given, 'define', report);
+  return keys && { ...base, change: 'define', keys };
+}
+
+/** Reads the wanted keys and reports every fault among them; `undefined` when there was one. */
+function readRuleKeys(map: MapValue, wanted: readonly string[], change: Change, report: Report): RuleKeys | undefined {
+  let faults = 0;
+  const reporting: Report = (code, message, at) => {
+    if (code === shape) faults++;
+    return report(code, message, at);
+  };
+  const keys: { -readonly [K in keyof RuleKeys]: RuleKeys[K] } = {};
+  for (const key of wanted) readRuleKey(map, key, change, keys, reporting);
+  return faults === 0 ? keys : undefined;
+}
+
+function readRuleKey(
+  map: MapValue,
+  key: string,
+  change: Change,
+  keys: { -readonly [K in keyof RuleKeys]: RuleKeys[K] },
+  report: Report,
+): undefined {
+  const set = <K extends keyof RuleKeys>(name: K, value: RuleKeys[K] | undefined): undefined => {
+    if (value !== undefined) keys[name] = value;
+  };
+  switch (key) {
+    case 'condition':
+      return set('condition', readText(map, key, report)?.toSource());
+    case 'output':
+      return set('output', readText(map, key, report)?.toSource());
+    case 'desc':
+      return set('desc', readText(map, key, report)?.text);
+    case 'priority':
+      return set('priority', readPriority(map, report));
+    case 'source': {
+      const value = entry(map, key)?.value;
+      // In a change of a rule an empty source matches any.
+      if (change !== 'define' && (value?.kind === 'null' || (value?.kind === 'text' && value.text === '')))
+        return undefined;
+      return set('source', readText(map, key, report)?.text);
+    }
+    case 'tags':
+      return set(
+        'tags',
+        readTexts(map, key, report)?.map((tag) => tag.text),
+      );
+    case 'enabled':
+      return set('enabled', readBoolean(map, key, report));
+    case 'warn_evttypes':
+      return set('warnEvttypes', readBoolean(map, key, report));
+    case 'skip-if-unknown-filter':
+      return set('skipIfUnknownFilter', readBoolean(map, key, report));
+    case 'capture':
+      return set('capture', readBoolean(map, key, report));
+    case 'capture_duration': {
+      const value = readText(map, key, report);
+      if (value !== undefined && !/^\d{1,9}$/.test(value.text))
+        report(shape, 'capture_duration must be a number of milliseconds', value.at);
+      return set('captureDurationMs', value && Number(value.text));
+    }
+    case 'exceptions':
+      return set('exceptions', readExceptions(map, change, report));
+  }
+}
+
+function readPriority(map: MapValue, report: Report): Priority | undefined {
+  const value = readText(map, 'priority', report);
+  if (value === undefined) return undefined;
+  const priority = parsePriority(value.text);
+  if (priority !== undefined) return priority;
+  const near = nearest(
+    value.text.toLowerCase(),
+    priorities.map((known) => known.toLowerCase()),
+  );
+  return report(
+    shape,
+    `unknown priority ${JSON.stringify(value.text)}; ${near === undefined ? `one of ${priorities.join(', ')}` : `did you mean ${near.toUpperCase()}?`}`,
+    value.at,
+  );
+}
+
+function readExceptions(map: MapValue, change: Change, report: Report): readonly ExceptionItem[] | undefined {
+  const found = entry(map, 'exceptions');
+  if (found === undefined || found.value.kind === 'null') return [];
+  if (found.value.kind !== 'list') return report(shape, 'exceptions must be a list of maps', found.value.at);
+  const appending = change === 'append' || (change === 'override' && overrideOf(map) === 'append');
+  const names = new Set<string>();
+  const items: ExceptionItem[] = [];
+  for (const value of found.value.items) {
+    const item = readException(value, appending, report);
+    if (item === undefined) continue;
+    if (names.has(item.name))
+      report('LOAD_EXCEPTION_NAME_NOT_UNIQUE', `two exceptions are called ${item.name}; both apply`, item.at);
+    names.add(item.name);
+    if (appending && item.values === undefined)
+      report('LOAD_APPEND_NO_VALUES', `the appended exception ${item.name} has no values`, item.at);
+    items.push(item);
+  }
+  return items;
+}
+
+function overrideOf(map: MapValue): string | undefined {
+  const value = entry(map, 'override')?.value;
+  const operation = value?.kind === 'map' ? entry(value, 'exceptions')?.value : undefined;
+  return operation?.kind === 'text' ? operation.text : undefined;
+}
+
+function readException(value: Value, appending: boolean, report: Report): ExceptionItem | undefined {
+  if (value.kind !== 'map') return report(shape, 'an exception must be a map with name and fields', value.at);
+  const name = readText(value, 'name', report);
+  if (name === undefined) return undefined;
+  const fieldsEntry = entry(value, 'fields');
+  if (fieldsEntry === undefined && !appending) return report(shape, `exception ${name.text} needs fields`, name.at);
+  const fields = readOneOrMany(fieldsEntry, report);
+  const comps = readOneOrMany(entry(value, 'comps'), report);
+  const values = entry(value, 'values')?.value;
+  if (values === undefined) return { name: name.text, fields, comps, values: undefined, at: name.at };
+  if (values.kind === 'null') return { name: name.text, fields, comps, values: [], at: name.at };
+  if (values.kind !== 'list') return report(shape, 'values must be a list', values.at);
+  const rows = values.items.map((item) => readExceptionValue(item, report));
+  const known = rows.filter((row) => row !== undefined);
+  return known.length < rows.length ? undefined : { name: name.text, fields, comps, values: known, at: name.at };
+}
+
+function readOneOrMany(found: Entry | undefined, report: Report): OneOrMany | undefined {
+  if (found === undefined) return undefined;
+  const { key, value } = found;
+  if (value.kind === 'text') return { many: false, sources: [value.toSource()], at: value.at };
+  if (value.kind !== 'list') return report(shape, `${key} must be a text or a list of texts`, value.at);
+  const texts = value.items.filter((item) => item.kind === 'text');
+  if (texts.length < value.items.length) return report(shape, `${key} must be a list of texts`, value.at);
+  return { many: true, sources: texts.map((text) => text.toSource()), at: value.at };
+}
+
+function readExceptionValue(value: Value, report: Report): ExceptionValue | undefined {
+  if (value.kind === 'text') return { kind: 'one', source: value.toSource() };
+  if (value.kind !== 'list') return report(shape, 'an exception value must be a text or a list', value.at);
+  const values = value.items.map((item) => readExceptionValue(item, report));
+  const known = values.filter((item) => item !== undefined);
+  return known.length < values.length ? undefined : { kind: 'many', values: known, at: value.at };
+}

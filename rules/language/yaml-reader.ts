@@ -1,0 +1,187 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  parseAllDocuments,
+  type Scalar,
+  type Node as YamlNode,
+} from 'yaml';
+import type { At } from './ast.ts';
+import type { Diagnostic } from './diagnostic.ts';
+import { type Piece, type Source, type SourceFile, type Span, sourceOf } from './source.ts';
+
+/** Larger files are refused: they cost more to read than any rule file is worth. */
+const mostBytes = 8 * 1024 * 1024;
+/** Aliases make documents grow without bound; a file that unfolds to more values than this is refused. */
+const mostValues = 1_000_000;
+const mostDepth = 100;
+
+/** A YAML value with the place where it stands. Scalars are their text; what they mean is the caller's to say. */
+export type Value =
+  | { readonly kind: 'null'; readonly at: At }
+  | { readonly kind: 'text'; readonly text: string; readonly at: At; readonly toSource: () => Source }
+  | { readonly kind: 'list'; readonly items: readonly Value[]; readonly at: At }
+  | { readonly kind: 'map'; readonly entries: readonly Entry[]; readonly at: At };
+
+export type Entry = { readonly key: string; readonly keyAt: At; readonly value: Value };
+
+export type YamlResult =
+  | { readonly ok: true; readonly documents: readonly Value[] }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[]; readonly documents: readonly Value[] };
+
+/** Reads every document of a file. Documents before one that is not YAML are still given. */
+export function readYaml(file: SourceFile): YamlResult {
+  const source = sourceOf(file.path, file.text);
+  const refuse = (message: string, span: Span = { start: 0, end: 1 }): YamlResult => ({
+    ok: false,
+    diagnostics: [{ code: 'LOAD_ERR_YAML_PARSE', message, source, span }],
+    documents: [],
+  });
+  if (file.text.length > mostBytes) return refuse(`the file has more than ${mostBytes} characters`);
+  const tooDeep = findDeepFlow(file.text);
+  if (tooDeep !== undefined)
+    return refuse(`more than ${mostDepth} nested brackets`, { start: tooDeep, end: tooDeep + 1 });
+  let parsed: readonly Document[];
+  try {
+    const all = parseAllDocuments(file.text, {
+      schema: 'failsafe',
+      uniqueKeys: false,
+      logLevel: 'silent',
+      stringKeys: false,
+    });
+    parsed = Array.isArray(all) ? all : [];
+  } catch (error) {
+    // The package recurses along the nesting; everything else it finds it reports.
+    if (error instanceof RangeError) return refuse('nested too deeply to be read');
+    throw error;
+  }
+  const budget = { values: mostValues };
+  const documents: Value[] = [];
+  for (const document of parsed) {
+    const [first] = document.errors;
+    if (first !== undefined) {
+      const diagnostics = document.errors.slice(0, 20).map(
+        (error): Diagnostic => ({
+          code: 'LOAD_ERR_YAML_PARSE',
+          message: firstLine(error.message),
+          source,
+          span: { start: Math.min(error.pos[0], file.text.length), end: Math.min(error.pos[1], file.text.length) },
+        }),
+      );
+      return { ok: false, diagnostics, documents };
+    }
+    const value = convert(document.contents, document, { file, source, budget, depth: 0 });
+    if (budget.values < 0) return refuse(`unfolds to more than ${mostValues} values`);
+    documents.push(value);
+  }
+  return { ok: true, documents };
+}
+
+function firstLine(message: string): string {
+  return (message.split('\n')[0] ?? message)
+    .replace(/ at line \d+, column \d+:?$/, '')
+    .replace(/^./, (letter) => letter.toLowerCase());
+}
+
+/** A cheap look at the text: the package takes quadratic time on brackets nested very deeply. */
+function findDeepFlow(text: string): number | undefined {
+  const runs = /[[{]{1}(?:\s*[[{?-]){100}/g;
+  return runs.exec(text)?.index;
+}
+
+type Context = {
+  readonly file: SourceFile;
+  readonly source: Source;
+  readonly budget: { values: number };
+  readonly depth: number;
+};
+
+function convert(node: unknown, document: Document, context: Context): Value {
+  const at = (range: YamlNode['range']): At => {
+    const start = range?.[0] ?? 0;
+    return { source: context.source, span: { start, end: Math.max(start + 1, range?.[1] ?? start) } };
+  };
+  context.budget.values--;
+  if (context.budget.values < 0 || context.depth > mostDepth) {
+    context.budget.values = -1;
+    return { kind: 'null', at: at(undefined) };
+  }
+  const inner = { ...context, depth: context.depth + 1 };
+  if (isAlias(node)) return convert(node.resolve(document), document, inner);
+  if (isScalar(node)) return convertScalar(node, at(node.range), context);
+  if (isSeq(node))
+    return { kind: 'list', items: node.items.map((item) => convert(item, document, inner)), at: at(node.range) };
+  if (isMap(node)) {
+    const entries = node.items.map((pair): Entry => {
+      const key = convert(pair.key, document, inner);
+      return {
+        key: key.kind === 'text' ? key.text : '',
+        keyAt: key.at,
+        value: convertPairValue(pair.value, key.at, document, inner),
+      };
+    });
+    return { kind: 'map', entries, at: at(node.range) };
+  }
+  return { kind: 'null', at: at(undefined) };
+}
+
+/** `key:` without a value has no node of its own: its place is the key's. */
+function convertPairValue(node: unknown, keyAt: At, document: Document, context: Context): Value {
+  if (node === null || node === undefined) return { kind: 'null', at: keyAt };
+  return convert(node, document, context);
+}
+
+function convertScalar(node: Scalar, at: At, context: Context): Value {
+  const text = typeof node.value === 'string' ? node.value : String(node.source ?? '');
+  if (node.type === 'PLAIN' && /^(?:~|null|Null|NULL)?$/.test(text)) return { kind: 'null', at };
+  return { kind: 'text', text, at, toSource: () => liftScalar(node, text, context.file) };
+}
+
+/** The scalar's text as a source of its own, each stretch of it tied to where it stands in the file. */
+function liftScalar(node: Scalar, text: string, file: SourceFile): Source {
+  const start = node.range?.[0] ?? 0;
+  const end = node.range?.[1] ?? file.text.length;
+  const quoted = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE';
+  const block = node.type === 'BLOCK_FOLDED' || node.type === 'BLOCK_LITERAL';
+  const bodyStart = block ? file.text.indexOf('\n', start) + 1 : quoted ? start + 1 : start;
+  if (file.text.startsWith(text, bodyStart) && !text.includes('\n')) {
+    return { path: file.path, text, pieces: [{ start: 0, file, at: bodyStart, verbatim: true }] };
+  }
+  return { path: file.path, text, pieces: alignScalar(text, file, bodyStart, end, node.type === 'QUOTE_DOUBLE') };
+}
+
+/** Walks the text and what is written side by side; folding only changes blanks, quoting only adds escapes. */
+function alignScalar(text: string, file: SourceFile, start: number, end: number, escapes: boolean): readonly Piece[] {
+  const pieces: Piece[] = [];
+  let from = start;
+  const add = (offset: number, at: number, verbatim: boolean): void => {
+    const last = pieces.at(-1);
+    if (last !== undefined && last.verbatim === verbatim && (!verbatim || last.at + offset - last.start === at)) return;
+    pieces.push({ start: offset, file, at, verbatim });
+  };
+  for (let offset = 0; offset < text.length; offset++) {
+    const char = text[offset] ?? '';
+    if (!/\s/.test(char)) while (from < end && /\s/.test(file.text[from] ?? '') && file.text[from] !== char) from++;
+    if (escapes && file.text[from] === '\\') {
+      const length = escapeLength(file.text, from);
+      add(offset, from, false);
+      from += length;
+    } else if (file.text[from] === char) {
+      add(offset, from, true);
+      from++;
+      // A single quote is written twice.
+      if (char === "'" && file.text[from] === "'" && text[offset + 1] !== "'") from++;
+    } else {
+      add(offset, from, false);
+    }
+  }
+  if (pieces.length === 0) pieces.push({ start: 0, file, at: start, verbatim: false });
+  return pieces;
+}
+
+function escapeLength(text: string, at: number): number {
+  const lengths: Readonly<Record<string, number>> = { x: 4, u: 6, U: 10 };
+  return lengths[text[at + 1] ?? ''] ?? 2;
+}
