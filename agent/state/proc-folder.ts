@@ -1,0 +1,97 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import type { Process } from './process.ts';
+
+const TICK_NS = 10_000_000;
+const MOST_ARGV_BYTES = 4_096;
+
+/** All pids of the host now. */
+export function listPids(proc = '/proc'): number[] {
+  return readdirSync(proc)
+    .map(Number)
+    .filter((pid) => pid > 0);
+}
+
+/** Reads a process from /proc: proc(5). `undefined` when it is gone. Kernel threads have no program and no argv. */
+export function readProcess(pid: number, proc = '/proc'): Process | undefined {
+  try {
+    const stat = parseStat(readFileSync(`${proc}/${pid}/stat`, 'latin1'));
+    const status = readFileSync(`${proc}/${pid}/status`, 'latin1');
+    const cgroup = readFileSync(`${proc}/${pid}/cgroup`, 'latin1');
+    if (stat === undefined) return undefined;
+    const numbers = (key: string) =>
+      new RegExp(`^${key}:\\s*(.*)$`, 'm').exec(status)?.[1]?.split(/\s+/).map(Number) ?? [];
+    return {
+      pid,
+      startNs: stat.startTicks * TICK_NS,
+      ppid: stat.ppid,
+      parent: undefined,
+      comm: stat.comm,
+      exePath: link(`${proc}/${pid}/exe`)?.replace(/ \(deleted\)$/, ''),
+      argv: readArgv(`${proc}/${pid}/cmdline`),
+      cwd: link(`${proc}/${pid}/cwd`),
+      tty: stat.tty,
+      sid: stat.sid,
+      pgid: stat.pgid,
+      vpid: numbers('NSpid').at(-1) ?? pid,
+      uid: numbers('Uid')[0] ?? 0,
+      gid: numbers('Gid')[0] ?? 0,
+      loginUid: readLoginUid(`${proc}/${pid}/loginuid`),
+      cgroup: deepestCgroup(cgroup),
+      upperLayer: undefined,
+      memfd: undefined,
+      execNs: undefined,
+      exitNs: undefined,
+    };
+  } catch {
+    // Gone between two reads, or never there: both mean that nothing is known.
+    return undefined;
+  }
+}
+
+/** The group that says most: the first that is not a root, as the kernel side chooses it too. */
+export function deepestCgroup(text: string): string | undefined {
+  const paths = text
+    .split('\n')
+    .map((line) => line.slice(line.indexOf(':', line.indexOf(':') + 1) + 1))
+    .filter((path) => path.startsWith('/'));
+  return paths.reduce<string | undefined>(
+    (best, path) => (best === undefined || path.length > best.length ? path : best),
+    undefined,
+  );
+}
+
+export function parseStat(text: string) {
+  const open = text.indexOf('(');
+  const close = text.lastIndexOf(')');
+  const fields = text
+    .slice(close + 2)
+    .split(' ')
+    .map(Number);
+  const [, ppid, pgid, sid, tty] = fields;
+  const startTicks = fields[19];
+  if (ppid === undefined || pgid === undefined || sid === undefined || tty === undefined || startTicks === undefined)
+    return undefined;
+  return { comm: text.slice(open + 1, close), ppid, pgid, sid, tty, startTicks };
+}
+
+function readArgv(path: string): string[] {
+  const text = readFileSync(path, 'latin1').slice(0, MOST_ARGV_BYTES);
+  if (text === '') return [];
+  return (text.endsWith('\0') ? text.slice(0, -1) : text).split('\0');
+}
+
+function readLoginUid(path: string): number | undefined {
+  try {
+    return Number(readFileSync(path, 'latin1'));
+  } catch {
+    return undefined; // A kernel without auditing has none.
+  }
+}
+
+function link(path: string): string | undefined {
+  try {
+    return readlinkSync(path, 'latin1');
+  } catch {
+    return undefined; // Kernel threads have none.
+  }
+}

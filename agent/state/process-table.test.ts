@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import type { Process } from './process.ts';
+import { ProcessTable } from './process-table.ts';
+
+const second = 1_000_000_000;
+
+function process(pid: number, startNs: number, ppid = 1, more: Partial<Process> = {}): Process {
+  return {
+    pid,
+    startNs,
+    ppid,
+    parent: undefined,
+    comm: `p${pid}`,
+    exePath: undefined,
+    argv: [],
+    cwd: undefined,
+    tty: 0,
+    sid: undefined,
+    pgid: undefined,
+    vpid: undefined,
+    uid: 0,
+    gid: 0,
+    loginUid: undefined,
+    cgroup: undefined,
+    upperLayer: undefined,
+    memfd: undefined,
+    execNs: undefined,
+    exitNs: undefined,
+    ...more,
+  };
+}
+
+const noProc = () => undefined;
+
+describe('ProcessTable', () => {
+  it('finds a process by pid and start time only', () => {
+    const table = new ProcessTable(noProc);
+    table.put(process(70_000, 5 * second));
+    expect(table.find(70_000, 5 * second)?.comm).toBe('p70000');
+    expect(table.find(70_000, 6 * second)).toBeUndefined();
+  });
+
+  it('takes a start time in whole ticks for the same process', () => {
+    const table = new ProcessTable(noProc);
+    table.put(process(10, 1_230_000_000));
+    expect(table.find(10, 1_234_567_890)?.pid).toBe(10);
+  });
+
+  it('replaces the earlier owner of a pid', () => {
+    const table = new ProcessTable(noProc);
+    table.put(process(10, second, 1, { comm: 'old' }));
+    table.put(process(10, 9 * second, 1, { comm: 'new' }));
+    expect(table.find(10, 9 * second)?.comm).toBe('new');
+    expect(table.counters.replaced).toBe(1);
+    expect(table.size).toBe(1);
+  });
+
+  it('heals what no event told', () => {
+    const table = new ProcessTable((pid) => (pid === 7 ? process(7, 3 * second) : undefined));
+    expect(table.find(7, 3 * second)?.comm).toBe('p7');
+    expect(table.find(8, 3 * second)).toBeUndefined();
+    expect(table.counters).toMatchObject({ healed: 1, lost: 1 });
+  });
+
+  it('does not take a younger owner of the pid for the parent', () => {
+    const table = new ProcessTable(noProc);
+    table.put(process(5, 9 * second));
+    const child = process(6, 2 * second, 5);
+    table.put(child);
+    expect(table.ancestors(child)).toEqual([]);
+  });
+
+  it('walks up to the oldest known ancestor', () => {
+    const table = new ProcessTable(noProc);
+    for (let pid = 1; pid <= 4; pid++) table.put(process(pid, pid * second, pid - 1));
+    const youngest = table.peek(4);
+    expect(youngest && table.ancestors(youngest).map(({ pid }) => pid)).toEqual([3, 2, 1]);
+    expect(youngest && table.ancestor(youngest, 2)?.pid).toBe(2);
+    expect(youngest && table.ancestor(youngest, 9)).toBeUndefined();
+  });
+
+  it('keeps an ended process for its children, then forgets it', () => {
+    const table = new ProcessTable(noProc);
+    table.put(process(1, 0, 0));
+    table.put(process(20, second));
+    table.exit(20, second, 2 * second);
+    expect(table.find(20, second)?.exitNs).toBe(2 * second);
+    table.put(process(21, second));
+    table.exit(21, second, 100 * second);
+    expect(table.peek(20)).toBeUndefined();
+  });
+
+  it('stays bounded when processes end faster than they age', () => {
+    const table = new ProcessTable(noProc);
+    for (let pid = 2; pid < 30_000; pid++) {
+      table.put(process(pid, pid));
+      table.exit(pid, pid, pid + 1);
+    }
+    expect(table.size).toBeLessThanOrEqual(8_193);
+    expect(table.counters.evicted).toBeGreaterThan(20_000);
+  });
+
+  it('ignores the end of a process that had the pid earlier', () => {
+    const table = new ProcessTable(noProc);
+    table.put(process(10, 9 * second));
+    table.exit(10, second, 10 * second);
+    expect(table.peek(10)?.exitNs).toBeUndefined();
+  });
+});
