@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { alertSchema } from '#rules/alert';
+import { makeAlertId } from './alert-id.ts';
+import { falcoJson } from './falco-json.ts';
+import { makeAlert } from './make-alert.ts';
+import { clockTime, isoTime } from './wall-time.ts';
+
+const wallNs = 1_795_439_100_123_456_789n;
+const random = new Uint8Array(10).fill(0xab);
+const alert = makeAlert(
+  { rule: 'A rule', priority: 'Warning', source: 'syscall', tags: ['b', 'a'], text: 'text', fields: { 'proc.pid': 1 } },
+  { wallNs, offsetMinutes: 0, hostname: 'host', random, part: { node: 'host', boot_id: 'x' } },
+);
+
+describe('isoTime', () => {
+  it('keeps nanoseconds', () => expect(isoTime(wallNs)).toBe('2026-11-23T13:05:00.123456789Z'));
+});
+
+describe('clockTime', () => {
+  it.for([
+    { offset: 0, expected: '13:05:00.123456789' },
+    { offset: 120, expected: '15:05:00.123456789' },
+    { offset: -14 * 60, expected: '23:05:00.123456789' },
+  ])('is local at $offset minutes', ({ offset, expected }) => {
+    expect(clockTime(wallNs, offset)).toBe(expected);
+  });
+});
+
+describe('makeAlertId', () => {
+  it('is a version 7 UUID that sorts by time', () => {
+    const earlier = makeAlertId(1_000_000_000_000, random);
+    const later = makeAlertId(1_000_000_000_001, new Uint8Array(10));
+    expect(earlier).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(earlier < later).toBe(true);
+  });
+});
+
+describe('makeAlert', () => {
+  it('satisfies the schema that the router checks', () => {
+    expect(alertSchema.parse(JSON.parse(JSON.stringify(alert)))).toEqual(alert);
+  });
+
+  it('prints exactly the keys of Falco, in order', () => {
+    const json = falcoJson(alert);
+    expect(Object.keys(JSON.parse(json))).toEqual([
+      'hostname',
+      'output',
+      'output_fields',
+      'priority',
+      'rule',
+      'source',
+      'tags',
+      'time',
+    ]);
+    expect(JSON.parse(json)).toMatchObject({ output: '13:05:00.123456789: Warning text', tags: ['a', 'b'] });
+  });
+});
