@@ -18,7 +18,7 @@ const tops: Readonly<Record<string, readonly string[]>> = {
 
 /** Inside a top folder, in the order of the flow: what stands later may import what stands earlier, never back. */
 const flow: Readonly<Record<string, readonly string[]>> = {
-  rules: ['alert.ts', 'fields.ts', 'language', 'cli'],
+  rules: ['alert.ts', 'language', 'catalogue', 'fields.ts', 'cli'],
   playbooks: ['command.ts', 'language', 'cli'],
   native: ['addon', 'bpf', 'index.ts'],
   agent: [
@@ -57,6 +57,7 @@ const flow: Readonly<Record<string, readonly string[]>> = {
 const pure = [
   'rules/alert.ts',
   'rules/fields.ts',
+  'rules/catalogue/',
   'rules/language/',
   'playbooks/command.ts',
   'playbooks/language/',
