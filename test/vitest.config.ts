@@ -17,7 +17,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             '{rules,playbooks,agent,router,native}/**/*.test.ts',
-            'test/{*,bench/*}.test.ts',
+            'test/{*,bench/*,support/*}.test.ts',
             'test/conformance/**/*.test.ts',
           ],
           testTimeout: 20_000,
