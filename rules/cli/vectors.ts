@@ -58,7 +58,7 @@ export function vectorCatalogue(types: VectorTypes, flags: VectorFlags = {}): Fi
       const text = argument === undefined ? name : `${name}[${argument}]`;
       const spec = byName.get(text);
       return spec === undefined
-        ? { ok: false, reason: 'unknown', message: `unknown field ${text}` }
+        ? { ok: false, reason: 'unknown', explain: () => `unknown field ${text}` }
         : { ok: true, use: { spec } };
     },
   };

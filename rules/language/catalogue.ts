@@ -46,13 +46,15 @@ export type CatalogueOptions = {
 export function makeCatalogue(specs: readonly FieldSpec[], options: CatalogueOptions = {}): FieldCatalogue {
   const byName = new Map(specs.map((spec) => [spec.name, spec]));
   const dotted = specs.filter((spec) => spec.flags.includes('dotted'));
-  const unknown = (name: string): FieldLookup => {
+  const explain = (name: string): string => {
     const release = options.removed?.get(name);
     const near = nearest(name, byName.keys());
     const hint =
       release === undefined ? near && `; did you mean ${near}?` : `; ${release} was the last release with it`;
-    return { ok: false, reason: 'unknown', message: `unknown field ${name}${hint ?? ''}` };
+    return `unknown field ${name}${hint ?? ''}`;
   };
+  // Looking for the nearest name costs more than all the rest, and most failed lookups are only trials.
+  const unknown = (name: string): FieldLookup => ({ ok: false, reason: 'unknown', explain: () => explain(name) });
   return {
     specs,
     eventTypes: options.eventTypes,
@@ -68,7 +70,7 @@ export function makeCatalogue(specs: readonly FieldSpec[], options: CatalogueOpt
 
 function withArgument(spec: FieldSpec, argument: string | undefined, options: CatalogueOptions): FieldLookup {
   const { name } = spec;
-  const refuse = (message: string): FieldLookup => ({ ok: false, reason: 'argument', message });
+  const refuse = (message: string): FieldLookup => ({ ok: false, reason: 'argument', explain: () => message });
   if (argument === undefined) {
     return spec.argument?.required === true
       ? refuse(`${name} needs an argument: ${example(spec)}`)
@@ -88,13 +90,13 @@ function withArgument(spec: FieldSpec, argument: string | undefined, options: Ca
 
 function withDottedArgument(spec: FieldSpec, argument: string, options: CatalogueOptions): FieldLookup {
   if (spec.name === 'evt.type.is' && options.eventTypes?.has(argument) === false) {
-    return { ok: false, reason: 'unknown', message: `unknown event type ${argument} in evt.type.is.${argument}` };
+    return { ok: false, reason: 'unknown', explain: () => `unknown event type ${argument} in evt.type.is.${argument}` };
   }
   if (spec.name === 'evt.abspath' && argument !== 'src' && argument !== 'dst') {
     return {
       ok: false,
       reason: 'unknown',
-      message: `unknown field evt.abspath.${argument}; there are evt.abspath.src and evt.abspath.dst`,
+      explain: () => `unknown field evt.abspath.${argument}; there are evt.abspath.src and evt.abspath.dst`,
     };
   }
   return { ok: true, use: { spec: typed(spec, argument, options), argument } };

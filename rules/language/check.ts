@@ -155,7 +155,7 @@ export function checkExpression(node: FieldNode | TransformerNode | Operand, che
   switch (node.kind) {
     case 'field': {
       const found = checker.catalogue.lookup(node.name, node.argument);
-      if (!found.ok) return report(checker, node.at, found.message, 'unknown');
+      if (!found.ok) return report(checker, node.at, found.explain(), 'unknown');
       return { kind: 'field', use: found.use, type: found.use.spec.type, list: found.use.spec.list };
     }
     case 'literal':

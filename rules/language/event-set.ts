@@ -62,6 +62,7 @@ export function holdsEvent(set: EventSet, name: string): boolean {
 /** How many event codes of the original the set holds; the system calls without their own event share two. */
 export function countCodes(node: CheckedNode, eventTypes: ReadonlyMap<string, number>): number {
   const set = eventSetOf(node, (name) => (eventTypes.get(name) === 0 ? 'generic' : name));
+  if (set.kind === 'all-but' && set.names.size === 0) return eventTypes.size;
   let count = holdsEvent(set, 'generic') ? genericCodes : 0;
   for (const [name, codes] of eventTypes) if (codes > 0 && holdsEvent(set, name)) count += codes;
   return count;

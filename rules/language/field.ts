@@ -90,7 +90,7 @@ export type Bind<E> = (field: FieldUse) => FieldReader<E> | undefined;
 
 export type FieldLookup =
   | { readonly ok: true; readonly use: FieldUse }
-  | { readonly ok: false; readonly reason: 'unknown' | 'argument'; readonly message: string };
+  | { readonly ok: false; readonly reason: 'unknown' | 'argument'; readonly explain: () => string };
 
 /** What a condition may name. Made by `makeCatalogue`; the product's own is `rules/fields.ts`. */
 export type FieldCatalogue = {

@@ -140,7 +140,7 @@ function explain(source: Source, percent: number, start: number, catalogue: Fiel
   }
   const argument = parseArgument(cursor);
   const found = catalogue.lookup(name, argument);
-  const message = found.ok ? `unknown field ${name}` : found.message;
+  const message = found.ok ? `unknown field ${name}` : found.explain();
   return { message, at: { source, span: { start, end: start + name.length } }, kind: 'unknown' };
 }
 

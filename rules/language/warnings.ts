@@ -28,7 +28,10 @@ export function warnAboutCondition(node: ResolvedNode, catalogue: FieldCatalogue
   const visit = (inner: ResolvedNode): void => {
     if (seen.has(inner)) return;
     seen.add(inner);
-    if (inner.kind === 'not') return visit(inner.child);
+    if (inner.kind === 'not') {
+      visit(inner.child);
+      return;
+    }
     if (inner.kind !== 'check') {
       for (const child of inner.children) visit(child);
       return;
