@@ -1,70 +1,83 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Where the hierarchies are mounted: read once, since they do not move while a host runs. */
-export type CgroupMounts = {
-  /** The unified (v2) tree, where there is one. */
-  readonly unified: string | undefined;
-  /** v1: controller → mount point. */
-  readonly controllers: ReadonlyMap<string, string>;
-};
+/**
+ * Hierarchy as /proc/PID/cgroup names it → where it is mounted: `''` is the unified (v2) tree, `freezer` or
+ * `name=systemd` one of v1, which has an entry for each of its controllers.
+ */
+export type CgroupMounts = ReadonlyMap<string, string>;
 
-/** Reads /proc/mounts: `cgroup2` is the unified tree, `cgroup` a v1 hierarchy with its controllers among the options. */
+/** Reads /proc/mounts, where a v1 hierarchy has its controllers among the options. */
 export function parseCgroupMounts(mounts: string): CgroupMounts {
-  let unified: string | undefined;
-  const controllers = new Map<string, string>();
+  const found = new Map<string, string>();
   for (const line of mounts.split('\n')) {
     const [, at = '', kind = '', options = ''] = line.split(' ');
-    if (kind === 'cgroup2') unified ??= at;
+    const folder = unescapeMount(at);
+    if (kind === 'cgroup2' && !found.has('')) found.set('', folder);
     if (kind !== 'cgroup') continue;
-    for (const option of options.split(',')) if (/^[a-z_]+$/.test(option)) controllers.set(option, at);
+    for (const option of options.split(',')) if (/^(name=.+|[a-z_]+)$/.test(option)) found.set(option, folder);
   }
-  return { unified, controllers };
+  return found;
+}
+
+/** proc(5): blanks and backslashes of a mount point stand there as octal escapes. */
+function unescapeMount(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
 export function readCgroupMounts(): CgroupMounts {
   return parseCgroupMounts(readFileSync('/proc/mounts', 'utf8'));
 }
 
-/** Deepest nesting of groups that is walked: a container may make groups of its own. */
+/** Where a hierarchy (`cpu,cpuacct`) is mounted; `undefined` when it is not. */
+export function mountOf(mounts: CgroupMounts, hierarchy: string): string | undefined {
+  for (const controller of hierarchy.split(',')) {
+    const mount = mounts.get(controller);
+    if (mount !== undefined) return mount;
+  }
+  return undefined;
+}
+
+/** Deepest nesting of groups that is walked, and most groups: a container may make groups of its own. */
 const MOST_DEPTH = 16;
 const MOST_GROUPS = 4_096;
 
-/** Every group at or below `path` of one hierarchy, as absolute folders; none when the group does not exist. */
-export function groupsBelow(mount: string, path: string): string[] {
-  const found: string[] = [];
-  const walk = (folder: string, depth: number) => {
-    if (depth > MOST_DEPTH || found.length >= MOST_GROUPS) return;
-    let entries: { name: string; isDirectory(): boolean }[];
-    try {
-      entries = readdirSync(folder, { withFileTypes: true });
-    } catch {
-      return; // Removed meanwhile: nothing runs in it.
-    }
-    found.push(folder);
-    for (const entry of entries) if (entry.isDirectory()) walk(join(folder, entry.name), depth + 1);
+/** The thread groups in a cgroup folder and in every group below it; none when it does not exist. */
+export function membersOf(folder: string): ReadonlySet<number> {
+  const pids = new Set<number>();
+  let groups = 0;
+  const walk = (at: string, depth: number) => {
+    if (depth > MOST_DEPTH || groups++ >= MOST_GROUPS) return;
+    for (const pid of readMembers(at)) pids.add(pid);
+    for (const name of subgroups(at)) walk(join(at, name), depth + 1);
   };
-  walk(join(mount, path), 0);
-  return found;
+  walk(folder, 0);
+  return pids;
 }
 
-/** The thread groups in a cgroup folder. */
-export function membersOf(folder: string): number[] {
+function readMembers(folder: string): readonly number[] {
   try {
-    return readFileSync(join(folder, 'cgroup.procs'), 'latin1')
-      .split('\n')
-      .map(Number)
-      .filter((pid) => pid > 0);
+    const pids = readFileSync(join(folder, 'cgroup.procs'), 'latin1').split('\n').map(Number);
+    return pids.filter((pid) => pid > 0);
   } catch {
     return []; // Removed meanwhile, or a threaded group, whose processes are listed above it.
+  }
+}
+
+function subgroups(folder: string): readonly string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  } catch {
+    return []; // Removed meanwhile: nothing runs in it.
   }
 }
 
 /** Writes one of a group's files; `false` when it is not there or the kernel refuses. */
 export function writeGroupFile(folder: string, file: string, value: string): boolean {
   try {
-    statSync(join(folder, file));
-    writeFileSync(join(folder, file), value);
+    // `r+`: a file that is missing must not be made, wherever the folder turns out to be.
+    writeFileSync(join(folder, file), value, { flag: 'r+' });
     return true;
   } catch {
     return false;

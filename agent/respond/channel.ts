@@ -98,8 +98,7 @@ export function openChannel(options: ChannelOptions): Channel {
     if (message.kind === 'ack') return options.acknowledged(message.command);
     if (running >= MOST_AT_ONCE) return; // The router's sweep sends it again.
     running++;
-    const receipt = await options.perform(message);
-    running--;
+    const receipt = await options.perform(message).finally(() => running--);
     // The socket may be another one by now; without any, the receipt goes with the next `hello`.
     if (socket?.readyState === WebSocket.OPEN) send(socket, receipt);
   };

@@ -1,22 +1,26 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { nodeActionParams } from '#playbooks/command';
-import { parseProcCgroup } from '../state/containers/cgroup.ts';
+import { type NodeCommand, nodeActionParams } from '#playbooks/command';
+import { containerOfCgroup, parseProcCgroup } from '../state/containers/cgroup.ts';
 import type { Engine } from '../state/containers/engine.ts';
 import type { ActionResult, NodeAction } from './action.ts';
-import { type CgroupMounts, groupsBelow, membersOf, readCgroupMounts, writeGroupFile } from './cgroup.ts';
-import { readStartTicks } from './process.ts';
+import { type CgroupMounts, membersOf, mountOf, readCgroupMounts, writeGroupFile } from './cgroup.ts';
+import { listPids, NS_PER_TICK, readStat } from './process.ts';
 
 const ENGINE_TIMEOUT_MS = 5_000;
 /** New children may appear between listing and killing; each pass kills what the one before let through. */
 const MOST_PASSES = 20;
 
+/**
+ * runc's own first processes in a container start a little before the container's first process and may raise an
+ * alert themselves; they still belong to it. 100 ticks a second.
+ */
+const RUNTIME_TICKS = 50n;
+
 export type ContainerKillPorts = {
-  /** Full id of the container that an id or a unique prefix of at least 12 digits names, as the agent saw it. */
-  readonly findContainer: (id: string) => { readonly id: string } | undefined;
   readonly engines: () => readonly Engine[];
-  /** /proc/PID/cgroup of every process of the host: where a container's groups are. */
-  readonly listPids: () => readonly number[];
+  /** The agent's own pid. */
   readonly self: number;
   readonly bootId: string;
 };
@@ -24,134 +28,155 @@ export type ContainerKillPorts = {
 /**
  * `container.kill`: SIGKILL to every process of the container at once, by its cgroup, and then the engine's own kill so
  * that the engine knows. The kernel's cgroup.kill is atomic; on v1 the group is frozen while its members are killed.
+ * What runs in the container is asked of the kernel, never of a table, at the moment of acting.
  */
-export function makeContainerKill(ports: ContainerKillPorts): NodeAction {
+export function makeContainerKill({ engines, self, bootId }: ContainerKillPorts): NodeAction {
   return async (command, signal) => {
     const params = nodeActionParams['container.kill'].safeParse(command.params);
     if (!params.success) return { outcome: 'refused', detail: `wrong parameters: ${params.error.issues[0]?.message}` };
     const wanted = params.data.container;
     if (wanted === 'host') return { outcome: 'refused', detail: 'the alert comes from the host, not from a container' };
     if (!/^[0-9a-f]{12,64}$/.test(wanted)) {
-      return {
-        outcome: 'refused',
-        detail: `${JSON.stringify(wanted)} is no container id (12 to 64 hexadecimal digits)`,
-      };
+      const detail = `${JSON.stringify(wanted)} is no container id (12 to 64 hexadecimal digits)`;
+      return { outcome: 'refused', detail };
     }
-    if (command.alert.boot_id !== undefined && command.alert.boot_id !== ports.bootId) {
+    if (command.alert.boot_id !== undefined && command.alert.boot_id !== bootId) {
       return { outcome: 'gone', detail: 'the alert is from before this host was booted' };
     }
-    const id = ports.findContainer(wanted)?.id ?? wanted;
-    const target = findTarget(ports.listPids(), id);
-    const guard = guardTarget(target, ports);
+    const [container, another] = locate(wanted, command.alert.process?.pid);
+    if (another !== undefined) return { outcome: 'refused', detail: `${wanted} names more than one container` };
+    if (container === undefined) return { outcome: 'gone', detail: `container ${wanted} does not run here` };
+    const pids = liveMembers(container);
+    const guard = guardMembers(pids, self);
     if (guard !== undefined) return guard;
-    if (target.pids.length === 0) return await settleWithEngine(ports.engines(), id, command.mode, 'gone');
-    if (command.mode === 'dry-run') {
-      return {
-        outcome: 'skipped',
-        detail: `would kill container ${id.slice(0, 12)} with ${target.pids.length} processes`,
-      };
+    const short = container.id.slice(0, 12);
+    if (pids.length === 0) return { outcome: 'gone', detail: `container ${short} has no process left` };
+    if (isRestarted(pids, command)) {
+      return { outcome: 'gone', detail: `container ${short} was started anew since the alert` };
     }
-    const killed = await killGroups(target, id, ports.listPids, signal);
-    if (!killed)
-      return { outcome: 'failed', retry: true, detail: `processes of container ${id.slice(0, 12)} are still alive` };
-    return await settleWithEngine(ports.engines(), id, command.mode, 'done');
+    if (command.mode === 'dry-run') {
+      const processes = pids.length === 1 ? '1 process' : `${pids.length} processes`;
+      return { outcome: 'skipped', detail: `would kill container ${short} (${processes})` };
+    }
+    if (!(await killMembers(container, signal))) {
+      return { outcome: 'failed', retry: true, detail: `processes of container ${short} are still alive` };
+    }
+    return { outcome: 'done', detail: `container ${short} killed${await tellEngines(engines(), container.id)}` };
   };
 }
 
-type Target = {
-  readonly pids: readonly number[];
-  /** Hierarchy (v1 controllers, or '' for the unified tree) → path of the container's group. */
-  readonly groups: ReadonlyMap<string, string>;
-};
+/** A container that has processes, and the folder of its group in each hierarchy. */
+type Target = { readonly id: string; readonly groups: ReadonlyMap<string, string> };
 
-/** The processes whose cgroup says that they are in this container, and the group's path in each hierarchy. */
-function findTarget(pids: readonly number[], id: string): Target {
-  const members: number[] = [];
-  const groups = new Map<string, string>();
-  for (const pid of pids) {
-    let text: string;
-    try {
-      text = readFileSync(`/proc/${pid}/cgroup`, 'latin1');
-    } catch {
-      continue; // Gone since it was listed.
-    }
-    if (!text.includes(id)) continue;
-    const { paths } = parseProcCgroup(text);
-    let inside = false;
-    for (const [hierarchy, path] of paths) {
-      const group = groupOfContainer(path, id);
-      if (group === undefined) continue;
-      inside = true;
-      groups.set(hierarchy, group);
-    }
-    if (inside) members.push(pid);
+/**
+ * The running containers that `wanted` names: an id, or the first digits of one. The process that raised the alert is
+ * asked first, which spares a full id the walk through all processes.
+ */
+function locate(wanted: string, hint: number | undefined): readonly Target[] {
+  const mounts = readCgroupMounts();
+  const isWhole = wanted.length === 64;
+  const found = new Map<string, Target>();
+  for (const pid of hint === undefined ? listPids() : [hint, ...listPids()]) {
+    const target = targetOf(pid, wanted, mounts);
+    if (target === undefined || found.has(target.id)) continue;
+    found.set(target.id, target);
+    if (isWhole || found.size > 1) break;
   }
-  return { pids: members, groups };
+  return [...found.values()];
+}
+
+function targetOf(pid: number, wanted: string, mounts: CgroupMounts): Target | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/cgroup`, 'latin1');
+  } catch {
+    return undefined; // Gone since it was listed.
+  }
+  if (!text.includes(wanted)) return undefined;
+  const groups = new Map<string, string>();
+  let id: string | undefined;
+  for (const [hierarchy, path] of parseProcCgroup(text).paths) {
+    const group = groupOfContainer(path, wanted);
+    const mount = mountOf(mounts, hierarchy);
+    if (group === undefined || mount === undefined) continue;
+    id ??= group.id;
+    if (id === group.id) groups.set(hierarchy, join(mount, group.path));
+  }
+  return id === undefined ? undefined : { id, groups };
 }
 
 /** `/docker/<id>/below` → `/docker/<id>`: the outermost group of this container, never a group above it. */
-function groupOfContainer(path: string, id: string): string | undefined {
+function groupOfContainer(path: string, wanted: string): { readonly id: string; readonly path: string } | undefined {
   const parts = path.split('/');
-  const at = parts.findIndex(
-    (part) =>
-      part === id ||
-      new RegExp(`^(docker|cri-containerd|crio|libpod)-${id}(\\.scope)?$`).test(part) ||
-      part.endsWith(`:cri-containerd:${id}`),
-  );
-  return at < 1 ? undefined : parts.slice(0, at + 1).join('/');
+  for (let end = 2; end <= parts.length; end++) {
+    const group = parts.slice(0, end).join('/');
+    const id = containerOfCgroup(group)?.id;
+    if (id?.startsWith(wanted)) return { id, path: group };
+  }
+  return undefined;
 }
 
-function guardTarget({ pids }: Target, { self }: ContainerKillPorts): ActionResult | undefined {
+/** The processes in any of the container's groups that have not ended. */
+function liveMembers({ groups }: Target): readonly number[] {
+  const pids = new Set<number>();
+  for (const folder of groups.values()) for (const pid of membersOf(folder)) pids.add(pid);
+  return [...pids].filter((pid) => readStat(pid)?.isDead === false);
+}
+
+function guardMembers(pids: readonly number[], self: number): ActionResult | undefined {
   if (pids.includes(1)) return { outcome: 'refused', detail: 'the first process of the host is in that cgroup' };
   if (pids.includes(self)) return { outcome: 'refused', detail: 'the agent itself runs in that container' };
   return undefined;
 }
 
-async function killGroups(
-  target: Target,
-  id: string,
-  listPids: () => readonly number[],
-  signal: AbortSignal,
-): Promise<boolean> {
-  const mounts = readCgroupMounts();
+/**
+ * An engine that restarts a container keeps its id. Processes that all began after the one that raised the alert are
+ * of a later start: a container's first process is its oldest.
+ */
+function isRestarted(pids: readonly number[], { alert }: NodeCommand): boolean {
+  if (alert.process === undefined) return false;
+  const raisedTicks = BigInt(alert.process.start_ns) / NS_PER_TICK;
+  return pids.every((pid) => {
+    const stat = readStat(pid);
+    return stat === undefined || stat.startTicks > raisedTicks + RUNTIME_TICKS;
+  });
+}
+
+/** Whether nothing of the container runs any more. */
+async function killMembers(target: Target, signal: AbortSignal): Promise<boolean> {
+  // Atomic and whole-tree since Linux 5.14 (Documentation/admin-guide/cgroup-v2.rst, cgroup.kill).
   const unified = target.groups.get('');
-  if (mounts.unified !== undefined && unified !== undefined) {
-    // Atomic and whole-tree since Linux 5.14 (Documentation/admin-guide/cgroup-v2.rst, cgroup.kill).
-    for (const group of groupsBelow(mounts.unified, unified).slice(0, 1)) writeGroupFile(group, 'cgroup.kill', '1');
-  }
-  const frozen = freeze(mounts, target);
+  if (unified !== undefined) writeGroupFile(unified, 'cgroup.kill', '1');
+  const frozen = [...target.groups]
+    .filter(([hierarchy, folder]) => hierarchy.split(',').includes('freezer') && freeze(folder))
+    .map(([, folder]) => folder);
   try {
-    for (const pid of findTarget(target.pids, id).pids) killMember(pid, id);
+    for (const pid of liveMembers(target)) killMember(pid, target);
   } finally {
     // A frozen process (v1) dies only when it is thawed.
-    for (const group of frozen) writeGroupFile(group, 'freezer.state', 'THAWED');
+    for (const folder of frozen) writeGroupFile(folder, 'freezer.state', 'THAWED');
   }
   for (let pass = 0; pass < MOST_PASSES && !signal.aborted; pass++) {
-    const { pids } = findTarget(listPids(), id);
-    if (pids.every(isDying)) return true;
-    for (const pid of pids) killMember(pid, id);
-    await sleep(Math.min(5 * 2 ** pass, 200));
+    const pids = liveMembers(target);
+    if (pids.length === 0) return true;
+    for (const pid of pids) killMember(pid, target);
+    await sleep(Math.min(2 ** pass, 200));
   }
-  return findTarget(listPids(), id).pids.every(isDying);
+  return liveMembers(target).length === 0;
 }
 
-function freeze(mounts: CgroupMounts, { groups }: Target): readonly string[] {
-  const mount = mounts.controllers.get('freezer');
-  const path = [...groups].find(([controllers]) => controllers.split(',').includes('freezer'))?.[1];
-  if (mount === undefined || path === undefined) return [];
-  const [group] = groupsBelow(mount, path);
-  return group !== undefined && membersOf(group).length > 0 && writeGroupFile(group, 'freezer.state', 'FROZEN')
-    ? [group]
-    : [];
-}
+const freeze = (folder: string): boolean => writeGroupFile(folder, 'freezer.state', 'FROZEN');
 
 /**
- * Signals a process that is a member of the container now. Its start time is read before and its membership after, so
- * that a pid which was given to another process in between is left alone unless that one is a member as well.
+ * Signals a process that is a member of the container at this moment. Its start time is read before and after its
+ * membership, so that a pid which was given to another process in between is left alone. Between the last look and the
+ * signal lie a few microseconds in which a pid would have to end, be reaped and come round again; only pidfd_send_signal
+ * closes that gap too, and Node has no call for it.
  */
-function killMember(pid: number, id: string): void {
-  const ticks = readStartTicks(pid);
-  if (ticks === undefined || pid <= 1 || !isMember(pid, id) || readStartTicks(pid) !== ticks) return;
+function killMember(pid: number, { id }: Target): void {
+  const before = readStat(pid);
+  if (pid <= 1 || before === undefined || !isMember(pid, id)) return;
+  if (readStat(pid)?.startTicks !== before.startTicks) return;
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
@@ -160,38 +185,20 @@ function killMember(pid: number, id: string): void {
 }
 
 function isMember(pid: number, id: string): boolean {
-  return findTarget([pid], id).pids.length === 1;
-}
-
-/** A zombie, or a process on its way there: nothing of it runs any more. */
-function isDying(pid: number): boolean {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+    const { paths } = parseProcCgroup(readFileSync(`/proc/${pid}/cgroup`, 'latin1'));
+    return [...paths.values()].some((path) => groupOfContainer(path, id) !== undefined);
   } catch {
-    return true;
+    return false; // Gone.
   }
 }
 
-async function settleWithEngine(
-  engines: readonly Engine[],
-  id: string,
-  mode: 'enforce' | 'dry-run',
-  outcome: 'done' | 'gone',
-): Promise<ActionResult> {
-  const short = id.slice(0, 12);
-  const gone = {
-    outcome,
-    detail: outcome === 'done' ? `container ${short} killed` : `container ${short} does not run here`,
-  } as const;
-  if (mode === 'dry-run') return gone;
+/** What to add to the outcome: the engine that now knows, or why none does. */
+async function tellEngines(engines: readonly Engine[], id: string): Promise<string> {
   for (const engine of engines) {
     const answer = await engine.kill(id, ENGINE_TIMEOUT_MS);
-    if (answer.status === 'killed' && outcome === 'gone')
-      return { outcome: 'done', detail: `container ${short} killed by ${engine.name}` };
-    if (answer.status === 'failed')
-      return { ...gone, detail: `${gone.detail}; ${engine.name} did not confirm: ${answer.reason}` };
-    if (answer.status !== 'unknown') return { ...gone, detail: `${gone.detail} (${engine.name} agrees)` };
+    if (answer.status === 'failed') return `; ${engine.name} did not confirm: ${answer.reason}`;
+    if (answer.status !== 'unknown') return ` (${engine.name} agrees)`;
   }
-  return gone;
+  return '';
 }

@@ -1,8 +1,11 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
-import { type Receipt, receiptSchema } from '#playbooks/command';
+import * as z from 'zod';
+import { ackSchema, type Receipt, receiptSchema } from '#playbooks/command';
 
 /** Receipts remembered: a router repeats a command at most until its deadline, minutes and not days. */
 const MOST_RECEIPTS = 2_000;
+/** Lines after which the file is written anew with only what is remembered. */
+const MOST_LINES = 3 * MOST_RECEIPTS;
 
 /**
  * What this node has answered, by command id, on disk: a command that comes again, even after the agent was restarted,
@@ -10,49 +13,86 @@ const MOST_RECEIPTS = 2_000;
  */
 export type ReceiptJournal = {
   find(command: string): Receipt | undefined;
-  /** Returns when the receipt is on disk. */
+  /** Returns when the receipt is on disk; throws when it cannot be written, and remembers it in memory all the same. */
   add(receipt: Receipt): void;
-  /** Receipts that the router has not acknowledged in this agent's lifetime. */
+  /** Receipts that the router has not acknowledged, oldest first. */
   unacknowledged(): readonly Receipt[];
   acknowledge(command: string): void;
+  /** May be called twice. */
   close(): void;
 };
+
+/** A line of the file: a receipt, or that the router has stored one. */
+const lineSchema = z.discriminatedUnion('kind', [receiptSchema, ackSchema]);
+type Line = z.output<typeof lineSchema>;
 
 /** Opens the journal at `path`, or makes it. A line that is cut off (power failed while writing) is left out. */
 export function openJournal(path: string): ReceiptJournal {
   const receipts = new Map<string, Receipt>();
-  for (const receipt of readReceipts(path)) receipts.set(receipt.command, receipt);
-  compact(path, receipts);
-  const waiting = new Set(receipts.keys());
-  let file: number | undefined = openSync(path, 'a', 0o600);
+  const waiting = new Set<string>();
+  const remember = (receipt: Receipt) => {
+    receipts.set(receipt.command, receipt);
+    waiting.add(receipt.command);
+    if (receipts.size <= MOST_RECEIPTS) return;
+    const [oldest] = receipts.keys();
+    if (oldest !== undefined) {
+      receipts.delete(oldest);
+      waiting.delete(oldest);
+    }
+  };
+  for (const line of readLines(path)) {
+    if (line.kind === 'receipt') remember(line);
+    else waiting.delete(line.command);
+  }
+
+  let lines = 0;
+  let file: number | undefined;
+  /** The new file takes the old one's place at once or not at all. */
+  const rewrite = () => {
+    const next = `${path}.next`;
+    const kept: Line[] = [...receipts.values()];
+    for (const { command, version } of receipts.values()) {
+      if (!waiting.has(command)) kept.push({ version, kind: 'ack', command });
+    }
+    writeFileSync(next, kept.map((line) => `${JSON.stringify(line)}\n`).join(''), { mode: 0o600, flush: true });
+    renameSync(next, path);
+    if (file !== undefined) closeSync(file);
+    file = openSync(path, 'a', 0o600);
+    lines = kept.length;
+  };
+  const append = (line: Line) => {
+    if (file === undefined) return;
+    if (lines >= MOST_LINES) return rewrite();
+    writeSync(file, `${JSON.stringify(line)}\n`);
+    lines++;
+  };
+  rewrite();
+
   return {
     find: (command) => receipts.get(command),
     add(receipt) {
-      receipts.set(receipt.command, receipt);
-      waiting.add(receipt.command);
-      if (file !== undefined) {
-        writeSync(file, `${JSON.stringify(receipt)}\n`);
-        fsyncSync(file);
-      }
-      if (receipts.size > MOST_RECEIPTS) {
-        const oldest = receipts.keys().next().value;
-        if (oldest !== undefined) {
-          receipts.delete(oldest);
-          waiting.delete(oldest);
-        }
-      }
+      remember(receipt);
+      append(receipt);
+      if (file !== undefined) fsyncSync(file);
     },
     unacknowledged: () => [...waiting].flatMap((command) => receipts.get(command) ?? []),
-    acknowledge: (command) => void waiting.delete(command),
+    acknowledge(command) {
+      const receipt = receipts.get(command);
+      if (receipt === undefined || !waiting.delete(command)) return;
+      try {
+        append({ version: receipt.version, kind: 'ack', command });
+      } catch {
+        // A lost line only makes the receipt be sent once more after a restart; `add` tells of a full disk.
+      }
+    },
     close() {
-      if (file === undefined) return;
-      closeSync(file);
+      if (file !== undefined) closeSync(file);
       file = undefined;
     },
   };
 }
 
-function readReceipts(path: string): Receipt[] {
+function readLines(path: string): readonly Line[] {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -62,22 +102,10 @@ function readReceipts(path: string): Receipt[] {
   }
   return text.split('\n').flatMap((line) => {
     try {
-      const read = receiptSchema.safeParse(JSON.parse(line));
+      const read = lineSchema.safeParse(JSON.parse(line));
       return read.success ? [read.data] : [];
     } catch {
-      return [];
+      return []; // Cut off.
     }
   });
-}
-
-/** Leaves only what is remembered; the new file takes the old one's place at once or not at all. */
-function compact(path: string, receipts: Map<string, Receipt>): void {
-  for (const command of [...receipts.keys()].slice(0, Math.max(0, receipts.size - MOST_RECEIPTS)))
-    receipts.delete(command);
-  if (receipts.size === 0) return;
-  const next = `${path}.next`;
-  writeFileSync(next, [...receipts.values()].map((receipt) => `${JSON.stringify(receipt)}\n`).join(''), {
-    mode: 0o600,
-  });
-  renameSync(next, path);
 }

@@ -50,15 +50,24 @@ export function makePerformer({
     }
   };
 
+  const keep = (receipt: Receipt) => {
+    try {
+      journal.add(receipt);
+    } catch (error) {
+      // The answer still holds until the agent ends; only a repeat after that would act anew.
+      log('error', 'the journal of receipts cannot be written', { reason: String(error) });
+    }
+  };
+
   return (command) => {
     const before = journal.find(command.id);
     if (before !== undefined) return Promise.resolve(before);
     const running = underWay.get(command.id);
     if (running !== undefined) return running;
     const done = act(command).then((receipt) => {
-      // A failure that may be tried again, and a dry run, leave nothing behind that a repeat could double.
-      if (!receipt.retry && command.mode === 'enforce') journal.add(receipt);
       underWay.delete(command.id);
+      // A failure that may be tried again, and a dry run, leave nothing behind that a repeat could double.
+      if (!receipt.retry && command.mode === 'enforce') keep(receipt);
       log('info', 'carried out a command', {
         action: command.action,
         outcome: receipt.outcome,
