@@ -1,3 +1,4 @@
+import { severityOf } from '../alert.ts';
 import type { At, Node, ResolvedNode } from './ast.ts';
 import { checkCondition, makeChecker, type Problem } from './check.ts';
 import type { CheckedNode } from './checked.ts';
@@ -224,6 +225,7 @@ function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
     resolved,
     condition,
     writtenCondition: rule.condition,
+    isTooMild: options.minPriority !== undefined && severityOf(priority) > severityOf(options.minPriority),
     eventSet: eventSetOf(condition),
     output: output.text,
     template: template.template,

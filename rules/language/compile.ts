@@ -5,7 +5,7 @@ import type { Bind } from './field.ts';
 import { compileSegments, type JsonValue } from './format.ts';
 import { compilePlan, type Plan } from './plan.ts';
 import { type Machine, makeMachine, readerOf } from './predicate.ts';
-import type { Rule, RuleSet } from './rule-set.ts';
+import { isActive, type Rule, type RuleSet } from './rule-set.ts';
 
 export { compileCondition, compileTemplate } from './compile-text.ts';
 
@@ -43,7 +43,7 @@ export function compileRuleSet<E>(
   options: CompileOptions,
 ): CompiledRuleSet<E> {
   const machine = makeMachine(bind);
-  const rules = ruleSet.rules.filter((rule) => rule.enabled).map((rule) => compileRule(rule, machine));
+  const rules = ruleSet.rules.filter(isActive).map((rule) => compileRule(rule, machine));
   const plans = new Map<string, Plan<E, CompiledRule<E>>>();
   const planFor = (eventType: string): Plan<E, CompiledRule<E>> => {
     const candidates = rules.filter(({ rule }) => holdsEvent(rule.eventSet, eventType));

@@ -1,6 +1,5 @@
 import type { Priority } from '../alert.ts';
-import { severityOf } from '../alert.ts';
-import { assemble, type Memory, makeMemory } from './assemble.ts';
+import { assemble, makeMemory } from './assemble.ts';
 import type { At } from './ast.ts';
 import { type Collection, collect, makeCollection } from './collect.ts';
 import { type Diagnostic, type DiagnosticCode, isWarning } from './diagnostic.ts';
@@ -54,7 +53,7 @@ export function loadRules(files: readonly SourceFile[], options: LoadOptions): L
       return undefined;
     };
     readFile(file, collection, options, diagnostics, report);
-    ruleSet = assembleAll(collection, memory, options, report);
+    ruleSet = assemble(collection, memory, options, report);
     outcomes.push({ path: file.path, ok: diagnostics.every(({ code }) => isWarning(code)), diagnostics });
   }
   const all = distinct(outcomes.flatMap(({ diagnostics }) => diagnostics));
@@ -104,16 +103,6 @@ function markBroken(value: Parameters<typeof readItem>[0], collection: Collectio
   for (const { key, value: name } of value.entries) {
     if ((key === 'macro' || key === 'list') && name.kind === 'text') collection.broken.add(name.text);
   }
-}
-
-function assembleAll(collection: Collection, memory: Memory, options: LoadOptions, report: Report): RuleSet {
-  const ruleSet = assemble(collection, memory, options, report);
-  const { minPriority } = options;
-  if (minPriority === undefined) return ruleSet;
-  const rules = ruleSet.rules.map((rule) =>
-    severityOf(rule.priority) > severityOf(minPriority) ? { ...rule, enabled: false } : rule,
-  );
-  return { ...ruleSet, rules };
 }
 
 /** Later files repeat what the earlier ones said; one place with one code is said once. */

@@ -13,8 +13,10 @@ export type Rule = {
   readonly priority: Priority;
   readonly source: string;
   readonly tags: readonly string[];
-  /** As the files say; `LoadOptions` and selections may change it. */
+  /** As the files and a selection say. */
   readonly enabled: boolean;
+  /** Less severe than the configured minimum: such a rule never fires. */
+  readonly isTooMild: boolean;
   /** As written, without list and exception text. */
   readonly writtenCondition: Source;
   /** Lists and exceptions put in, macros by name. */
@@ -47,3 +49,7 @@ export type RuleSet = {
   readonly lists: readonly LoadedList[];
   readonly plugins: readonly PluginRequirement[];
 };
+
+export function isActive(rule: Rule): boolean {
+  return rule.enabled && !rule.isTooMild;
+}

@@ -1,0 +1,46 @@
+import { type Diagnostic, isWarning } from '../language/diagnostic.ts';
+import type { LoadOutcome } from '../language/load.ts';
+import { locate } from '../language/source.ts';
+import { describeCode } from './load-results.ts';
+
+/** SARIF 2.1.0, which code hosts show as remarks in a pull request. */
+export function toSarif(outcome: LoadOutcome): object {
+  const diagnostics = [...outcome.errors, ...outcome.warnings];
+  const codes = [...new Set(diagnostics.map(({ code }) => code))].sort();
+  return {
+    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
+    version: '2.1.0',
+    runs: [
+      {
+        tool: {
+          driver: {
+            name: 'lanner rules check',
+            rules: codes.map((code) => ({ id: code, shortDescription: { text: describeCode(code) } })),
+          },
+        },
+        columnKind: 'utf16CodeUnits',
+        results: diagnostics.map((diagnostic) => toResult(diagnostic, codes.indexOf(diagnostic.code))),
+      },
+    ],
+  };
+}
+
+function toResult(diagnostic: Diagnostic, ruleIndex: number): object {
+  const { code, message, source, span } = diagnostic;
+  const { path, line, column, exact } = locate(source, span.start);
+  const endColumn = column + (exact ? Math.max(1, span.end - span.start) : 1);
+  return {
+    ruleId: code,
+    ruleIndex,
+    level: isWarning(code) ? 'warning' : 'error',
+    message: { text: message },
+    locations: [
+      {
+        physicalLocation: {
+          artifactLocation: { uri: path.startsWith('/') ? `file://${encodeURI(path)}` : encodeURI(path) },
+          region: { startLine: line, startColumn: column, endColumn },
+        },
+      },
+    ],
+  };
+}
