@@ -1,0 +1,146 @@
+import type { Event } from './event.ts';
+import { execLayout as e, fileLayout as f, recordFlags as flag, forkLayout as k, socketLayout as s } from './layout.ts';
+
+/** What is known of a program that was started, beyond the header. Text is byte strings. */
+export type Exec = {
+  readonly parentStartNs: number;
+  /** As the process's root folder sees it. */
+  readonly exePath: string | undefined;
+  readonly filename: string | undefined;
+  readonly argv: readonly string[];
+  readonly argvCut: boolean;
+  readonly cwd: string | undefined;
+  readonly cgroup: string | undefined;
+  readonly inode: number;
+  readonly device: number;
+  readonly fileMode: number;
+  readonly fileUid: number;
+  readonly tty: number;
+  readonly sid: number;
+  readonly pgid: number;
+  readonly vsid: number;
+  readonly vpgid: number;
+  readonly egid: number;
+  readonly mntNs: number;
+  readonly pidNs: number;
+  readonly capEffective: bigint;
+  readonly capPermitted: bigint;
+  readonly capInheritable: bigint;
+  readonly upperLayer: boolean;
+  readonly memfd: boolean;
+};
+
+export function decodeExec(event: Event): Exec {
+  const flags = event.flags;
+  return {
+    parentStartNs: event.u64(e.parent_start_ns),
+    exePath: event.text(e.exe),
+    filename: event.text(e.filename),
+    argv: splitArgv(event.text(e.argv)),
+    argvCut: (flags & flag.argsCut) !== 0,
+    cwd: event.text(e.cwd),
+    cgroup: event.text(e.cgroup_path),
+    inode: event.u64(e.inode),
+    device: event.u32(e.device),
+    fileMode: event.u32(e.file_mode),
+    fileUid: event.u32(e.file_uid),
+    tty: event.u32(e.tty),
+    sid: event.u32(e.sid),
+    pgid: event.u32(e.pgid),
+    vsid: event.u32(e.vsid),
+    vpgid: event.u32(e.vpgid),
+    egid: event.u32(e.egid),
+    mntNs: event.u32(e.mnt_ns),
+    pidNs: event.u32(e.pid_ns),
+    capEffective: event.u64Exact(e.cap_effective),
+    capPermitted: event.u64Exact(e.cap_permitted),
+    capInheritable: event.u64Exact(e.cap_inheritable),
+    upperLayer: (flags & flag.upperLayer) !== 0,
+    memfd: (flags & flag.memfd) !== 0,
+  };
+}
+
+/** Arguments are separated by NUL; the last one has a NUL unless it was cut. */
+export function splitArgv(text: string | undefined): readonly string[] {
+  if (text === undefined) return [];
+  return (text.endsWith('\0') ? text.slice(0, -1) : text).split('\0');
+}
+
+export type Fork = {
+  readonly pid: number;
+  readonly tid: number;
+  readonly ppid: number;
+  readonly vpid: number;
+  readonly startNs: number;
+  readonly isThread: boolean;
+};
+
+/** The child of a fork. */
+export function decodeFork(event: Event): Fork {
+  return {
+    pid: event.u32(k.child_pid),
+    tid: event.u32(k.child_tid),
+    ppid: event.u32(k.child_ppid),
+    vpid: event.u32(k.child_vpid),
+    startNs: event.u64(k.child_start_ns),
+    isThread: (event.flags & flag.thread) !== 0,
+  };
+}
+
+/** Readers of a file record's fields, each on its own because most events are rejected by the first. */
+export const file = {
+  path: (event: Event) => event.text(f.path),
+  path2: (event: Event) => event.text(f.path2),
+  /** mount: the file system's type. */
+  extra: (event: Event) => event.text(f.extra),
+  resolved: (event: Event) => event.text(f.resolved),
+  /** Absolute path: of the file behind the descriptor, else the path given, put behind its folder if relative. */
+  absolute: (event: Event) => event.text(f.resolved) ?? join(event.text(f.base), event.text(f.path)),
+  absolute2: (event: Event) => join(event.text(f.base2), event.text(f.path2)),
+  dirfd: (event: Event) => event.s32(f.dirfd),
+  dirfd2: (event: Event) => event.s32(f.dirfd2),
+  flags: (event: Event) => event.u32(f.open_flags),
+  mode: (event: Event) => event.u32(f.mode),
+  fd: (event: Event) => event.s32(f.fd),
+  /** 0: no file behind a descriptor. */
+  fileMode: (event: Event) => event.u32(f.file_mode),
+  inode: (event: Event) => event.u64(f.inode),
+  device: (event: Event) => event.u32(f.device),
+} as const;
+
+/** Absolute path without `.`, `..` and doubled slashes, as text: symbolic links are not followed. */
+export function join(base: string | undefined, path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  if (!path.startsWith('/') && base === undefined) return path;
+  const whole = path.startsWith('/') ? path : `${base}/${path}`;
+  if (!/\/(?:\.|\/|$)/.test(whole)) return whole;
+  const parts: string[] = [];
+  for (const part of whole.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return `/${parts.join('/')}`;
+}
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+
+/** Readers of a socket record's fields. Addresses are 4 or 16 bytes; `undefined`: none. */
+export const socket = {
+  fd: (event: Event) => event.s32(s.fd),
+  family: (event: Event) => event.u16(s.family),
+  protocol: (event: Event) => event.u16(s.protocol),
+  type: (event: Event) => event.u16(s.type),
+  local: (event: Event) => address(event, s.local),
+  remote: (event: Event) => address(event, s.remote),
+  localPort: (event: Event) => event.u16(s.local_port),
+  remotePort: (event: Event) => event.u16(s.remote_port),
+  /** An abstract name starts with NUL. */
+  unixPath: (event: Event) => event.text(s.unix_path),
+} as const;
+
+function address(event: Event, offset: number): Uint8Array | undefined {
+  const family = event.u16(s.family);
+  if (family === AF_INET) return event.copy(offset, 4);
+  return family === AF_INET6 ? event.copy(offset, 16) : undefined;
+}
