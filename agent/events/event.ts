@@ -3,62 +3,72 @@ import { callLayout, headerLayout as h, recordFlags } from './layout.ts';
 
 const HIGH = 2 ** 32;
 
+/** Bytes that hold records. Made by the capture, because text is sliced fastest by Node's own Buffer. */
+export type Batch = {
+  readonly view: DataView;
+  latin1(from: number, to: number): string;
+  copy(from: number, to: number): Batch;
+};
+
 /**
  * One record of a batch: a cursor that the capture moves from record to record, so nothing is allocated per event. All
  * is read where it lies, when asked for; text is byte strings. It is valid only until the callback returns: `retain()`
  * gives a copy that stays. Fields that only one kind has are read by decode.ts.
  */
 export class Event {
-  #bytes: Buffer;
-  #at = 0;
+  #batch: Batch;
+  #view: DataView;
+  #at: number;
 
-  constructor(bytes: Buffer = Buffer.alloc(h.size)) {
-    this.#bytes = bytes;
+  constructor(batch: Batch, at = 0) {
+    this.#batch = batch;
+    this.#view = batch.view;
+    this.#at = at;
   }
 
   /** Points the cursor at the record that starts at `at`. */
-  moveTo(bytes: Buffer, at: number): this {
-    this.#bytes = bytes;
+  moveTo(batch: Batch, at: number): this {
+    this.#batch = batch;
+    this.#view = batch.view;
     this.#at = at;
     return this;
   }
 
   /** An independent copy of the record. */
   retain(): Event {
-    return new Event(Buffer.from(this.#bytes.subarray(this.#at, this.#at + this.length)));
+    return new Event(this.#batch.copy(this.#at, this.#at + this.length));
   }
 
   u16(offset: number): number {
-    return this.#bytes.readUInt16LE(this.#at + offset);
+    return this.#view.getUint16(this.#at + offset, true);
   }
 
   u32(offset: number): number {
-    return this.#bytes.readUInt32LE(this.#at + offset);
+    return this.#view.getUint32(this.#at + offset, true);
   }
 
   s32(offset: number): number {
-    return this.#bytes.readInt32LE(this.#at + offset);
+    return this.#view.getInt32(this.#at + offset, true);
   }
 
   /** Exact up to 2^53: times, inodes. */
   u64(offset: number): number {
     const at = this.#at + offset;
-    return this.#bytes.readUInt32LE(at + 4) * HIGH + this.#bytes.readUInt32LE(at);
+    return this.#view.getUint32(at + 4, true) * HIGH + this.#view.getUint32(at, true);
   }
 
   s64(offset: number): number {
     const at = this.#at + offset;
-    return this.#bytes.readInt32LE(at + 4) * HIGH + this.#bytes.readUInt32LE(at);
+    return this.#view.getInt32(at + 4, true) * HIGH + this.#view.getUint32(at, true);
   }
 
   u64Exact(offset: number): bigint {
-    return this.#bytes.readBigUInt64LE(this.#at + offset);
+    return this.#view.getBigUint64(this.#at + offset, true);
   }
 
   /** A copy of bytes of the record. */
   copy(offset: number, length: number): Uint8Array {
-    const at = this.#at + offset;
-    return Uint8Array.prototype.slice.call(this.#bytes, at, at + length);
+    return new Uint8Array(this.#view.buffer, this.#view.byteOffset + this.#at + offset, length).slice();
   }
 
   /** The string that the `struct text` at `offset` names; `undefined` if it is empty. */
@@ -66,7 +76,7 @@ export class Event {
     const length = this.u16(offset + 2);
     if (length === 0) return undefined;
     const from = this.#at + this.u16(offset);
-    return this.#bytes.latin1Slice(from, from + length);
+    return this.#batch.latin1(from, from + length);
   }
 
   /** `undefined`: a record that this version does not know. */
@@ -155,8 +165,9 @@ export class Event {
 
   get comm(): string {
     const from = this.#at + h.comm;
-    const end = this.#bytes.indexOf(0, from);
-    return this.#bytes.latin1Slice(from, end === -1 || end > from + 16 ? from + 16 : end);
+    let end = from;
+    while (end < from + 16 && this.#view.getUint8(end) !== 0) end++;
+    return this.#batch.latin1(from, end);
   }
 
   /** A raw argument of a call record, 0 to 5. */
