@@ -1,0 +1,148 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type Alert, alertSchema } from '#rules/alert';
+import type { Output } from './output.ts';
+import { makeRouterOutput } from './router.ts';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+type Answer = (alerts: readonly Alert[]) => { readonly status: number; readonly body?: string };
+
+/** The router's end: strict about token, form and schema, as the real one. */
+async function startRouter(answer: { current: Answer }, port = 0) {
+  const taken: string[] = [];
+  const sizes: number[] = [];
+  const server: Server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += String(chunk);
+    if (request.headers.authorization !== 'Bearer secret' || request.url !== '/api/alerts') {
+      response.writeHead(401).end();
+      return;
+    }
+    const alerts = body.split('\n').map((line) => alertSchema.parse(JSON.parse(line)));
+    sizes.push(alerts.length);
+    const { status, body: text = '' } = answer.current(alerts);
+    if (status === 202) taken.push(...alerts.map(({ rule }) => rule));
+    response.writeHead(status).end(text);
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const close = async () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  closers.push(close);
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('a listening server has a port');
+  const { port: listening } = address;
+  return { port: listening, url: new URL(`http://127.0.0.1:${listening}`), taken, sizes, close };
+}
+
+const alertOf = (rule: string, output = ''): Alert =>
+  alertSchema.parse({ time: '2026-11-23T14:00:00.000000001Z', rule, priority: 'Notice', output });
+
+function open(url: URL, token = 'secret') {
+  const log = vi.fn();
+  const output: Output = makeRouterOutput({ url, token, log });
+  closers.push(() => output.close(50));
+  return { output, log };
+}
+
+const takeAll: Answer = () => ({ status: 202 });
+
+describe('output to the router', () => {
+  it('delivers each alert once and in order, in few requests', async () => {
+    const router = await startRouter({ current: takeAll });
+    const { output } = open(router.url);
+    const rules = Array.from({ length: 1_234 }, (_, number) => `rule ${number}`);
+    for (const rule of rules) output.write(alertOf(rule));
+    await vi.waitFor(() => expect(output.counters()).toEqual({ written: 1_234, held: 0, lost: 0 }));
+    expect(router.taken).toEqual(rules);
+    expect(router.sizes.length).toBeLessThan(6);
+  });
+
+  it('holds alerts while the router is down, says so once, and delivers them when it is back', async () => {
+    const router = await startRouter({ current: takeAll });
+    await router.close();
+    const { output, log } = open(router.url);
+    for (const rule of ['a', 'b', 'c']) output.write(alertOf(rule));
+    await vi.waitFor(() =>
+      expect(log).toHaveBeenCalledWith('warn', expect.stringContaining('holding'), expect.anything()),
+    );
+    expect(output.counters()).toEqual({ written: 0, held: 3, lost: 0 });
+    const back = await startRouter({ current: takeAll }, router.port);
+    await vi.waitFor(() => expect(back.taken).toEqual(['a', 'b', 'c']), { timeout: 10_000 });
+    expect(log.mock.calls.filter(([level]) => level === 'warn')).toHaveLength(1);
+  });
+
+  it.for([503, 500, 401, 429])('tries again after %i', async (status) => {
+    const answer: { current: Answer } = { current: () => ({ status }) };
+    const router = await startRouter(answer);
+    const { output } = open(router.url);
+    output.write(alertOf('a'));
+    await vi.waitFor(() => expect(router.sizes.length).toBeGreaterThan(1), { timeout: 5_000 });
+    expect(output.counters()).toEqual({ written: 0, held: 1, lost: 0 });
+    answer.current = takeAll;
+    await vi.waitFor(() => expect(output.counters()).toEqual({ written: 1, held: 0, lost: 0 }), { timeout: 5_000 });
+  });
+
+  it.for([400, 413])('gives up only the one alert that the router refuses with %i', async (status) => {
+    const refuse: Answer = (alerts) => ({ status: alerts.some(({ rule }) => rule === 'bad') ? status : 202 });
+    const router = await startRouter({ current: refuse });
+    const { output, log } = open(router.url);
+    for (const rule of ['a', 'b', 'bad', 'c', 'd']) output.write(alertOf(rule));
+    await vi.waitFor(() => expect(output.counters()).toEqual({ written: 4, held: 0, lost: 1 }));
+    expect(router.taken).toEqual(['a', 'b', 'c', 'd']);
+    expect(log).toHaveBeenCalledWith(
+      'error',
+      'the router refused an alert for good',
+      expect.objectContaining({ status }),
+    );
+  });
+
+  it('keeps the newest when the bound is reached, and counts the others', async () => {
+    const answer: { current: Answer } = { current: () => ({ status: 503 }) };
+    const router = await startRouter(answer);
+    const { output } = open(router.url);
+    for (let number = 0; number < 12_000; number++) output.write(alertOf(String(number)));
+    expect(output.counters()).toMatchObject({ held: 10_000, lost: 2_000 });
+    answer.current = takeAll;
+    await vi.waitFor(() => expect(output.counters()).toMatchObject({ written: 10_000, held: 0 }), { timeout: 10_000 });
+    expect(router.taken.at(-1)).toBe('11999');
+    expect(new Set(router.taken).size).toBe(10_000);
+  });
+
+  it('bounds the bytes that it holds', async () => {
+    const router = await startRouter({ current: () => ({ status: 503 }) });
+    const { output } = open(router.url);
+    const large = 'x'.repeat(200_000);
+    for (let number = 0; number < 500; number++) output.write(alertOf(String(number), large));
+    const { held, lost } = output.counters();
+    expect(held * 200_000).toBeLessThan(64 * 1024 * 1024);
+    expect(held + lost).toBe(500);
+  });
+
+  it('hands on what it holds when it is closed', async () => {
+    const router = await startRouter({ current: takeAll });
+    const { output } = open(router.url);
+    for (let number = 0; number < 50; number++) output.write(alertOf(String(number)));
+    await output.close(1_000);
+    expect(router.taken).toHaveLength(50);
+    await output.close(1_000);
+  });
+
+  it('does not wait longer than it may when it is closed and the router is down', async () => {
+    const router = await startRouter({ current: takeAll });
+    await router.close();
+    const { output, log } = open(router.url);
+    output.write(alertOf('a'));
+    const startedMs = performance.now();
+    await output.close(200);
+    expect(performance.now() - startedMs).toBeLessThan(1_000);
+    expect(log).toHaveBeenCalledWith('warn', expect.stringContaining('not taken'), { held: 1 });
+  });
+});
