@@ -67,6 +67,10 @@ export function loadRules(files: readonly SourceFile[], options: LoadOptions): L
   };
 }
 
+function isUnused(code: DiagnosticCode): boolean {
+  return code === 'LOAD_UNUSED_MACRO' || code === 'LOAD_UNUSED_LIST';
+}
+
 function readFile(
   file: SourceFile,
   collection: Collection,
