@@ -1,6 +1,6 @@
 import type { NodeCommand, Receipt } from '#playbooks/command';
+import type { Secrets } from '#playbooks/language/playbook';
 import type { Run } from '#playbooks/language/run';
-import type { Log } from '#rules/cli/log';
 
 /**
  * Where a run's journal lives. Kept in Redis, so that a worker that dies in the middle leaves everything that the next
@@ -11,8 +11,8 @@ export type Ledger = {
   /** Replaces the journal. Resolves only when Redis has it. */
   save(run: Run): Promise<void>;
   /**
-   * Marks that `key` (alert/playbook/step/attempt) is about to act, with HSETNX semantics: `fresh` the first time,
-   * `begun` ever after. `begun` without an outcome in the journal means that an earlier worker died while acting.
+   * Marks that `key` (step and attempt) is about to act, with HSETNX semantics: `fresh` the first time, `begun` ever
+   * after. `begun` without an outcome in the journal means that an earlier worker died while acting.
    */
   begin(runId: string, key: string): Promise<'fresh' | 'begun'>;
 };
@@ -22,6 +22,8 @@ export type RunPorts = {
   readonly ledger: Ledger;
   /** Delivers the command to its node and resolves with the node's receipt; rejects with the signal's reason. */
   sendToNode(node: string, command: NodeCommand, signal: AbortSignal): Promise<Receipt>;
+  readonly secrets: Secrets;
   readonly nowMs: () => number;
-  readonly log: Log;
+  /** 0 (inclusive) to 1 (exclusive). */
+  readonly random: () => number;
 };

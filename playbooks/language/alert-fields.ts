@@ -1,0 +1,116 @@
+import type { AlertFieldValue } from '#rules/alert';
+import { fieldSpecs } from '#rules/fields';
+import { parseAddress } from '#rules/language/address';
+import { toByteString } from '#rules/language/byte-string';
+import { fieldText, makeCatalogue } from '#rules/language/catalogue';
+import type { Bind, FieldCatalogue, FieldSpec, FieldUse, FieldValue } from '#rules/language/field';
+import type { Scope } from './playbook.ts';
+
+/** Fields of the alert itself, beside those of its event. */
+const alertFields: Readonly<
+  Record<
+    string,
+    { readonly list: boolean; readonly doc: string; readonly read: (scope: Scope) => AlertFieldValue | undefined }
+  >
+> = {
+  'alert.id': { list: false, doc: 'Id of the alert.', read: ({ alertId }) => alertId },
+  'alert.rule': { list: false, doc: 'Name of the rule that matched.', read: ({ alert }) => alert.rule },
+  'alert.priority': { list: false, doc: 'Priority of the rule.', read: ({ alert }) => alert.priority },
+  'alert.source': { list: false, doc: 'Where the event came from.', read: ({ alert }) => alert.source },
+  'alert.hostname': { list: false, doc: 'Name of the host.', read: ({ alert }) => alert.hostname || undefined },
+  'alert.output': { list: false, doc: 'Text of the alert.', read: ({ alert }) => alert.output },
+  'alert.time': { list: false, doc: 'Time of the event, ISO 8601.', read: ({ alert }) => alert.time },
+  'alert.tags': { list: true, doc: 'Tags of the rule.', read: ({ alert }) => alert.tags },
+  'alert.node': { list: false, doc: 'Node that raised the alert.', read: ({ alert }) => alert.lanner?.node },
+};
+
+/** What the agent says beside the fields of the output, so that a response need not rely on the text of a rule. */
+function readPart({ alert }: Scope, name: string): AlertFieldValue | undefined {
+  const part = alert.lanner;
+  switch (name) {
+    case 'container.full_id':
+      return part?.container?.id;
+    case 'container.id':
+      return part === undefined ? undefined : (part.container?.id.slice(0, 12) ?? 'host');
+    case 'proc.pid':
+      return part?.process?.pid;
+    case 'evt.type':
+      return part?.event?.type;
+    default:
+      return undefined;
+  }
+}
+
+function text(name: string, list: boolean, doc: string): FieldSpec {
+  return {
+    name,
+    class: 'alert',
+    type: 'CHARBUF',
+    list,
+    argument: undefined,
+    doc,
+    flags: [],
+    deprecated: false,
+    candidates: undefined,
+  };
+}
+
+/** What a playbook whose steps have these ids may name. */
+export function makeScopeCatalogue(stepIds: readonly string[]): FieldCatalogue {
+  return makeCatalogue([
+    // Filter-only fields have no value in an alert to be compared with.
+    ...fieldSpecs.map(
+      (spec): FieldSpec => ({
+        ...spec,
+        candidates: undefined,
+        flags: spec.flags.filter((flag) => flag !== 'filter-only'),
+      }),
+    ),
+    ...Object.entries(alertFields).map(([name, { list, doc }]) => text(name, list, doc)),
+    ...stepIds.flatMap((id) => [
+      text(`steps.${id}.outcome`, false, `How step ${id} went.`),
+      text(`steps.${id}.detail`, false, `What step ${id} says about it.`),
+    ]),
+  ]);
+}
+
+export const bindScope: Bind<Scope> = (use: FieldUse) => {
+  const name = fieldText(use);
+  const own = alertFields[name];
+  if (own !== undefined) return (scope) => toFieldValue(own.read(scope), use.spec);
+  const step = /^steps\.(\w+)\.(outcome|detail)$/.exec(name);
+  if (step !== null) {
+    const [, id = '', what] = step;
+    return ({ steps }) => {
+      const state = steps.get(id);
+      return state === undefined ? undefined : toByteString(what === 'outcome' ? state.outcome : state.detail);
+    };
+  }
+  return (scope) => toFieldValue(scope.alert.output_fields[name] ?? readPart(scope, name), use.spec);
+};
+
+/** JSON's value as the language compares it. What does not fit the field's type is missing, not guessed. */
+function toFieldValue(value: AlertFieldValue | undefined, spec: FieldSpec): FieldValue | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (Array.isArray(value)) {
+    return value.flatMap((item) => {
+      const read = toFieldValue(item, spec);
+      return read === undefined ? [] : [read];
+    });
+  }
+  if (typeof value === 'string') {
+    if (spec.type === 'IPADDR' || spec.type === 'IPNET') return parseAddress(value);
+    return isText(spec) ? toByteString(value) : readNumber(value);
+  }
+  return isText(spec) ? toByteString(String(value)) : value;
+}
+
+function isText({ type }: FieldSpec): boolean {
+  return type === 'CHARBUF' || type === 'FSPATH' || type === 'FSRELPATH' || type === 'BYTEBUF' || type === 'DYNAMIC';
+}
+
+/** Foreign senders write some numbers and booleans as text. */
+function readNumber(value: string): FieldValue | undefined {
+  if (value === 'true' || value === 'false') return value === 'true';
+  return /^-?\d{1,15}$/.test(value) ? Number(value) : undefined;
+}

@@ -1,0 +1,176 @@
+import type * as z from 'zod';
+import { compileCondition } from '#rules/language/compile';
+import type { Diagnostic } from '#rules/language/diagnostic';
+import type { FieldCatalogue } from '#rules/language/field';
+import { nearest } from '#rules/language/nearest';
+import type { SourceFile } from '#rules/language/source';
+import type { Value } from '#rules/language/yaml-reader';
+import { bindScope, makeScopeCatalogue } from './alert-fields.ts';
+import type { ActionCatalogue, Playbook, Scope, Step, Trigger } from './playbook.ts';
+import { keysAt, playbookSchema, type WrittenPlaybook } from './schema.ts';
+import { compileText, fillAll, fillList, type ValueTemplate } from './value-template.ts';
+import { type Path, type Report, readWritten, type Written } from './written.ts';
+
+export type LoadedPlaybooks = {
+  readonly ok: boolean;
+  /** Only those without errors. */
+  readonly playbooks: readonly Playbook[];
+  readonly errors: readonly Diagnostic[];
+  readonly warnings: readonly Diagnostic[];
+};
+
+const MOST_PLAYBOOKS = 1_000;
+const MOST_WITH_DEPTH = 16;
+
+/** Reads every playbook of all files, and finds every mistake in them. */
+export function loadPlaybooks(files: readonly SourceFile[], catalogue: ActionCatalogue): LoadedPlaybooks {
+  const errors: Diagnostic[] = [];
+  const playbooks: Playbook[] = [];
+  const seen = new Map<string, string>();
+  const report: Report = (code, message, source, span) => errors.push({ code, message, source, span });
+  for (const written of files.flatMap((file) => readWritten(file, report)).slice(0, MOST_PLAYBOOKS + 1)) {
+    if (seen.size === MOST_PLAYBOOKS) written.fail([], `more than ${MOST_PLAYBOOKS} playbooks`);
+    const before = errors.length;
+    const playbook = check(written, catalogue, report);
+    if (playbook === undefined) continue;
+    const earlier = seen.get(playbook.name);
+    if (earlier !== undefined) written.fail(['playbook'], `playbook ${playbook.name} is already in ${earlier}`);
+    seen.set(playbook.name, written.path);
+    if (errors.length === before) playbooks.push(playbook);
+  }
+  return { ok: errors.length === 0, playbooks, errors, warnings: [] };
+}
+
+function check(written: Written, catalogue: ActionCatalogue, report: Report): Playbook | undefined {
+  const read = playbookSchema.safeParse(written.value);
+  if (!read.success) {
+    for (const issue of read.error.issues) reportIssue(issue, [], written, keysAt);
+    return undefined;
+  }
+  const { playbook: name, description, mode, on, steps } = read.data;
+  // A step may name what came before it.
+  const fieldsOf = (step: number) => makeScopeCatalogue(steps.slice(0, step).map(({ id }) => id));
+  const trigger: Trigger = {
+    rules: on.rules,
+    tags: on.tags,
+    priority: on.priority,
+    source: on.source,
+    condition:
+      on.condition === undefined ? undefined : checkCondition(['on', 'condition'], fieldsOf(0), written, report),
+  };
+  const ids = new Set<string>();
+  const checked = steps.flatMap((step, index): Step[] => {
+    if (ids.has(step.id)) written.fail(['steps', index, 'id'], `another step is called ${step.id} already`);
+    ids.add(step.id);
+    const found = checkStep(step, index, { written, catalogue, fields: fieldsOf(index), report });
+    return found === undefined ? [] : [found];
+  });
+  return { name, description, mode, path: written.path, on: trigger, steps: checked };
+}
+
+/** Unknown keys get the nearest known one; everything else says what was expected. */
+function reportIssue(
+  issue: z.core.$ZodIssue,
+  base: Path,
+  written: Written,
+  known: (path: Path) => readonly string[],
+): void {
+  const path = [...base, ...issue.path.filter((step) => typeof step !== 'symbol')];
+  if (issue.code !== 'unrecognized_keys') {
+    const label = path.length === 0 ? '' : `${path.join('.')}: `;
+    written.fail(path, `${label}${issue.message.replace(/^Invalid input: /, '')}`);
+    return;
+  }
+  for (const key of issue.keys) {
+    const keys = known(path);
+    const near = nearest(key, keys);
+    const hint = near === undefined ? `; expected one of ${keys.join(', ')}` : `; did you mean ${near}?`;
+    written.failKey(path, key, `unknown key ${key}${hint}`);
+  }
+}
+
+function checkCondition(
+  path: Path,
+  fields: FieldCatalogue,
+  written: Written,
+  report: Report,
+): ((scope: Scope) => boolean) | undefined {
+  const place = written.at(path);
+  if (place.kind !== 'text') return undefined;
+  const compiled = compileCondition(place.toSource(), bindScope, fields);
+  if (compiled.ok) return compiled.value;
+  for (const { code, message, source, span } of compiled.diagnostics) report(code, message, source, span);
+  return undefined;
+}
+
+type StepContext = {
+  readonly written: Written;
+  readonly catalogue: ActionCatalogue;
+  readonly fields: FieldCatalogue;
+  readonly report: Report;
+};
+
+function checkStep(step: WrittenPlaybook['steps'][number], index: number, context: StepContext): Step | undefined {
+  const { written, catalogue, fields, report } = context;
+  const guard = step.if === undefined ? undefined : checkCondition(['steps', index, 'if'], fields, written, report);
+  const action = catalogue.get(step.uses);
+  if (action === undefined) {
+    const near = nearest(step.uses, catalogue.keys());
+    const hint = near === undefined ? `there are ${[...catalogue.keys()].join(', ')}` : `did you mean ${near}?`;
+    written.fail(['steps', index, 'uses'], `unknown action ${step.uses}; ${hint}`);
+    return undefined;
+  }
+  const base: Path = ['steps', index, 'with'];
+  let templated = false;
+  const fill = compileValue(step.with, base, 0, { ...context, found: () => (templated = true) });
+  // Templates have a type only when they are filled in; a step without any can be checked as it stands.
+  const params = action.params.safeParse(step.with);
+  if (!params.success) {
+    for (const issue of params.error.issues) {
+      const isKey = issue.code === 'unrecognized_keys';
+      const isMissing = issue.code === 'invalid_type' && valueAt(step.with, issue.path) === undefined;
+      if (templated && !isKey && !isMissing) continue;
+      reportIssue(issue, base, written, () => Object.keys('shape' in action.params ? Object(action.params.shape) : {}));
+    }
+  }
+  const { id, uses } = step;
+  const retry = { attempts: step.retry.attempts, backoffMs: step.retry.backoff, mostMs: step.retry.most };
+  return { id, uses, action, fill, guard, timeoutMs: step.timeout, retry, onError: step.on_error };
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let current: unknown = value;
+  for (const step of path) {
+    if (typeof current !== 'object' || current === null) return undefined;
+    current = Reflect.get(current, step);
+  }
+  return current;
+}
+
+type ValueContext = StepContext & { readonly found: () => void };
+
+function compileValue(value: unknown, path: Path, depth: number, context: ValueContext): ValueTemplate {
+  if (depth > MOST_WITH_DEPTH) {
+    context.written.fail(path, `nested more than ${MOST_WITH_DEPTH} deep`);
+  } else if (typeof value === 'string') {
+    return compileString(value, path, context);
+  } else if (Array.isArray(value)) {
+    return fillList(value.map((item, index) => compileValue(item, [...path, index], depth + 1, context)));
+  } else if (typeof value === 'object' && value !== null) {
+    return fillAll(
+      Object.entries(value).map(
+        ([key, item]) => [key, compileValue(item, [...path, key], depth + 1, context)] as const,
+      ),
+    );
+  }
+  return () => ({ ok: true, value, masked: value });
+}
+
+function compileString(value: string, path: Path, { written, fields, report, found }: ValueContext): ValueTemplate {
+  const place: Value = written.at(path);
+  if (!value.includes('%') || place.kind !== 'text') return () => ({ ok: true, value, masked: value });
+  found();
+  return compileText(place.toSource(), fields, ({ message, source, span }) =>
+    report('LOAD_ERR_COMPILE_OUTPUT', message, source, span),
+  );
+}

@@ -1,0 +1,60 @@
+import type * as z from 'zod';
+import type { Outcome } from '#playbooks/command';
+import type { ActionSpec } from '#playbooks/language/playbook';
+import type { RunMode } from '#playbooks/language/run';
+import type { Alert } from '#rules/alert';
+import type { RunPorts } from '../runs/ports.ts';
+
+export type ActionContext = {
+  readonly alert: Alert;
+  readonly alertId: string;
+  readonly playbook: string;
+  readonly mode: RunMode;
+  /** alert/playbook/step: the same for every attempt, so that the other side can recognise a repeat. */
+  readonly idempotencyKey: string;
+  /** Milliseconds since the epoch at which `signal` aborts. */
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+  readonly sendToNode: RunPorts['sendToNode'];
+};
+
+export type ActionResult =
+  | { readonly status: Exclude<Outcome, 'failed'>; readonly detail: string }
+  | { readonly status: 'failed'; readonly retry: boolean; readonly reason: string; readonly retryAfterMs?: number };
+
+/** An action that the router can perform, or hand to a node. */
+export type Action = ActionSpec & {
+  /** `params` as filled in; they are checked here. In a dry run nothing outside changes and the result is `skipped`. */
+  readonly perform: (params: unknown, context: ActionContext) => Promise<ActionResult>;
+};
+
+type Definition<P extends object> = {
+  readonly name: string;
+  readonly side: ActionSpec['side'];
+  readonly doc: string;
+  readonly params: z.ZodType<P>;
+  readonly idempotent: boolean;
+  run(params: P, context: ActionContext): Promise<ActionResult>;
+  /** What a dry run says: `would …`. May ask, must not act. */
+  dryRun(params: P, context: ActionContext): Promise<ActionResult> | ActionResult;
+};
+
+export function defineAction<P extends object>(definition: Definition<P>): Action {
+  const { name, side, doc, params, idempotent } = definition;
+  return {
+    name,
+    side,
+    doc,
+    params,
+    idempotent,
+    async perform(filled, context) {
+      const read = params.safeParse(filled);
+      if (!read.success) {
+        const [issue] = read.error.issues;
+        const reason = `${issue?.path.join('.') || name}: ${issue?.message ?? 'wrong parameters'}`;
+        return { status: 'failed', retry: false, reason };
+      }
+      return context.mode === 'dry-run' ? definition.dryRun(read.data, context) : definition.run(read.data, context);
+    },
+  };
+}
