@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { fromNodeSchema, type Receipt, receiptSchema } from '#playbooks/command';
@@ -14,7 +15,7 @@ async function startRouter(port = 0) {
   const server = new WebSocketServer({
     port,
     host: '127.0.0.1',
-    verifyClient: ({ req }: { req: { headers: { authorization?: string }; url?: string } }) =>
+    verifyClient: ({ req }: { readonly req: IncomingMessage }) =>
       req.headers.authorization === 'Bearer secret' && req.url === '/api/nodes/channel',
   });
   await once(server, 'listening');

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { checkCapabilities, checkMachine, checkMemlock, checkNode, checkRelease } from './machine.ts';
+
+describe('what the machine lacks', () => {
+  it.for([
+    { release: '6.18.44-fc', status: 'ok' },
+    { release: '5.8.0', status: 'ok' },
+    { release: '5.10.0-32-amd64', status: 'ok' },
+    { release: '5.4.0-150-generic', status: 'unsupported' },
+    { release: '4.19.0', status: 'unsupported' },
+  ])('calls kernel $release $status', ({ release, status }) => {
+    expect(checkRelease(release).status).toBe(status);
+  });
+
+  it.for([
+    { name: 'root', mask: '000001ffffffffff', status: 'ok' },
+    { name: 'only what it takes', mask: (2n ** 5n + 2n ** 19n + 2n ** 38n + 2n ** 39n).toString(16), status: 'ok' },
+    { name: 'no CAP_KILL', mask: (2n ** 21n + 2n ** 19n).toString(16), status: 'limited' },
+    { name: 'root of a plain container', mask: '00000000a80425fb', status: 'unsupported' },
+    { name: 'nobody', mask: '0000000000000000', status: 'unsupported' },
+  ])('calls $name $status', ({ mask, status }) => {
+    expect(checkCapabilities(`Name:\tnode\nCapEff:\t${mask}\nCapBnd:\t000001ffffffffff\n`).status).toBe(status);
+  });
+
+  it('names the capabilities that are missing', () => {
+    const { detail } = checkCapabilities('CapEff:\t00000000a80425fb\n');
+    expect(detail).toBe('loading eBPF programs needs root: CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE missing');
+  });
+
+  it.for([
+    { kernel: '5.10.0', soft: '65536', status: 'limited' },
+    { kernel: '5.10.0', soft: 'unlimited', status: 'ok' },
+    { kernel: '5.11.0', soft: '65536', status: 'ok' },
+  ])('calls a limit of $soft on $kernel $status', ({ kernel, soft, status }) => {
+    expect(checkMemlock(`Max locked memory         ${soft}  65536  bytes\n`, kernel).status).toBe(status);
+  });
+
+  it('wants Node 24', () => {
+    expect(checkNode('20.11.0').status).toBe('missing');
+    expect(checkNode('24.21.0').status).toBe('ok');
+  });
+
+  it('says how to get whatever is not there', async () => {
+    const findings = await checkMachine();
+    expect(findings.length).toBeGreaterThan(8);
+    for (const { status, remedy } of findings) expect(remedy === undefined).toBe(status === 'ok');
+  });
+});
