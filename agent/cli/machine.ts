@@ -115,7 +115,7 @@ export function checkMemlock(limits: string, kernel = release()): Finding {
 function checkPidNamespace(): Finding {
   const check = 'PID namespace';
   if (statSync('/proc/self/ns/pid').ino === 0xeffffffc) return { check, status: 'ok', detail: "the host's" };
-  const detail = 'not the host's: processes outside cannot be looked up or killed';
+  const detail = "not the host's: processes outside cannot be looked up or killed";
   return { check, status: 'limited', detail, remedy: 'docker run --pid=host; hostPID: true in a pod' };
 }
 
