@@ -1,0 +1,82 @@
+/* A system call's number and arguments, from the registers saved at its entry: at its exit they are still there. */
+#ifndef LANNER_ARGUMENTS_H
+#define LANNER_ARGUMENTS_H
+
+struct call {
+	u64 args[6];
+	s64 ret;
+	u32 nr;
+	u32 flags;
+};
+
+static __always_inline u32 call_number(struct task_struct *task, struct pt_regs *regs, u32 *flags)
+{
+	u32 nr = BPF_CORE_READ(regs, orig_ax);
+	u32 *known;
+
+	if (!is_compat(task))
+		return nr;
+	*flags |= FLAG_COMPAT;
+	known = bpf_map_lookup_elem(&compat_calls, &nr);
+	return known ? *known : CALL_UNKNOWN;
+}
+
+static __always_inline void read_arguments(struct call *call, struct pt_regs *regs)
+{
+	if (call->flags & FLAG_COMPAT) {
+		call->args[0] = (u32)BPF_CORE_READ(regs, bx);
+		call->args[1] = (u32)BPF_CORE_READ(regs, cx);
+		call->args[2] = (u32)BPF_CORE_READ(regs, dx);
+		call->args[3] = (u32)BPF_CORE_READ(regs, si);
+		call->args[4] = (u32)BPF_CORE_READ(regs, di);
+		call->args[5] = (u32)BPF_CORE_READ(regs, bp);
+	} else {
+		call->args[0] = BPF_CORE_READ(regs, di);
+		call->args[1] = BPF_CORE_READ(regs, si);
+		call->args[2] = BPF_CORE_READ(regs, dx);
+		call->args[3] = BPF_CORE_READ(regs, r10);
+		call->args[4] = BPF_CORE_READ(regs, r8);
+		call->args[5] = BPF_CORE_READ(regs, r9);
+	}
+}
+
+/* socketcall(2): one number for all socket calls, their arguments in an array of 32-bit words. */
+static __always_inline void unpack_socketcall(struct call *call)
+{
+	static const u16 numbers[] = { 0,  41, 49, 42, 50, 43, 51, 52, 53, 0, 0,
+				       44, 45, 48, 54, 55, 46, 47, 288, 299, 307 };
+	u32 which = call->args[0];
+	u32 words[6] = {};
+
+	call->nr = CALL_UNKNOWN;
+	call->flags |= FLAG_SOCKETCALL;
+	if (which >= sizeof(numbers) / sizeof(numbers[0]) || !numbers[which])
+		return;
+	bpf_probe_read_user(words, sizeof(words), (void *)call->args[1]);
+	call->nr = numbers[which];
+	for (int i = 0; i < 6; i++)
+		call->args[i] = words[i];
+}
+
+/* The argument at `position`, from 1. */
+static __always_inline u64 argument(struct call *call, u8 position)
+{
+	switch (position) {
+	case 1:
+		return call->args[0];
+	case 2:
+		return call->args[1];
+	case 3:
+		return call->args[2];
+	case 4:
+		return call->args[3];
+	case 5:
+		return call->args[4];
+	case 6:
+		return call->args[5];
+	default:
+		return 0;
+	}
+}
+
+#endif

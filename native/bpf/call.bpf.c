@@ -1,0 +1,123 @@
+#define AT_FDCWD -100
+#define ENTRIES_IN_HOW 2
+
+/* The folder a relative path starts from: the current one, or that of a descriptor. */
+static __always_inline void append_base(struct scratch *scratch, struct text *base, struct file_event *event, struct text *path,
+					s32 dirfd)
+{
+	u32 at = path->offset;
+	struct file *folder;
+
+	if (!path->length || at >= RECORD_MAX || scratch->record[at] == '/')
+		return;
+	if (dirfd == AT_FDCWD) {
+		append_cwd(scratch, base, &event->header.flags);
+		return;
+	}
+	folder = file_of(dirfd);
+	if (folder && append_path(scratch, base, BPF_CORE_READ(folder, f_path.mnt), BPF_CORE_READ(folder, f_path.dentry)))
+		event->header.flags |= FLAG_PATH_CUT;
+}
+
+static __always_inline void append_resolved(struct scratch *scratch, struct file_event *event)
+{
+	struct file *file = file_of(event->fd);
+	struct inode *inode;
+
+	if (!file)
+		return;
+	inode = BPF_CORE_READ(file, f_inode);
+	event->inode = BPF_CORE_READ(inode, i_ino);
+	event->device = BPF_CORE_READ(inode, i_sb, s_dev);
+	event->file_mode = BPF_CORE_READ(inode, i_mode);
+	if (append_path(scratch, &event->resolved, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry)))
+		event->header.flags |= FLAG_PATH_CUT;
+}
+
+static __always_inline void fill_flags(struct file_event *event, struct call *call, struct call_shape *shape)
+{
+	u64 how[ENTRIES_IN_HOW] = {}; /* struct open_how: flags, mode */
+
+	event->open_flags = argument(call, shape->open_flags);
+	event->mode = argument(call, shape->mode);
+	if (shape->how && !bpf_probe_read_user(how, sizeof(how), (void *)argument(call, shape->how))) {
+		event->open_flags = how[0];
+		event->mode = how[1];
+	}
+	event->fd = -1;
+	if (shape->fd == ARGUMENT_RETURN)
+		event->fd = call->ret < 0 ? -1 : (s32)call->ret;
+	else if (shape->fd)
+		event->fd = (s32)argument(call, shape->fd);
+}
+
+static __noinline int send_file(struct call *call, struct call_shape *shape)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct scratch *scratch = take_scratch();
+	struct file_event *event;
+
+	if (!scratch)
+		return 0;
+	event = (void *)scratch->record;
+	__builtin_memset(event, 0, sizeof(*event));
+	fill_header(&event->header, task, EVENT_FILE, call->nr);
+	event->header.ret = call->ret;
+	event->header.flags = call->flags;
+	event->dirfd = shape->base && shape->base <= 6 ? (s32)argument(call, shape->base) : AT_FDCWD;
+	event->dirfd2 = shape->base2 && shape->base2 <= 6 ? (s32)argument(call, shape->base2) : AT_FDCWD;
+	fill_flags(event, call, shape);
+
+	scratch->end = sizeof(*event);
+	append_user_string(scratch, &event->path, (void *)argument(call, shape->path));
+	append_user_string(scratch, &event->path2, (void *)argument(call, shape->path2));
+	append_user_string(scratch, &event->extra, (void *)argument(call, shape->extra));
+	append_resolved(scratch, event);
+	if (!event->resolved.length && shape->base != ARGUMENT_NONE)
+		append_base(scratch, &event->base, event, &event->path, event->dirfd);
+	if (shape->path2 && shape->base2 != ARGUMENT_NONE)
+		append_base(scratch, &event->base2, event, &event->path2, event->dirfd2);
+	submit_bulk(&event->header, scratch->end);
+	return 0;
+}
+
+static __noinline int send_call(struct call *call)
+{
+	struct call_event event = {};
+
+	fill_header(&event.header, bpf_get_current_task_btf(), EVENT_CALL, call->nr);
+	event.header.ret = call->ret;
+	event.header.flags = call->flags;
+	for (int i = 0; i < 6; i++)
+		event.args[i] = call->args[i];
+	submit_bulk(&event.header, sizeof(event));
+	return 0;
+}
+
+/* include/trace/events/syscalls.h: TP_PROTO(struct pt_regs *regs, long ret). One hook for all calls, 32-bit ones too; a
+ * call that nobody asked for costs one look-up. What io_uring does is not seen here. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct call call = { .ret = ret };
+	struct call_shape *shape;
+
+	call.nr = call_number(task, regs, &call.flags);
+	if (call.nr == CALL_SOCKETCALL) {
+		read_arguments(&call, regs);
+		unpack_socketcall(&call);
+	}
+	shape = bpf_map_lookup_elem(&shapes, &call.nr);
+	if (!shape || shape->decoder == DECODE_NOT)
+		return 0;
+	if ((shape->only_failed && ret >= 0) || is_ignored(task->tgid))
+		return 0;
+	if (!(call.flags & FLAG_SOCKETCALL))
+		read_arguments(&call, regs);
+	if (shape->decoder == DECODE_FILE)
+		return send_file(&call, shape);
+	if (shape->decoder == DECODE_SOCKET)
+		return send_socket(&call, shape);
+	return send_call(&call);
+}

@@ -1,0 +1,122 @@
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+
+/* In `struct ovl_inode` (fs/overlayfs/ovl_entry.h) the upper dentry is the member behind the inode; the module's BTF need
+ * not be there, so it is found by size. */
+static __always_inline bool is_upper_layer(struct inode *inode)
+{
+	void *upper = 0;
+
+	if (BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAYFS_SUPER_MAGIC)
+		return false;
+	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
+	return upper != 0;
+}
+
+static __always_inline bool is_memfd(struct dentry *dentry)
+{
+	char name[7] = {};
+
+	bpf_probe_read_kernel(name, 6, BPF_CORE_READ(dentry, d_name.name));
+	return BPF_CORE_READ(dentry, d_parent) == dentry && name[0] == 'm' && name[1] == 'e' && name[2] == 'm' &&
+	       name[3] == 'f' && name[4] == 'd' && name[5] == ':';
+}
+
+static __always_inline u32 tty_of(struct signal_struct *signal)
+{
+	struct tty_struct *tty = BPF_CORE_READ(signal, tty);
+	u32 minor;
+
+	if (!tty)
+		return 0;
+	minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
+	return (minor & 0xff) | BPF_CORE_READ(tty, driver, major) << 8 | (minor & ~0xffu) << 12;
+}
+
+static __always_inline void fill_ids(struct exec_event *event, struct task_struct *task)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct pid *session = BPF_CORE_READ(signal, pids[PIDTYPE_SID]);
+	struct pid *group = BPF_CORE_READ(signal, pids[PIDTYPE_PGID]);
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	const struct cred *cred = task->cred;
+	struct pid_namespace *pid_ns = 0;
+
+	event->parent_start_ns = BPF_CORE_READ(task, real_parent, group_leader, start_boottime);
+	event->tty = tty_of(signal);
+	event->sid = outermost(session);
+	event->pgid = outermost(group);
+	event->vsid = innermost(session);
+	event->vpgid = innermost(group);
+	event->mnt_ns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+	bpf_probe_read_kernel(&pid_ns, sizeof(pid_ns),
+			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid) +
+				      bpf_core_field_offset(struct upid, ns));
+	event->pid_ns = BPF_CORE_READ(pid_ns, ns.inum);
+	event->egid = cred->egid.val;
+	bpf_probe_read_kernel(&event->cap_effective, 8, &cred->cap_effective);
+	bpf_probe_read_kernel(&event->cap_permitted, 8, &cred->cap_permitted);
+	bpf_probe_read_kernel(&event->cap_inheritable, 8, &cred->cap_inheritable);
+}
+
+static __always_inline void fill_program(struct exec_event *event, struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+	event->inode = BPF_CORE_READ(inode, i_ino);
+	event->device = BPF_CORE_READ(inode, i_sb, s_dev);
+	event->file_mode = BPF_CORE_READ(inode, i_mode);
+	event->file_uid = BPF_CORE_READ(inode, i_uid.val);
+	if (is_upper_layer(inode))
+		event->header.flags |= FLAG_UPPER_LAYER;
+	if (is_memfd(BPF_CORE_READ(file, f_path.dentry)))
+		event->header.flags |= FLAG_MEMFD;
+}
+
+/* include/trace/events/sched.h: TP_PROTO(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm). After the point
+ * of no return, with the new memory in place, before the program's first instruction. A failed execve never gets here. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux_binprm *bprm)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct scratch *scratch;
+	struct exec_event *event;
+	unsigned long arg_start, arg_end;
+	struct file *file;
+	u32 nr = NR_EXECVE;
+
+	if (is_ignored(task->tgid))
+		return 0;
+	scratch = take_scratch();
+	if (!scratch)
+		return 0;
+	event = (void *)scratch->record;
+	__builtin_memset(event, 0, sizeof(*event));
+	/* The kernel has already rewritten orig_ax to execve (set_personality_64bit). */
+	if (bpf_core_field_exists(bprm->fdpath) && BPF_CORE_READ(bprm, fdpath))
+		nr = NR_EXECVEAT;
+	fill_header(&event->header, task, EVENT_EXEC, nr);
+	if (is_compat(task))
+		event->header.flags |= FLAG_COMPAT;
+	fill_ids(event, task);
+
+	scratch->end = sizeof(*event);
+	file = BPF_CORE_READ(task, mm, exe_file);
+	if (file) {
+		fill_program(event, file);
+		if (append_path(scratch, &event->exe, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry)))
+			event->header.flags |= FLAG_PATH_CUT;
+	}
+	append_kernel_string(scratch, &event->filename, BPF_CORE_READ(bprm, filename));
+	arg_start = BPF_CORE_READ(task, mm, arg_start);
+	arg_end = BPF_CORE_READ(task, mm, arg_end);
+	if (arg_end - arg_start > TEXT_MAX) {
+		event->header.flags |= FLAG_ARGS_CUT;
+		arg_end = arg_start + TEXT_MAX;
+	}
+	append_user(scratch, &event->argv, (void *)arg_start, arg_end - arg_start);
+	append_cwd(scratch, &event->cwd, &event->header.flags);
+	append_cgroup(scratch, &event->cgroup_path, own_cgroup(task));
+	submit_lifecycle(&event->header, scratch->end, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}

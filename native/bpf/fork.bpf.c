@@ -1,0 +1,28 @@
+/* include/trace/events/sched.h: TP_PROTO(struct task_struct *parent, struct task_struct *child). Runs in the parent, before
+ * the child does. Threads are left out unless clone is asked for. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct fork_event event = {};
+	struct call_shape *shape;
+	u32 flags = 0, nr;
+	bool thread = child->pid != child->tgid;
+
+	if (is_ignored(task->tgid))
+		return 0;
+	nr = call_number(task, (struct pt_regs *)bpf_task_pt_regs(task), &flags);
+	shape = bpf_map_lookup_elem(&shapes, &nr);
+	if (thread && (!shape || shape->decoder == DECODE_NOT))
+		return 0;
+	fill_header(&event.header, task, EVENT_FORK, nr);
+	event.header.flags = flags | (thread ? FLAG_THREAD : 0);
+	event.header.ret = child->pid;
+	event.child_start_ns = BPF_CORE_READ(child, group_leader, start_boottime);
+	event.child_pid = child->tgid;
+	event.child_tid = child->pid;
+	event.child_ppid = BPF_CORE_READ(child, real_parent, tgid);
+	event.child_vpid = innermost(BPF_CORE_READ(child, thread_pid));
+	submit_lifecycle(&event.header, sizeof(event), 0);
+	return 0;
+}

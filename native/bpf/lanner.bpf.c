@@ -1,0 +1,21 @@
+/* All programs as one object: they share maps, and one object loads in one step. */
+#include "kernel.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#include "event.h"
+#include "flavors.h"
+#include "maps.h"
+#include "record.h"
+#include "path.h"
+#include "arguments.h"
+#include "socket.h"
+
+#include "exec.bpf.c"
+#include "fork.bpf.c"
+#include "exit.bpf.c"
+#include "call.bpf.c"
+
+char LICENSE[] SEC("license") = "GPL";

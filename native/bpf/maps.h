@@ -1,0 +1,122 @@
+/* The maps that the programs and the agent share, and the way a record goes into a ring. */
+#ifndef LANNER_MAPS_H
+#define LANNER_MAPS_H
+
+#define RECORD_MAX 24576
+#define PATH_MARGIN 256
+
+/* Kept in a map, not on the stack: the verifier then tracks no bounds of it, and comes to an end. */
+struct walk {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+	struct vfsmount *root_mnt;
+	struct dentry *root;
+	struct kernfs_node *node;
+	u32 position; /* of the first byte in scratch->path */
+	u32 cut;
+};
+
+/* Where a record is put together. One for each CPU is enough: tp_btf programs run with preemption off, none of ours
+ * runs in an interrupt, and no traced event happens inside another. Must fit 32 KB (PCPU_MIN_UNIT_SIZE). */
+struct scratch {
+	u8 record[RECORD_MAX];
+	u8 path[TEXT_MAX + PATH_MARGIN]; /* filled from its end, as a path is walked from its last name */
+	u32 end;			 /* where the next string goes in the record */
+	struct walk walk;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+/* Sizes are set by the loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} lifecycle SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} bulk SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNTERS);
+	__type(key, u32);
+	__type(value, u64);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CALLS);
+	__type(key, u32);
+	__type(value, struct call_shape);
+} shapes SEC(".maps");
+
+/* x86_64 numbers by 32-bit numbers. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CALLS);
+	__type(key, u32);
+	__type(value, u32);
+} compat_calls SEC(".maps");
+
+/* Thread-group ids whose events are left out: the agent's own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, u32);
+	__type(value, u8);
+} ignored SEC(".maps");
+
+static __always_inline void count(u32 counter)
+{
+	u64 *value = bpf_map_lookup_elem(&counters, &counter);
+
+	if (value)
+		*value += 1;
+}
+
+static __always_inline struct scratch *take_scratch(void)
+{
+	u32 zero = 0;
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &zero);
+
+	if (!scratch)
+		count(COUNT_NO_SCRATCH);
+	return scratch;
+}
+
+static __always_inline bool is_ignored(u32 tgid)
+{
+	return bpf_map_lookup_elem(&ignored, &tgid) != 0;
+}
+
+/* Wake-ups are the kernel's: only when the reader had caught up. An exec wakes always: it is answered at once. */
+static __always_inline void submit_lifecycle(struct event_header *record, u32 length, u64 wake)
+{
+	record->length = length;
+	if (length > RECORD_MAX)
+		return;
+	if (bpf_ringbuf_output(&lifecycle, record, length, wake))
+		count(COUNT_LIFECYCLE_FULL);
+	else
+		count(COUNT_LIFECYCLE);
+}
+
+static __always_inline void submit_bulk(struct event_header *record, u32 length)
+{
+	record->length = length;
+	if (length > RECORD_MAX)
+		return;
+	if (bpf_ringbuf_output(&bulk, record, length, 0))
+		count(COUNT_BULK_FULL);
+	else
+		count(COUNT_BULK);
+}
+
+#endif

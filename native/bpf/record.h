@@ -1,0 +1,160 @@
+/* Putting a record together: the header that all have, and strings behind the fixed part. */
+#ifndef LANNER_RECORD_H
+#define LANNER_RECORD_H
+
+#define NR_NONE 0xffffffffu
+#define NR_EXECVE 59
+#define NR_EXECVEAT 322
+#define TS_COMPAT 2 /* arch/x86/include/asm/thread_info.h */
+
+/* Keeps the compiler from folding a bound away that the verifier has to see. */
+#define hide(value) asm volatile("" : "+r"(value))
+
+static __always_inline void append_kernel(struct scratch *scratch, struct text *text, const void *from, u64 length)
+{
+	u32 end = scratch->end;
+
+	if (end > RECORD_MAX - TEXT_MAX)
+		return;
+	hide(length);
+	if (length > TEXT_MAX)
+		length = TEXT_MAX;
+	if (bpf_probe_read_kernel(&scratch->record[end], length, from))
+		return;
+	text->offset = end;
+	text->length = length;
+	scratch->end = end + length;
+}
+
+static __always_inline void append_user(struct scratch *scratch, struct text *text, const void *from, u64 length)
+{
+	u32 end = scratch->end;
+
+	if (end > RECORD_MAX - TEXT_MAX)
+		return;
+	hide(length);
+	if (length > TEXT_MAX)
+		length = TEXT_MAX;
+	if (bpf_probe_read_user(&scratch->record[end], length, from))
+		return;
+	text->offset = end;
+	text->length = length;
+	scratch->end = end + length;
+}
+
+/* Up to the NUL, without it. */
+static __always_inline void append_user_string(struct scratch *scratch, struct text *text, const void *from)
+{
+	u32 end = scratch->end;
+	long length;
+
+	if (!from || end > RECORD_MAX - TEXT_MAX)
+		return;
+	length = bpf_probe_read_user_str(&scratch->record[end], TEXT_MAX, from);
+	if (length <= 1 || length > TEXT_MAX)
+		return;
+	text->offset = end;
+	text->length = length - 1;
+	scratch->end = end + length - 1;
+}
+
+static __always_inline void append_kernel_string(struct scratch *scratch, struct text *text, const void *from)
+{
+	u32 end = scratch->end;
+	long length;
+
+	if (!from || end > RECORD_MAX - TEXT_MAX)
+		return;
+	length = bpf_probe_read_kernel_str(&scratch->record[end], TEXT_MAX, from);
+	if (length <= 1 || length > TEXT_MAX)
+		return;
+	text->offset = end;
+	text->length = length - 1;
+	scratch->end = end + length - 1;
+}
+
+/* The number in the innermost pid namespace. */
+static __always_inline u32 innermost(struct pid *pid)
+{
+	u32 level;
+	struct upid upid = {};
+
+	if (!pid)
+		return 0;
+	level = BPF_CORE_READ(pid, level);
+	bpf_probe_read_kernel(&upid.nr, sizeof(upid.nr),
+			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr));
+	return upid.nr;
+}
+
+static __always_inline u32 outermost(struct pid *pid)
+{
+	return pid ? BPF_CORE_READ(pid, numbers[0].nr) : 0;
+}
+
+static __always_inline struct kernfs_node *cgroup_node(struct css_set *cgroups, u32 subsystem)
+{
+	struct cgroup_subsys_state *css = 0;
+
+	bpf_probe_read_kernel(&css, sizeof(css),
+			      (void *)cgroups + bpf_core_field_offset(struct css_set, subsys) + subsystem * sizeof(css));
+	return css ? BPF_CORE_READ(css, cgroup, kn) : 0;
+}
+
+/* The cgroup that tells containers apart: that of the unified hierarchy, or, where cgroup v1 leaves all tasks in its
+ * root, that of the memory or pids controller. */
+static __always_inline struct kernfs_node *own_cgroup(struct task_struct *task)
+{
+	struct css_set *cgroups = BPF_CORE_READ(task, cgroups);
+	struct kernfs_node *unified = BPF_CORE_READ(cgroups, dfl_cgrp, kn);
+	struct kernfs_node *node;
+
+	if (!unified || kernfs_parent(unified))
+		return unified;
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
+		node = cgroup_node(cgroups, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
+		if (node && kernfs_parent(node))
+			return node;
+	}
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
+		node = cgroup_node(cgroups, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id));
+		if (node && kernfs_parent(node))
+			return node;
+	}
+	return unified;
+}
+
+/* `task` is the current one. */
+static __always_inline void fill_header(struct event_header *header, struct task_struct *task, u32 kind, u32 nr)
+{
+	struct task_struct *leader = task->group_leader;
+	const struct cred *cred = task->cred;
+
+	header->kind = kind;
+	header->length = 0;
+	header->time_ns = bpf_ktime_get_boot_ns();
+	header->start_ns = leader->start_boottime;
+	header->cgroup = BPF_CORE_READ(own_cgroup(task), id);
+	header->ret = 0;
+	header->pid = task->tgid;
+	header->tid = task->pid;
+	header->ppid = BPF_CORE_READ(leader, real_parent, tgid);
+	header->vpid = innermost(BPF_CORE_READ(leader, thread_pid));
+	header->uid = cred->uid.val;
+	header->gid = cred->gid.val;
+	header->euid = cred->euid.val;
+	header->loginuid = bpf_core_field_exists(task->loginuid) ? task->loginuid.val : NR_NONE;
+	header->cpu = bpf_get_smp_processor_id();
+	header->nr = nr;
+	header->flags = 0;
+	header->padding = 0;
+	bpf_get_current_comm(header->comm, sizeof(header->comm));
+}
+
+static __always_inline bool is_compat(struct task_struct *task)
+{
+	return task->thread_info.status & TS_COMPAT;
+}
+
+#endif

@@ -1,0 +1,113 @@
+/* Addresses of a socket, from the socket itself, else from what the caller gave. */
+#ifndef LANNER_SOCKET_H
+#define LANNER_SOCKET_H
+
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define NR_BIND 49
+#define UNIX_PATH_MAX 108
+
+static __always_inline struct sock *sock_of(s32 fd)
+{
+	struct file *file = file_of(fd);
+	struct socket *socket;
+
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	socket = BPF_CORE_READ(file, private_data);
+	return socket ? BPF_CORE_READ(socket, sk) : 0;
+}
+
+static __always_inline void fill_sock(struct socket_event *event, struct sock *sock)
+{
+	event->family = BPF_CORE_READ(sock, __sk_common.skc_family);
+	event->type = BPF_CORE_READ(sock, sk_type);
+	if (event->family != AF_INET && event->family != AF_INET6)
+		return;
+	event->protocol = BPF_CORE_READ(sock, sk_protocol);
+	event->local_port = BPF_CORE_READ(sock, __sk_common.skc_num);
+	event->remote_port = __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
+	if (event->family == AF_INET) {
+		BPF_CORE_READ_INTO((u32 *)event->local, sock, __sk_common.skc_rcv_saddr);
+		BPF_CORE_READ_INTO((u32 *)event->remote, sock, __sk_common.skc_daddr);
+	} else if (bpf_core_field_exists(sock->__sk_common.skc_v6_daddr)) {
+		BPF_CORE_READ_INTO((struct in6_addr *)event->local, sock, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO((struct in6_addr *)event->remote, sock, __sk_common.skc_v6_daddr);
+	}
+}
+
+/* The name of the unix socket itself (bind, accept), or of the one it is connected to. */
+static __always_inline void append_unix_name(struct scratch *scratch, struct text *text, struct sock *sock)
+{
+	struct unix_address *address = BPF_CORE_READ((struct unix_sock *)sock, addr);
+	u32 length;
+
+	if (!address)
+		return;
+	length = BPF_CORE_READ(address, len);
+	if (length <= 2 || length > 2 + UNIX_PATH_MAX)
+		return;
+	append_kernel(scratch, text, (void *)address + bpf_core_field_offset(struct unix_address, name) + 2, length - 2);
+}
+
+/* The address that the caller gave: the peer's, or, for bind, its own. It counts where the socket says nothing: after a
+ * failure, and for a datagram. */
+static __always_inline void fill_given(struct scratch *scratch, struct socket_event *event, const void *address, u32 length, bool own)
+{
+	u8 given[28] = {}; /* sockaddr_in6 */
+	u16 family, port;
+
+	if (!address || length < 3 || length > 128)
+		return;
+	if (bpf_probe_read_user(given, length < sizeof(given) ? length : sizeof(given), address))
+		return;
+	family = *(u16 *)given;
+	port = (u16)given[2] << 8 | given[3];
+	if (family == AF_UNIX) {
+		event->family = family;
+		append_user(scratch, &event->unix_path, address + 2, length - 2);
+		return;
+	}
+	if (family != AF_INET && family != AF_INET6)
+		return;
+	if (own ? event->local_port != 0 : event->remote_port != 0)
+		return;
+	event->family = family;
+	*(own ? &event->local_port : &event->remote_port) = port;
+	__builtin_memset(own ? event->local : event->remote, 0, 16);
+	if (family == AF_INET)
+		__builtin_memcpy(own ? event->local : event->remote, given + 4, 4);
+	else
+		__builtin_memcpy(own ? event->local : event->remote, given + 8, 16);
+}
+
+static __noinline int send_socket(struct call *call, struct call_shape *shape)
+{
+	struct scratch *scratch = take_scratch();
+	struct socket_event *event;
+	struct sock *sock;
+
+	if (!scratch)
+		return 0;
+	event = (void *)scratch->record;
+	__builtin_memset(event, 0, sizeof(*event));
+	fill_header(&event->header, bpf_get_current_task_btf(), EVENT_SOCKET, call->nr);
+	event->header.ret = call->ret;
+	event->header.flags = call->flags;
+	event->fd = shape->fd == ARGUMENT_RETURN ? (s32)call->ret : (s32)argument(call, shape->fd);
+
+	scratch->end = sizeof(*event);
+	sock = sock_of(event->fd);
+	if (sock)
+		fill_sock(event, sock);
+	fill_given(scratch, event, (void *)argument(call, shape->path), argument(call, shape->path + 1), call->nr == NR_BIND);
+	if (sock && event->family == AF_UNIX && !event->unix_path.length)
+		append_unix_name(scratch, &event->unix_path, sock);
+	submit_bulk(&event->header, scratch->end);
+	return 0;
+}
+
+#endif
