@@ -1,0 +1,57 @@
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import type { Alert } from '#rules/alert';
+import type { Ingested } from '../ingest/ingest.ts';
+import { readAlerts } from '../ingest/read-alerts.ts';
+import type { StoredAlert } from '../store/alerts.ts';
+import { readCount } from './count.ts';
+import type { Metrics } from './metrics.ts';
+
+const MOST_BODY_BYTES = 4 * 1024 * 1024;
+const RETRY_AFTER_S = '2';
+
+export type AlertRoutes = {
+  readonly ingest: (alerts: readonly Alert[]) => Promise<Ingested>;
+  readonly latest: (count: number) => Promise<readonly StoredAlert[]>;
+  /** Why nothing can be taken now, if so. */
+  readonly refusal: () => string | undefined;
+  readonly metrics: Metrics;
+};
+
+/** `POST /api/alerts` takes alerts in, `GET /api/alerts?limit=N` shows the latest. */
+export function alertRoutes({ ingest, latest, refusal, metrics }: AlertRoutes): Hono {
+  const app = new Hono();
+  const tooLarge = bodyLimit({
+    maxSize: MOST_BODY_BYTES,
+    onError: (context) => {
+      metrics.alertsRefused.inc({ status: 413 });
+      return context.json({ error: `the body has more than ${MOST_BODY_BYTES} bytes; send fewer alerts at once` }, 413);
+    },
+  });
+  app.post('/', tooLarge, async (context) => {
+    const read = readAlerts(await context.req.text());
+    if (!read.ok) {
+      metrics.alertsRefused.inc({ status: 400 });
+      return context.json({ error: read.error }, 400);
+    }
+    const later = (error: string) => {
+      metrics.alertsRefused.inc({ status: 503 });
+      context.header('Retry-After', RETRY_AFTER_S);
+      return context.json({ error }, 503);
+    };
+    const why = refusal();
+    if (why !== undefined) return later(why);
+    try {
+      const { ids, duplicates, matched } = await ingest(read.alerts);
+      metrics.alertsAccepted.inc(ids.length);
+      metrics.alertsDuplicate.inc(duplicates);
+      metrics.jobsQueued.inc(matched);
+      return context.json({ accepted: ids.length, duplicates, runs: matched, ids }, 202);
+    } catch {
+      // Part of it may be stored: the sender repeats, and what is there is recognised.
+      return later('Redis did not take the alerts; send them again');
+    }
+  });
+  app.get('/', async (context) => context.json({ alerts: await latest(readCount(context.req.query('limit'))) }));
+  return app;
+}

@@ -1,0 +1,58 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What the router counts, under the names that /metrics shows. One set per router. */
+export type Metrics = ReturnType<typeof makeMetrics>;
+
+export function makeMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    alertsAccepted: new Counter({
+      name: 'lanner_alerts_accepted_total',
+      help: 'Alerts that were stored and answered with 202.',
+      registers,
+    }),
+    alertsDuplicate: new Counter({
+      name: 'lanner_alerts_duplicate_total',
+      help: 'Accepted alerts that were here before.',
+      registers,
+    }),
+    alertsRefused: new Counter({
+      name: 'lanner_alert_requests_refused_total',
+      help: 'Requests with alerts that were not accepted.',
+      labelNames: ['status'],
+      registers,
+    }),
+    jobsQueued: new Counter({
+      name: 'lanner_jobs_queued_total',
+      help: 'Runs asked for: alert and playbook.',
+      registers,
+    }),
+    runsFinished: new Counter({
+      name: 'lanner_runs_finished_total',
+      help: 'Runs by how they ended.',
+      labelNames: ['playbook', 'state'],
+      registers,
+    }),
+    runSeconds: new Histogram({
+      name: 'lanner_alert_to_run_end_seconds',
+      help: 'From the event to the end of the run.',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600],
+      registers,
+    }),
+    queueJobs: new Gauge({
+      name: 'lanner_queue_jobs',
+      help: 'Jobs by state; all but completed and failed are accepted and not yet handed on.',
+      labelNames: ['state'],
+      registers,
+    }),
+    nodesConnected: new Gauge({
+      name: 'lanner_nodes_connected',
+      help: 'Nodes whose channel is open at this replica.',
+      registers,
+    }),
+    redisUp: new Gauge({ name: 'lanner_redis_up', help: '1 while Redis answers.', registers }),
+  };
+}

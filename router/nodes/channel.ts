@@ -1,0 +1,145 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { CHANNEL_VERSION, fromNodeSchema, type Hello } from '#playbooks/command';
+import type { Log } from '#rules/cli/log';
+import type { Outbox } from './outbox.ts';
+import type { NodeRegistry } from './registry.ts';
+
+export const CHANNEL_PATH = '/api/nodes/channel';
+
+const MOST_MESSAGE_BYTES = 256 * 1024;
+const MOST_NODES = 5_000;
+const HELLO_MS = 5_000;
+const PING_MS = 10_000;
+/** Commands are sent again after so long without a receipt; the node recognises repeats. */
+const SWEEP_MS = 2_000;
+const REPEAT_MS = 5_000;
+
+export type ChannelOptions = {
+  readonly outbox: Outbox;
+  readonly registry: NodeRegistry;
+  readonly isAllowed: (authorization: string | undefined) => boolean;
+  readonly log: Log;
+  readonly nowMs: () => number;
+};
+
+export type NodeChannel = {
+  /** Takes over an HTTP upgrade; answers 401 or 404 on the socket where it is not for a node. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  connected(): number;
+  close(): void;
+};
+
+/** The router's end of the sockets that agents open: commands go out, receipts come in and are acknowledged. */
+export function makeChannel(options: ChannelOptions): NodeChannel {
+  const { isAllowed, log } = options;
+  const server = new WebSocketServer({ noServer: true, maxPayload: MOST_MESSAGE_BYTES, perMessageDeflate: false });
+  // A node that comes back may have its new socket before its old one is given up.
+  const current = new Map<string, WebSocket>();
+  return {
+    upgrade(request, socket, head) {
+      socket.on('error', () => undefined);
+      const path = new URL(request.url ?? '/', 'http://router').pathname;
+      if (path !== CHANNEL_PATH) return refuse(socket, '404 Not Found');
+      if (!isAllowed(request.headers.authorization)) return refuse(socket, '401 Unauthorized');
+      if (server.clients.size >= MOST_NODES) return refuse(socket, '503 Service Unavailable');
+      server.handleUpgrade(request, socket, head, (opened) => serve(opened, current, options));
+    },
+    connected: () => server.clients.size,
+    close() {
+      for (const client of server.clients) client.terminate();
+      server.close();
+      log('debug', 'the node channel is closed');
+    },
+  };
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+function serve(socket: WebSocket, current: Map<string, WebSocket>, options: ChannelOptions): void {
+  const { outbox, registry, log, nowMs } = options;
+  const sentMs = new Map<string, number>();
+  let hello: Hello | undefined;
+  let isHeard = true;
+  let forget: () => void = () => undefined;
+  const greeting = setTimeout(() => socket.close(1008, 'no hello'), HELLO_MS);
+
+  const drain = async (): Promise<void> => {
+    if (hello === undefined) return;
+    for (const { command } of await outbox.waiting(hello.node)) {
+      if (nowMs() - (sentMs.get(command.id) ?? 0) < REPEAT_MS) continue;
+      sentMs.set(command.id, nowMs());
+      socket.send(JSON.stringify(command));
+    }
+  };
+  // Redis away: the commands stay where they are and the sweep comes back.
+  const drainSafely = (): void =>
+    void drain().catch((error) => log('warn', 'commands wait for Redis', { reason: String(error) }));
+  const sweep = setInterval(drainSafely, SWEEP_MS);
+  const ping = setInterval(() => {
+    if (!isHeard) return socket.terminate();
+    isHeard = false;
+    socket.ping();
+  }, PING_MS);
+
+  const note = (connected: boolean): void => {
+    if (hello === undefined) return;
+    const { node, agent_version: agentVersion, boot_id: bootId, actions } = hello;
+    registry
+      .put({ node, agentVersion, bootId, actions, connected, changedMs: nowMs() })
+      .catch((error) => log('warn', 'a node could not be entered', { node, reason: String(error) }));
+  };
+
+  socket.on('pong', () => {
+    isHeard = true;
+  });
+  socket.on('message', async (data) => {
+    isHeard = true;
+    const message = readMessage(String(data));
+    if (message === undefined || (message.kind === 'receipt' && hello === undefined)) {
+      log('warn', 'a node sent a message of unknown form', { node: hello?.node });
+      return socket.close(1008, 'unknown message');
+    }
+    if (message.kind === 'hello') {
+      clearTimeout(greeting);
+      forget();
+      hello = message;
+      current.set(message.node, socket);
+      forget = outbox.onWake(message.node, drainSafely);
+      note(true);
+      log('info', 'a node is connected', { node: message.node });
+      return drainSafely();
+    }
+    try {
+      await outbox.settle(hello?.node ?? '', message);
+      sentMs.delete(message.command);
+      socket.send(JSON.stringify({ version: CHANNEL_VERSION, kind: 'ack', command: message.command }));
+    } catch (error) {
+      // Not acknowledged, so the node sends it again.
+      log('warn', 'a receipt could not be stored', { node: hello?.node, reason: String(error) });
+    }
+  });
+  socket.on('error', (error) => log('debug', 'a node channel failed', { node: hello?.node, reason: error.message }));
+  socket.on('close', () => {
+    clearTimeout(greeting);
+    clearInterval(sweep);
+    clearInterval(ping);
+    forget();
+    if (hello === undefined || current.get(hello.node) !== socket) return;
+    current.delete(hello.node);
+    note(false);
+    log('warn', 'a node has gone', { node: hello.node });
+  });
+}
+
+function readMessage(text: string) {
+  try {
+    const read = fromNodeSchema.safeParse(JSON.parse(text));
+    return read.success ? read.data : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,118 @@
+import type { Redis } from 'ioredis';
+import { commandSchema, type NodeCommand, type Receipt, receiptSchema } from '#playbooks/command';
+import { keys } from '../store/keys.ts';
+
+/** Commands that wait for one node; the oldest have passed their deadlines long before this many wait. */
+const MOST_WAITING = 1_000;
+const RECEIPT_S = 24 * 3_600;
+/** Pub/sub only wakes; whoever missed the word looks by himself so often. */
+const SWEEP_MS = 1_000;
+
+export type OutboxEntry = { readonly entry: string; readonly command: NodeCommand };
+
+/**
+ * The durable way to a node and back. Commands lie in a stream per node until their receipt has come, receipts under
+ * the command's id; so any replica may send, any other hold the node's socket, and each may die in between.
+ */
+export type Outbox = {
+  /** Puts the command into the outbox and resolves with its receipt. Rejects with the signal's reason. */
+  send(node: string, command: NodeCommand, signal: AbortSignal): Promise<Receipt>;
+  /** What waits for this node, the oldest first; what is past its deadline is dropped. */
+  waiting(node: string): Promise<readonly OutboxEntry[]>;
+  /** Stores the receipt and takes the command out of the outbox. */
+  settle(node: string, receipt: Receipt): Promise<void>;
+  /** Calls back when something was put into this node's outbox, by whichever replica. */
+  onWake(node: string, wake: () => void): () => void;
+  close(): void;
+};
+
+/** `redis` asks and tells, `subscriber` is a connection of its own that only listens. */
+export async function makeOutbox(redis: Redis, subscriber: Redis, nowMs: () => number): Promise<Outbox> {
+  const nodes = new Map<string, Set<() => void>>();
+  const receipts = new Map<string, Set<() => void>>();
+  await subscriber.subscribe(keys.wakeNode, keys.wakeReceipt);
+  subscriber.on('message', (channel: string, subject: string) => {
+    const listeners = (channel === keys.wakeNode ? nodes : receipts).get(subject);
+    for (const listener of listeners ?? []) listener();
+  });
+  const readReceipt = async (id: string): Promise<Receipt | undefined> => {
+    const json = await redis.get(keys.receipt(id));
+    return json === null ? undefined : receiptSchema.parse(JSON.parse(json));
+  };
+  const awaitReceipt = (id: string, signal: AbortSignal): Promise<Receipt> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        readReceipt(id).then(
+          (receipt) => {
+            if (receipt === undefined) return;
+            stop();
+            resolve(receipt);
+          },
+          () => undefined, // Redis is away: the sweep looks again.
+        );
+      };
+      const abort = (): void => {
+        stop();
+        reject(signal.reason);
+      };
+      const timer = setInterval(look, SWEEP_MS);
+      const forget = listen(receipts, id, look);
+      const stop = (): void => {
+        clearInterval(timer);
+        forget();
+        signal.removeEventListener('abort', abort);
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      if (signal.aborted) abort();
+      else look();
+    });
+  return {
+    async send(node, command, signal) {
+      const before = await readReceipt(command.id);
+      if (before !== undefined && !isPassing(before)) return before;
+      // The answer to an earlier attempt, which this one is to replace.
+      if (before !== undefined) await redis.del(keys.receipt(command.id));
+      const receipt = awaitReceipt(command.id, signal);
+      // The rejection is the caller's; it may come while the command is still being written.
+      receipt.catch(() => undefined);
+      await redis.xadd(keys.outbox(node), 'MAXLEN', '~', MOST_WAITING, '*', 'json', JSON.stringify(command));
+      await redis.publish(keys.wakeNode, node);
+      return receipt;
+    },
+    async waiting(node) {
+      const entries = await redis.xrange(keys.outbox(node), '-', '+', 'COUNT', MOST_WAITING);
+      const waiting = entries.map(([entry, fields]) => ({
+        entry,
+        command: commandSchema.parse(JSON.parse(fields[1] ?? 'null')),
+      }));
+      const late = waiting.filter(({ command }) => command.deadline_ms < nowMs());
+      if (late.length > 0) await redis.xdel(keys.outbox(node), ...late.map(({ entry }) => entry));
+      return waiting.filter((one) => !late.includes(one));
+    },
+    async settle(node, receipt) {
+      await redis.set(keys.receipt(receipt.command), JSON.stringify(receipt), 'EX', RECEIPT_S);
+      await redis.publish(keys.wakeReceipt, receipt.command);
+      const entries = await redis.xrange(keys.outbox(node), '-', '+', 'COUNT', MOST_WAITING);
+      const answered = entries
+        .filter(([, fields]) => JSON.parse(fields[1] ?? '{}').id === receipt.command)
+        .map(([entry]) => entry);
+      if (answered.length > 0) await redis.xdel(keys.outbox(node), ...answered);
+    },
+    onWake: (node, wake) => listen(nodes, node, wake),
+    close: () => subscriber.disconnect(),
+  };
+}
+
+/** A failure that may be tried again, and a dry run, are asked for anew under the same id. */
+function isPassing(receipt: Receipt): boolean {
+  return receipt.retry || receipt.outcome === 'skipped' || receipt.outcome === 'timed_out';
+}
+
+function listen(listeners: Map<string, Set<() => void>>, subject: string, listener: () => void): () => void {
+  const set = listeners.get(subject) ?? new Set();
+  listeners.set(subject, set.add(listener));
+  return () => {
+    set.delete(listener);
+    if (set.size === 0) listeners.delete(subject);
+  };
+}

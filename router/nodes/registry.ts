@@ -1,0 +1,40 @@
+import type { Redis } from 'ioredis';
+import { runPipeline } from '../store/alerts.ts';
+import { keys } from '../store/keys.ts';
+
+/** A node as it introduced itself last. */
+export type NodeRecord = {
+  readonly node: string;
+  readonly agentVersion: string;
+  readonly bootId: string;
+  readonly actions: readonly string[];
+  readonly connected: boolean;
+  /** When it connected or went, milliseconds since the epoch. */
+  readonly changedMs: number;
+};
+
+/** A node that has not been seen for so long is forgotten. */
+const KEEP_MS = 30 * 24 * 3_600_000;
+
+export type NodeRegistry = {
+  put(record: NodeRecord): Promise<void>;
+  all(): Promise<readonly NodeRecord[]>;
+};
+
+export function makeNodeRegistry(redis: Redis, nowMs: () => number): NodeRegistry {
+  return {
+    async put(record) {
+      await redis.hset(keys.nodes, record.node, JSON.stringify(record));
+    },
+    async all() {
+      const records = Object.values(await redis.hgetall(keys.nodes)).map((json) => JSON.parse(json) as NodeRecord);
+      const old = records.filter(({ connected, changedMs }) => !connected && nowMs() - changedMs > KEEP_MS);
+      if (old.length > 0) {
+        const pipeline = redis.pipeline();
+        for (const { node } of old) pipeline.hdel(keys.nodes, node).del(keys.outbox(node));
+        await runPipeline(pipeline);
+      }
+      return records.filter((record) => !old.includes(record)).sort((a, b) => a.node.localeCompare(b.node));
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import { DelayedError, Queue, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Log } from '#rules/cli/log';
+
+/** What a job carries: which alert, which playbook. The alert itself is in the store. */
+export type RunJob = { readonly alert: string; readonly playbook: string };
+
+/** Priorities of the queue: a container is contained before a person is told. Smaller goes first. */
+export type PlacedJob = RunJob & { readonly urgency: number };
+
+const NAME = 'runs';
+/** Runs at the same time in one process; they mostly wait for others. */
+const CONCURRENCY = 32;
+const LOCK_MS = 15_000;
+/** Deaths of workers that one job survives: it is cut off later by `maxStartedAttempts` of BullMQ, not at the second. */
+const MOST_STALLS = 20;
+const KEEP = { age: 24 * 3_600, count: 5_000 };
+
+export type RunQueue = {
+  /** Resolves when Redis has every job; a job that is there already is left alone. */
+  add(jobs: readonly PlacedJob[]): Promise<void>;
+  counts(): Promise<Readonly<Record<string, number>>>;
+  close(): Promise<void>;
+};
+
+/** Same alert and playbook, same id: letters and digits, since BullMQ takes neither `:` nor plain numbers. */
+export function runIdOf({ alert, playbook }: RunJob): string {
+  return `r${createHash('sha256').update(`${alert}\n${playbook}`).digest('hex').slice(0, 31)}`;
+}
+
+/** `connection` must be ready; a queue that is built before stays broken. */
+export function makeRunQueue(connection: Redis): RunQueue {
+  const queue = new Queue<RunJob>(NAME, { connection, skipVersionCheck: true });
+  // The connection's own listener says what is wrong; without one here, the error would end the process.
+  queue.on('error', () => undefined);
+  return {
+    async add(jobs) {
+      if (jobs.length === 0) return;
+      await queue.addBulk(
+        jobs.map(({ alert, playbook, urgency }) => ({
+          name: 'run',
+          data: { alert, playbook },
+          opts: {
+            jobId: runIdOf({ alert, playbook }),
+            priority: urgency,
+            attempts: 1_000,
+            backoff: { type: 'exponential', delay: 500 },
+            removeOnComplete: KEEP,
+            removeOnFail: KEEP,
+          },
+        })),
+      );
+    },
+    counts: () => queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'completed', 'failed'),
+    close: () => queue.close(),
+  };
+}
+
+/** `wait`: nothing to do before then. */
+export type JobResult = { readonly kind: 'finished' } | { readonly kind: 'wait'; readonly untilMs: number };
+
+export type RunWorker = { close(): Promise<void> };
+
+/** Takes jobs and performs them; a job whose performer rejects comes back later, with growing waits. */
+export function makeRunWorker(
+  connection: Redis,
+  perform: (job: RunJob, signal: AbortSignal) => Promise<JobResult>,
+  log: Log,
+): RunWorker {
+  const stop = new AbortController();
+  const worker = new Worker<RunJob>(
+    NAME,
+    async (job, token) => {
+      const result = await perform(job.data, stop.signal);
+      if (result.kind === 'finished') return;
+      await job.moveToDelayed(result.untilMs, token);
+      throw new DelayedError();
+    },
+    {
+      connection,
+      concurrency: CONCURRENCY,
+      lockDuration: LOCK_MS,
+      stalledInterval: 5_000,
+      maxStalledCount: MOST_STALLS,
+      skipVersionCheck: true,
+    },
+  );
+  let saidMs = 0;
+  worker.on('error', (error) => {
+    if (Date.now() - saidMs < 10_000) return;
+    saidMs = Date.now();
+    log('warn', 'the worker cannot reach its queue', { reason: error.message });
+  });
+  worker.on('failed', (job, error) => {
+    if (!stop.signal.aborted)
+      log('error', 'a run was interrupted and will be tried again', {
+        alert: job?.data.alert,
+        playbook: job?.data.playbook,
+        reason: error.message,
+      });
+  });
+  return {
+    async close() {
+      stop.abort(new Error('the router stops'));
+      await worker.close();
+    },
+  };
+}
