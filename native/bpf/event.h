@@ -16,6 +16,10 @@ typedef int32_t s32;
 typedef int64_t s64;
 #endif
 
+#ifdef __cplusplus
+#define _Static_assert static_assert
+#endif
+
 enum event_kind {
 	EVENT_EXEC = 1,	  /* a program was started; lifecycle ring */
 	EVENT_FORK = 2,	  /* a process or thread was made; lifecycle ring */

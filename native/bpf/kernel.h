@@ -202,9 +202,12 @@ struct sock {
 struct socket {
 	struct sock *sk;
 };
+struct sockaddr_un {
+	u16 sun_family;
+};
 struct unix_address {
 	int len;
-	char name[1];
+	struct sockaddr_un name[];
 };
 struct unix_sock {
 	struct sock sk;

@@ -55,14 +55,18 @@ static __always_inline void append_unix_name(struct scratch *scratch, struct tex
 
 /* The address that the caller gave: the peer's, or, for bind, its own. It counts where the socket says nothing: after a
  * failure, and for a datagram. */
-static __always_inline void fill_given(struct scratch *scratch, struct socket_event *event, const void *address, u32 length, bool own)
+static __always_inline void fill_given(struct scratch *scratch, struct socket_event *event, const void *address, u64 length, bool own)
 {
 	u8 given[28] = {}; /* sockaddr_in6 */
+	u64 part = length;
 	u16 family, port;
 
 	if (!address || length < 3 || length > 128)
 		return;
-	if (bpf_probe_read_user(given, length < sizeof(given) ? length : sizeof(given), address))
+	hide(part);
+	if (part > sizeof(given))
+		part = sizeof(given);
+	if (bpf_probe_read_user(given, part, address))
 		return;
 	family = *(u16 *)given;
 	port = (u16)given[2] << 8 | given[3];
@@ -103,7 +107,7 @@ static __noinline int send_socket(struct call *call, struct call_shape *shape)
 	sock = sock_of(event->fd);
 	if (sock)
 		fill_sock(event, sock);
-	fill_given(scratch, event, (void *)argument(call, shape->path), argument(call, shape->path + 1), call->nr == NR_BIND);
+	fill_given(scratch, event, (void *)argument(call, shape->path), (s32)argument(call, shape->path + 1), call->nr == NR_BIND);
 	if (sock && event->family == AF_UNIX && !event->unix_path.length)
 		append_unix_name(scratch, &event->unix_path, sock);
 	submit_bulk(&event->header, scratch->end);

@@ -1,0 +1,201 @@
+// All N-API lives in this file; ring.cpp and loader.cpp know nothing of JavaScript.
+#include <napi.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "loader.h"
+#include "poll.h"
+
+namespace {
+
+Napi::Value Throw(Napi::Env env, const char* code, const std::string& message) {
+	Napi::Error error = Napi::Error::New(env, message);
+	error.Set("code", Napi::String::New(env, code));
+	error.ThrowAsJavaScriptException();
+	return env.Undefined();
+}
+
+Napi::Value ThrowFailure(Napi::Env env, const Failure& failure) {
+	const char* name = strerrorname_np(failure.code);
+	return Throw(env, name ? name : "EIO", failure.message);
+}
+
+bool IsBytes(const Napi::Value& value) {
+	return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
+}
+
+bool IsRing(const Napi::Value& value) {
+	return value.IsNumber() && value.As<Napi::Number>().DoubleValue() >= 0 && value.As<Napi::Number>().DoubleValue() < RINGS;
+}
+
+class Capture : public Napi::ObjectWrap<Capture> {
+public:
+	static Napi::Function Define(Napi::Env env) {
+		return DefineClass(env, "Capture",
+				   {InstanceMethod("attach", &Capture::Attach), InstanceMethod("drain", &Capture::Drain),
+				    InstanceMethod("watch", &Capture::Watch), InstanceMethod("pause", &Capture::Pause),
+				    InstanceMethod("fill", &Capture::Fill), InstanceMethod("ignore", &Capture::Ignore),
+				    InstanceMethod("counters", &Capture::Counters), InstanceMethod("close", &Capture::Close)});
+	}
+
+	// new Capture(objectPath, lifecycleBytes, bulkBytes): loaded, not attached.
+	explicit Capture(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Capture>(info) {
+		Napi::Env env = info.Env();
+		if (!info[0].IsString() || !info[1].IsNumber() || !info[2].IsNumber()) {
+			Throw(env, "EINVAL", "Capture expects a path and two sizes");
+			return;
+		}
+		Sizes sizes;
+		sizes.lifecycle = info[1].As<Napi::Number>().Uint32Value();
+		sizes.bulk = info[2].As<Napi::Number>().Uint32Value();
+		Failure failure = programs_.Load(info[0].As<Napi::String>().Utf8Value(), sizes);
+		if (failure.code) {
+			programs_.Close();
+			ThrowFailure(env, failure);
+			return;
+		}
+		napi_add_env_cleanup_hook(env, AtExit, this);
+		hooked_ = true;
+	}
+
+	~Capture() override { CloseAll(); }
+
+private:
+	struct Watcher {
+		Capture* capture = nullptr;
+		void* handle = nullptr;
+		Napi::FunctionReference callback;
+	};
+
+	Napi::Value Closed(Napi::Env env) { return Throw(env, "EBADF", "the capture is closed"); }
+
+	Napi::Value Attach(const Napi::CallbackInfo& info) {
+		if (programs_.closed()) return Closed(info.Env());
+		Failure failure = programs_.Attach();
+		return failure.code ? ThrowFailure(info.Env(), failure) : info.Env().Undefined();
+	}
+
+	// drain(ring, bytes): how many bytes were written.
+	Napi::Value Drain(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		if (!IsRing(info[0]) || !IsBytes(info[1])) return Throw(env, "EINVAL", "drain expects a ring and a Uint8Array");
+		auto bytes = info[1].As<Napi::Uint8Array>();
+		int64_t used = programs_.ring(info[0].As<Napi::Number>().Int32Value()).Drain(bytes.Data(), bytes.ByteLength());
+		if (used < 0) return Throw(env, "ERANGE", "the buffer is smaller than the next record");
+		return Napi::Number::New(env, static_cast<double>(used));
+	}
+
+	// watch(ring, callback): calls back while the ring has records, until paused. Again: resumes.
+	Napi::Value Watch(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		if (!IsRing(info[0]) || !info[1].IsFunction()) return Throw(env, "EINVAL", "watch expects a ring and a function");
+		int ring = info[0].As<Napi::Number>().Int32Value();
+		Watcher& watcher = watchers_[ring];
+		watcher.callback = Napi::Persistent(info[1].As<Napi::Function>());
+		if (!watcher.handle) {
+			uv_loop_s* loop = nullptr;
+			napi_get_uv_event_loop(env, &loop);
+			void* handle = malloc(uv_handle_size(kUvPoll));
+			if (int error = uv_poll_init(loop, handle, programs_.ring(ring).fd())) {
+				free(handle);
+				return Throw(env, "EIO", std::string("cannot poll a ring: ") + uv_strerror(error));
+			}
+			uv_handle_set_data(handle, &watcher);
+			watcher.capture = this;
+			watcher.handle = handle;
+		}
+		uv_poll_start(watcher.handle, kUvReadable, Readable);
+		return env.Undefined();
+	}
+
+	Napi::Value Pause(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		if (!IsRing(info[0])) return Throw(env, "EINVAL", "pause expects a ring");
+		void* handle = watchers_[info[0].As<Napi::Number>().Int32Value()].handle;
+		if (handle) uv_poll_stop(handle);
+		return env.Undefined();
+	}
+
+	// fill(map, bytes)
+	Napi::Value Fill(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		if (!info[0].IsString() || !IsBytes(info[1])) return Throw(env, "EINVAL", "fill expects a map and a Uint8Array");
+		std::string map = info[0].As<Napi::String>().Utf8Value();
+		if (map != "shapes" && map != "compat_calls") return Throw(env, "EINVAL", "no map " + map);
+		auto bytes = info[1].As<Napi::Uint8Array>();
+		Failure failure = programs_.Fill(map.c_str(), bytes.Data(), bytes.ByteLength());
+		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
+	}
+
+	// ignore(pid, ignored)
+	Napi::Value Ignore(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		if (!info[0].IsNumber() || !info[1].IsBoolean()) return Throw(env, "EINVAL", "ignore expects a pid and a boolean");
+		Failure failure = programs_.Ignore(info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Boolean>().Value());
+		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
+	}
+
+	// In the order of enum counter in event.h, then the skipped runs.
+	Napi::Value Counters(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		std::vector<uint64_t> sums = programs_.Counters();
+		Napi::Array out = Napi::Array::New(env, sums.size());
+		for (uint32_t i = 0; i < sums.size(); i++) out.Set(i, Napi::Number::New(env, static_cast<double>(sums[i])));
+		return out;
+	}
+
+	Napi::Value Close(const Napi::CallbackInfo& info) {
+		CloseAll();
+		return info.Env().Undefined();
+	}
+
+	static void Readable(void* handle, int, int) {
+		auto* watcher = static_cast<Watcher*>(uv_handle_get_data(handle));
+		Napi::Env env = watcher->callback.Env();
+		Napi::HandleScope scope(env);
+		watcher->callback.MakeCallback(env.Global(), {});
+		// Nobody is above us to catch it: it goes where uncaught exceptions go.
+		if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+	}
+
+	static void AtExit(void* capture) {
+		auto* self = static_cast<Capture*>(capture);
+		self->hooked_ = false;
+		self->CloseAll();
+	}
+
+	void CloseAll() {
+		for (Watcher& watcher : watchers_) {
+			if (watcher.handle) {
+				uv_poll_stop(watcher.handle);
+				uv_close(watcher.handle, free);
+			}
+			watcher.handle = nullptr;
+			watcher.callback.Reset();
+		}
+		programs_.Close();
+		if (hooked_) napi_remove_env_cleanup_hook(Env(), AtExit, this);
+		hooked_ = false;
+	}
+
+	Programs programs_;
+	Watcher watchers_[RINGS];
+	bool hooked_ = false;
+};
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+	exports.Set("Capture", Capture::Define(env));
+	return exports;
+}
+
+} // namespace
+
+NODE_API_MODULE(lanner, Init)

@@ -1,0 +1,50 @@
+// The kernel programs' object file: opened, sized, loaded, attached. Knows nothing of JavaScript.
+#pragma once
+#include <bpf/libbpf.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ring.h"
+
+struct Sizes {
+	uint32_t lifecycle = 0;
+	uint32_t bulk = 0;
+};
+
+// What failed, for a person; empty when all went well. `code` is an errno.
+struct Failure {
+	int code = 0;
+	std::string message;
+};
+
+enum RingName { LIFECYCLE = 0, BULK = 1, RINGS = 2 };
+
+class Programs {
+public:
+	Programs() = default;
+	Programs(const Programs&) = delete;
+	Programs& operator=(const Programs&) = delete;
+	~Programs() { Close(); }
+
+	// Loads; nothing is attached yet, so that the tables can be filled.
+	Failure Load(const std::string& path, const Sizes& sizes);
+	Failure Attach();
+	void Close();
+	bool closed() const { return object_ == nullptr; }
+
+	Ring& ring(int name) { return rings_[name]; }
+	// Writes an array map from its first element on; `bytes` is a whole number of elements.
+	Failure Fill(const char* map, const uint8_t* bytes, size_t size);
+	Failure Ignore(uint32_t tgid, bool ignored);
+	// Sums over the CPUs, then the runs the kernel skipped because the CPU was already inside a program.
+	std::vector<uint64_t> Counters();
+
+private:
+	bpf_map* Map(const char* name);
+
+	bpf_object* object_ = nullptr;
+	std::vector<bpf_link*> links_;
+	Ring rings_[RINGS];
+};

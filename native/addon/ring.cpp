@@ -1,0 +1,62 @@
+#include "ring.h"
+
+#include <cerrno>
+#include <cstring>
+#include <linux/bpf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int Ring::Open(int fd, size_t size) {
+	page_ = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+	void* reader = mmap(nullptr, page_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (reader == MAP_FAILED) return errno;
+	void* writer = mmap(nullptr, page_ + 2 * size, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page_));
+	if (writer == MAP_FAILED) {
+		int error = errno;
+		munmap(reader, page_);
+		return error;
+	}
+	fd_ = fd;
+	size_ = size;
+	reader_page_ = reader;
+	writer_pages_ = static_cast<uint8_t*>(writer);
+	return 0;
+}
+
+void Ring::Close() {
+	if (reader_page_) munmap(reader_page_, page_);
+	if (writer_pages_) munmap(writer_pages_, page_ + 2 * size_);
+	reader_page_ = nullptr;
+	writer_pages_ = nullptr;
+	fd_ = -1;
+}
+
+int64_t Ring::Drain(uint8_t* to, size_t size) {
+	auto* read = static_cast<unsigned long*>(reader_page_);
+	const auto* written = reinterpret_cast<const unsigned long*>(writer_pages_);
+	const uint8_t* data = writer_pages_ + page_;
+	unsigned long at = __atomic_load_n(read, __ATOMIC_RELAXED);
+	unsigned long end = __atomic_load_n(written, __ATOMIC_ACQUIRE);
+	size_t used = 0;
+	int64_t outcome = 0;
+
+	while (at < end) {
+		const uint8_t* record = data + (at & (size_ - 1));
+		// The writer clears the busy bit last.
+		uint32_t head = __atomic_load_n(reinterpret_cast<const uint32_t*>(record), __ATOMIC_ACQUIRE);
+		if (head & BPF_RINGBUF_BUSY_BIT) break;
+		uint32_t length = head & ~BPF_RINGBUF_DISCARD_BIT;
+		if (!(head & BPF_RINGBUF_DISCARD_BIT)) {
+			if (length > size - used) {
+				if (used == 0) outcome = -1;
+				break;
+			}
+			memcpy(to + used, record + BPF_RINGBUF_HDR_SZ, length);
+			used += length;
+		}
+		at += (length + BPF_RINGBUF_HDR_SZ + 7) & ~7ul;
+	}
+	// Sequentially consistent: the kernel looks at this to decide whether it must wake us.
+	__atomic_store_n(read, at, __ATOMIC_SEQ_CST);
+	return outcome < 0 ? outcome : static_cast<int64_t>(used);
+}

@@ -1,0 +1,82 @@
+import { accessSync, constants, existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** What `.build/lanner.node` exports (native/addon/addon.cpp). */
+type Addon = { readonly Capture: new (objectPath: string, lifecycleBytes: number, bulkBytes: number) => NativeCapture };
+
+/** The kernel programs, loaded. Calls after `close()` throw with code EBADF; `close()` may be called again. */
+export type NativeCapture = {
+  /** From here on records arrive. */
+  attach(): void;
+  /** Moves whole records into `bytes` while they fit; returns how many bytes. */
+  drain(ring: Ring, bytes: Uint8Array): number;
+  /** Calls back while the ring has records; again after `pause`: resumes. */
+  watch(ring: Ring, callback: () => void): void;
+  pause(ring: Ring): void;
+  /** Writes a table from its first element on. */
+  fill(table: 'shapes' | 'compat_calls', bytes: Uint8Array): void;
+  ignore(pid: number, ignored: boolean): void;
+  /** In the order of `enum counter` in native/bpf/event.h, then the runs that the kernel skipped. */
+  counters(): readonly number[];
+  close(): void;
+};
+
+/** Exec, fork and exit come in a ring of their own, so that a flood of calls does not push them out. */
+export const rings = { lifecycle: 0, bulk: 1 } as const;
+export type Ring = (typeof rings)[keyof typeof rings];
+
+export type Support = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+export type NativeOptions = {
+  /** A power of two, at least a page. */
+  readonly lifecycleBytes: number;
+  readonly bulkBytes: number;
+};
+
+export type OpenOutcome =
+  | { readonly ok: true; readonly capture: NativeCapture }
+  | { readonly ok: false; readonly reason: string };
+
+const addonPath = fileURLToPath(new URL('../.build/lanner.node', import.meta.url));
+const objectPath = fileURLToPath(new URL('../.build/lanner.bpf.o', import.meta.url));
+
+/** Whether this machine can capture at all, as far as that can be told without trying. */
+export function checkSupport(): Support {
+  const reason = findObstacle();
+  return reason === undefined ? { ok: true } : { ok: false, reason };
+}
+
+function findObstacle(): string | undefined {
+  if (process.platform !== 'linux') return `capture needs Linux, this is ${process.platform}`;
+  if (process.arch !== 'x64') return `capture needs an x86_64 machine, this one is ${process.arch}`;
+  if (process.geteuid?.() !== 0) return 'capture needs root: run it with sudo';
+  if (!isReadable('/sys/kernel/btf/vmlinux')) {
+    return 'this kernel has no type information (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF and version 5.17 or newer';
+  }
+  if (!existsSync(addonPath) || !existsSync(objectPath)) {
+    return 'the native parts are not built: run sh infra/setup.sh';
+  }
+  return undefined;
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Loads the programs; `attach()` starts them. Fails with a sentence when the kernel or the machine does not allow it. */
+export function openNative(options: NativeOptions): OpenOutcome {
+  const support = checkSupport();
+  if (!support.ok) return support;
+  try {
+    const { Capture }: Addon = createRequire(import.meta.url)(addonPath);
+    return { ok: true, capture: new Capture(objectPath, options.lifecycleBytes, options.bulkBytes) };
+  } catch (error) {
+    return { ok: false, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
