@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command, exitCodes, readArgs, UsageError } from '#rules/cli/command-line';
+import { type Log, makeLog } from '#rules/cli/log';
+import { type Child, keepRunning } from './child.ts';
+
+const root = join(import.meta.dirname, '../..');
+const script = join(root, 'lanner.ts');
+
+/** Small heaps: neither process holds much, and both run on hosts that have other work to do. */
+const nodeFlags = ['--max-semi-space-size=1', '--no-warnings'];
+
+/** The agent first, so that its last alerts still reach the router. Both together end within 2 s. */
+const AGENT_END_MS = 1_000;
+const ROUTER_END_MS = 900;
+
+/** Agent and router as two processes, which talk as they would across machines. Either may die without the other. */
+export const up: Command = {
+  name: 'up',
+  summary: `Run agent and router together, until Ctrl-C.
+
+  --enforce          let playbooks act; without it they only say what they would do
+  --json             one alert a line as JSON on standard output
+  --data DIR         where everything is kept; ${defaultDataFolder()} if not given
+  --listen HOST:PORT where console and API listen; 127.0.0.1:7470 if not given
+  --rules PATH       rule files or folders instead of the built-in ones; may be repeated
+  --playbooks PATH   playbook files or folders instead of the built-in ones; may be repeated`,
+  usage: '[--enforce] [--json] [--data DIR] [--listen HOST:PORT] [--rules PATH]… [--playbooks PATH]…',
+  run: async (args) => {
+    const { values, positionals } = readArgs(args, {
+      enforce: { type: 'boolean' },
+      json: { type: 'boolean' },
+      data: { type: 'string' },
+      listen: { type: 'string' },
+      rules: { type: 'string', multiple: true },
+      playbooks: { type: 'string', multiple: true },
+    });
+    if (positionals[0] !== undefined) throw new UsageError(`unexpected word ${JSON.stringify(positionals[0])}`);
+    const data = values.data ?? defaultDataFolder();
+    const listen = values.listen ?? '127.0.0.1:7470';
+    const log = makeLog('lanner', 'info', values.json === true || !process.stderr.isTTY ? 'json' : 'text');
+    return supervise(log, {
+      router: [
+        ...['--data', data, '--listen', listen],
+        ...(values.enforce === true ? ['--enforce'] : []),
+        ...(values.playbooks ?? []).flatMap((path) => ['--playbooks', path]),
+      ],
+      agent: [
+        ...['--data', data, '--router', routerUrl(listen), '--token-file', join(data, 'token')],
+        ...(values.json === true ? ['--json'] : []),
+        ...(values.rules ?? []).flatMap((path) => ['--rules', path]),
+      ],
+    });
+  },
+};
+
+/** Beside the code in a checkout, where the system keeps such things when installed. */
+function defaultDataFolder(): string {
+  return existsSync(join(root, '.git')) ? join(root, '.lanner') : '/var/lib/lanner';
+}
+
+/** Where the agent on this host reaches a router that listens on `listen`. */
+function routerUrl(listen: string): string {
+  const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(listen) ?? [];
+  if (port === '') throw new UsageError(`--listen ${JSON.stringify(listen)}: expected HOST:PORT`);
+  const reachable = host === '' || host === '0.0.0.0' ? '127.0.0.1' : host === '[::]' ? '[::1]' : host;
+  return `http://${reachable}:${port}`;
+}
+
+async function supervise(log: Log, args: { readonly router: readonly string[]; readonly agent: readonly string[] }) {
+  const stop = Promise.withResolvers<'stop'>();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.resolve('stop'));
+
+  const children: { router?: Child; agent?: Child } = {};
+  const close = async () => {
+    await children.agent?.close(AGENT_END_MS);
+    await children.router?.close(ROUTER_END_MS);
+  };
+  const launch = async (name: 'router' | 'agent') => {
+    const child = keepRunning({ name, argv: [...nodeFlags, script, name, ...args[name]], log });
+    children[name] = child;
+    return Promise.race([child.started, stop.promise]);
+  };
+
+  // The router first: at its first start it makes the token that the agent shows it.
+  for (const name of ['router', 'agent'] as const) {
+    const start = await launch(name);
+    if (start === 'stop' || start.status === 'ended') {
+      await close();
+      if (start === 'stop') return exitCodes.ok;
+      if (name === 'agent' && start.code === exitCodes.unsupported) {
+        log('error', 'the agent cannot run on this machine; `lanner router` runs the router alone');
+      }
+      return start.code === 0 ? exitCodes.bug : start.code;
+    }
+    for (const line of start.ready.lines) log('info', line);
+  }
+  await stop.promise;
+  await close();
+  return exitCodes.ok;
+}
