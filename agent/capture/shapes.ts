@@ -1,0 +1,138 @@
+import { callNames, i386Calls, numberOfCall } from '../events/calls.ts';
+
+/**
+ * How the kernel side reads a call (`struct call_shape` in native/bpf/event.h): arguments are named by position from 1.
+ * What is not here is sent with its six raw arguments.
+ */
+type FileShape = {
+  readonly decoder: 'file';
+  readonly path?: number;
+  /** The descriptor that `path` is relative to; `none`: it is no path in the file system. */
+  readonly base?: number | 'none';
+  readonly path2?: number;
+  readonly base2?: number | 'none';
+  readonly flags?: number;
+  readonly mode?: number;
+  readonly fd?: number | 'return';
+  readonly extra?: number;
+  readonly onlyFailed?: true;
+  /** struct open_how (openat2). */
+  readonly how?: number;
+};
+type SocketShape = { readonly decoder: 'socket'; readonly fd: number | 'return'; readonly address?: number };
+type Shape = FileShape | SocketShape;
+
+const RETURN = 7;
+const NONE = 15;
+const CALLS = 512;
+const SHAPE_BYTES = 12;
+const CALL_UNKNOWN = 0xffff;
+const CALL_SOCKETCALL = 0xfffe;
+const decoders = { file: 1, socket: 2, call: 3 } as const;
+
+const file = (shape: Omit<FileShape, 'decoder'>): FileShape => ({ decoder: 'file', ...shape });
+const socket = (shape: Omit<SocketShape, 'decoder'>): SocketShape => ({ decoder: 'socket', ...shape });
+
+const shapes: Readonly<Record<string, Shape>> = {
+  open: file({ path: 1, flags: 2, mode: 3, fd: 'return' }),
+  openat: file({ base: 1, path: 2, flags: 3, mode: 4, fd: 'return' }),
+  openat2: file({ base: 1, path: 2, how: 3, fd: 'return' }),
+  creat: file({ path: 1, mode: 2, fd: 'return' }),
+  open_by_handle_at: file({ flags: 3, fd: 'return' }),
+  memfd_create: file({ path: 1, base: 'none', flags: 2, fd: 'return' }),
+  // A successful exec is an exec record; these are the failures.
+  execve: file({ path: 1, onlyFailed: true }),
+  execveat: file({ base: 1, path: 2, flags: 5, onlyFailed: true }),
+  unlink: file({ path: 1 }),
+  unlinkat: file({ base: 1, path: 2, flags: 3 }),
+  rmdir: file({ path: 1 }),
+  mkdir: file({ path: 1, mode: 2 }),
+  mkdirat: file({ base: 1, path: 2, mode: 3 }),
+  mknod: file({ path: 1, mode: 2 }),
+  mknodat: file({ base: 1, path: 2, mode: 3 }),
+  rename: file({ path: 1, path2: 2 }),
+  renameat: file({ base: 1, path: 2, base2: 3, path2: 4 }),
+  renameat2: file({ base: 1, path: 2, base2: 3, path2: 4, flags: 5 }),
+  link: file({ path: 1, path2: 2 }),
+  linkat: file({ base: 1, path: 2, base2: 3, path2: 4, flags: 5 }),
+  symlink: file({ path: 1, base: 'none', path2: 2 }),
+  symlinkat: file({ path: 1, base: 'none', base2: 2, path2: 3 }),
+  chmod: file({ path: 1, mode: 2 }),
+  fchmod: file({ fd: 1, mode: 2 }),
+  fchmodat: file({ base: 1, path: 2, mode: 3 }),
+  fchmodat2: file({ base: 1, path: 2, mode: 3, flags: 4 }),
+  chown: file({ path: 1 }),
+  lchown: file({ path: 1 }),
+  fchown: file({ fd: 1 }),
+  fchownat: file({ base: 1, path: 2, flags: 5 }),
+  truncate: file({ path: 1 }),
+  ftruncate: file({ fd: 1 }),
+  chdir: file({ path: 1 }),
+  fchdir: file({ fd: 1 }),
+  chroot: file({ path: 1 }),
+  pivot_root: file({ path: 1, path2: 2 }),
+  mount: file({ path: 2, path2: 1, base2: 'none', extra: 3, flags: 4 }),
+  umount2: file({ path: 1, flags: 2 }),
+  finit_module: file({ fd: 1, flags: 3 }),
+  connect: socket({ fd: 1, address: 2 }),
+  bind: socket({ fd: 1, address: 2 }),
+  accept: socket({ fd: 'return' }),
+  accept4: socket({ fd: 'return' }),
+  listen: socket({ fd: 1 }),
+  sendto: socket({ fd: 1, address: 5 }),
+  getsockname: socket({ fd: 1 }),
+  getpeername: socket({ fd: 1 }),
+};
+
+/** What the kernel has records of its own for; asking for these names turns threads and failures on, no more. */
+const lifecycle: ReadonlySet<string> = new Set(['clone', 'clone3', 'fork', 'vfork']);
+
+/** The kernel's table for the given event types; names that are no call are left out. */
+export function encodeShapes(types: Iterable<string>): Uint8Array {
+  const table = new Uint8Array(CALLS * SHAPE_BYTES);
+  for (const type of types) {
+    const number = numberOfCall(type);
+    if (number === undefined) continue;
+    table.set(encodeShape(shapes[type], lifecycle.has(type)), number * SHAPE_BYTES);
+  }
+  return table;
+}
+
+function encodeShape(shape: Shape | undefined, isLifecycle: boolean): readonly number[] {
+  if (shape === undefined) return [decoders.call, 0, 0, 0, 0, 0, 0, 0, 0, isLifecycle ? 1 : 0, 0, 0];
+  if (shape.decoder === 'socket') {
+    return [decoders.socket, shape.address ?? 0, 0, 0, 0, 0, 0, position(shape.fd), 0, 0, 0, 0];
+  }
+  const { path = 0, path2 = 0, flags = 0, mode = 0, extra = 0, how = 0 } = shape;
+  return [
+    decoders.file,
+    path,
+    position(shape.base),
+    path2,
+    position(shape.base2),
+    flags,
+    mode,
+    position(shape.fd),
+    extra,
+    shape.onlyFailed ? 1 : 0,
+    how,
+    0,
+  ];
+}
+
+function position(argument: number | 'none' | 'return' | undefined): number {
+  if (argument === 'return') return RETURN;
+  return argument === 'none' ? NONE : (argument ?? 0);
+}
+
+/** The kernel's table of 64-bit numbers by 32-bit numbers. */
+export function encodeCompatCalls(): Uint8Array {
+  const table = new Uint32Array(CALLS).fill(CALL_UNKNOWN);
+  for (const [number, name] of i386Calls) {
+    table[number] = name === 'socketcall' ? CALL_SOCKETCALL : (numberOfCall(name) ?? CALL_UNKNOWN);
+  }
+  return new Uint8Array(table.buffer);
+}
+
+/** All event types that this capture can deliver. */
+export const captureTypes: readonly string[] = [...callNames, 'procexit'];
