@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Command, exitCodes, readArgs, UsageError } from '#rules/cli/command-line';
 import { type Log, makeLog } from '#rules/cli/log';
+import { DEFAULT_LISTEN, defaultDataFolder, readListen } from '../config/options.ts';
 import { type Child, keepRunning } from './child.ts';
 
-const root = join(import.meta.dirname, '../..');
-const script = join(root, 'lanner.ts');
+const script = join(import.meta.dirname, '../../lanner.ts');
 
 /** Small heaps: neither process holds much, and both run on hosts that have other work to do. */
 const nodeFlags = ['--max-semi-space-size=1', '--no-warnings'];
@@ -22,10 +21,10 @@ export const up: Command = {
   --enforce          let playbooks act; without it they only say what they would do
   --json             one alert a line as JSON on standard output
   --data DIR         where everything is kept; ${defaultDataFolder()} if not given
-  --listen HOST:PORT where console and API listen; 127.0.0.1:7470 if not given
-  --rules PATH       rule files or folders instead of the built-in ones; may be repeated
-  --playbooks PATH   playbook files or folders instead of the built-in ones; may be repeated`,
-  usage: '[--enforce] [--json] [--data DIR] [--listen HOST:PORT] [--rules PATH]… [--playbooks PATH]…',
+  --listen HOST:PORT where console and API listen; ${DEFAULT_LISTEN} if not given
+  --rules PATH       rule files or folders instead of the built-in ones; several may follow
+  --playbooks PATH   playbook files or folders instead of the built-in ones; several may follow`,
+  usage: '[--enforce] [--json] [--data DIR] [--listen HOST:PORT] [--rules PATH…] [--playbooks PATH…]',
   run: async (args) => {
     const { values, positionals } = readArgs(args, {
       enforce: { type: 'boolean' },
@@ -35,36 +34,45 @@ export const up: Command = {
       rules: { type: 'string', multiple: true },
       playbooks: { type: 'string', multiple: true },
     });
-    if (positionals[0] !== undefined) throw new UsageError(`unexpected word ${JSON.stringify(positionals[0])}`);
-    const data = values.data ?? defaultDataFolder();
-    const listen = values.listen ?? '127.0.0.1:7470';
+    const rules = pathsAfter(args, '--rules');
+    const playbooks = pathsAfter(args, '--playbooks');
+    const stray = positionals.find((word) => !rules.includes(word) && !playbooks.includes(word));
+    if (stray !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(stray)}`);
+    const data = resolve(values.data ?? defaultDataFolder());
+    const listen = values.listen ?? DEFAULT_LISTEN;
     const log = makeLog('lanner', 'info', values.json === true || !process.stderr.isTTY ? 'json' : 'text');
     return supervise(log, {
       router: [
-        ...['--data', data, '--listen', listen],
+        ...['--data', data, '--listen', listen, '--nodes', '1'],
         ...(values.enforce === true ? ['--enforce'] : []),
-        ...(values.playbooks ?? []).flatMap((path) => ['--playbooks', path]),
+        ...playbooks.flatMap((path) => ['--playbooks', path]),
       ],
       agent: [
         ...['--data', data, '--router', routerUrl(listen), '--token-file', join(data, 'token')],
         ...(values.json === true ? ['--json'] : []),
-        ...(values.rules ?? []).flatMap((path) => ['--rules', path]),
+        ...rules.flatMap((path) => ['--rules', path]),
       ],
     });
   },
 };
 
-/** Beside the code in a checkout, where the system keeps such things when installed. */
-function defaultDataFolder(): string {
-  return existsSync(join(root, '.git')) ? join(root, '.lanner') : '/var/lib/lanner';
+/** The values of a flag that takes several words, once or repeatedly: `--rules A B`, `--rules=A --rules B`. */
+function pathsAfter(args: readonly string[], flag: string): readonly string[] {
+  const paths: string[] = [];
+  let inFlag = false;
+  for (const word of args) {
+    if (word.startsWith(`${flag}=`)) paths.push(word.slice(flag.length + 1));
+    if (word.startsWith('-')) inFlag = word === flag;
+    else if (inFlag) paths.push(word);
+  }
+  return paths;
 }
 
 /** Where the agent on this host reaches a router that listens on `listen`. */
 function routerUrl(listen: string): string {
-  const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(listen) ?? [];
-  if (port === '') throw new UsageError(`--listen ${JSON.stringify(listen)}: expected HOST:PORT`);
-  const reachable = host === '' || host === '0.0.0.0' ? '127.0.0.1' : host === '[::]' ? '[::1]' : host;
-  return `http://${reachable}:${port}`;
+  const { host, port } = readListen(listen);
+  const reachable = host === '' || host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
 async function supervise(log: Log, args: { readonly router: readonly string[]; readonly agent: readonly string[] }) {
