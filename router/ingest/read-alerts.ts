@@ -21,7 +21,7 @@ export function readAlerts(body: string): ReadAlerts {
   const alerts: Alert[] = [];
   for (const [index, value] of values.entries()) {
     const read = alertSchema.safeParse(value);
-    if (!read.success) return { ok: false, error: `${isMany ? `[${index}]` : ''}${describe(read.error.issues)}` };
+    if (!read.success) return { ok: false, error: describe(read.error.issues, isMany ? index : undefined) };
     alerts.push(read.data);
   }
   return { ok: true, alerts };
@@ -64,11 +64,15 @@ function parseJson(
   }
 }
 
-type Issue = { readonly path: readonly PropertyKey[]; readonly message: string; readonly code: string };
+type Issue = { readonly path: readonly PropertyKey[]; readonly message: string };
 
-function describe(issues: readonly Issue[]): string {
+/** `[3].output_fields.x: expected string`; `rule: …` when the body is one alert. */
+function describe(issues: readonly Issue[], index: number | undefined): string {
   const [issue] = issues;
-  if (issue === undefined) return ': not an alert';
-  const path = issue.path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('');
-  return `${path || ' '}: ${issue.message.replace(/^Invalid input: /, '')}`.replace(/^\./, '').replace(/^ : /, '');
+  const path = (issue?.path ?? [])
+    .map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`))
+    .join('');
+  const place = index === undefined ? path.replace(/^\./, '') : `[${index}]${path}`;
+  const message = (issue?.message ?? 'not an alert').replace(/^Invalid input: /, '');
+  return place === '' ? message : `${place}: ${message}`;
 }

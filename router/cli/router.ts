@@ -1,0 +1,134 @@
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadPlaybooks } from '#playbooks/language/load';
+import type { Playbook } from '#playbooks/language/playbook';
+import type { Run } from '#playbooks/language/run';
+import { type Command, exitCodes } from '#rules/cli/command-line';
+import { type Log, makeLog } from '#rules/cli/log';
+import { renderDiagnostic } from '#rules/language/diagnostic';
+import type { SourceFile } from '#rules/language/source';
+import { actionCatalogue } from '../actions/all.ts';
+import { ROUTER_USAGE, type RouterOptions, readRouterOptions } from '../config/options.ts';
+import { readOrMakeToken, TokenError } from '../config/token.ts';
+import { type RunningRouter, startRouter } from '../pipeline.ts';
+import type { RedisAddress } from '../redis/connection.ts';
+import { type EmbeddedRedis, startEmbedded } from '../redis/embedded.ts';
+import { makeSecrets } from '../runs/secrets.ts';
+import { renderRun } from './render-run.ts';
+
+/** `lanner router`: takes alerts, performs playbooks. */
+export const router: Command = {
+  name: 'router',
+  summary: 'Takes alerts over HTTP, queues them durably and performs playbooks. Ctrl-C stops it.',
+  usage: ROUTER_USAGE,
+  run: (args) => runRouter(readRouterOptions(args)),
+};
+
+async function runRouter(options: RouterOptions): Promise<number> {
+  const log = makeLog('router');
+  const stopped = Promise.withResolvers<void>();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopped.resolve());
+
+  const loaded = loadPlaybooks(options.playbookPaths.flatMap(readPlaybookFiles), actionCatalogue);
+  for (const error of loaded.errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
+  if (!loaded.ok) return exitCodes.failed;
+
+  let token: string;
+  try {
+    mkdirSync(options.dataFolder, { recursive: true, mode: 0o700 });
+    token = readOrMakeToken(options.tokenFile);
+  } catch (error) {
+    if (!(error instanceof TokenError) && !(error instanceof Error && 'code' in error)) throw error;
+    process.stderr.write(`lanner router: ${error.message}\n`);
+    return exitCodes.failed;
+  }
+  const redis = await openRedis(options, log);
+  if (typeof redis === 'number') return redis;
+
+  let running: RunningRouter;
+  try {
+    running = await startRouter({
+      redis: redis.address,
+      listen: options.listen,
+      token,
+      playbooks: loaded.playbooks,
+      mode: options.mode,
+      leastNodes: options.leastNodes,
+      secrets: makeSecrets(join(options.dataFolder, 'secrets'), process.env),
+      log,
+      runFinished: (run) => printRun(run, options.output),
+    });
+  } catch (error) {
+    await redis.embedded?.close();
+    if (!(error instanceof Error)) throw error;
+    process.stderr.write(`lanner router: ${explain(error, options)}\n`);
+    return exitCodes.failed;
+  }
+  process.send?.({ kind: 'ready', lines: summary(running.url, token, loaded.playbooks, options) });
+  await stopped.promise;
+  await running.close();
+  await redis.embedded?.close();
+  return exitCodes.ok;
+}
+
+async function openRedis(
+  { redisUrl, dataFolder }: RouterOptions,
+  log: Log,
+): Promise<{ readonly address: RedisAddress; readonly embedded: EmbeddedRedis | undefined } | number> {
+  if (redisUrl !== undefined) {
+    const path = /^(?:unix:\/\/)?(\/.*)$/.exec(redisUrl)?.[1];
+    return {
+      address: path === undefined ? { kind: 'url', url: redisUrl } : { kind: 'socket', path },
+      embedded: undefined,
+    };
+  }
+  const start = await startEmbedded(dataFolder, log);
+  if (!start.ok) {
+    process.stderr.write(`lanner router: ${start.reason}\n`);
+    return start.kind === 'missing' ? exitCodes.unsupported : exitCodes.failed;
+  }
+  return { address: { kind: 'socket', path: start.redis.socket }, embedded: start.redis };
+}
+
+function explain(error: Error, { listen }: RouterOptions): string {
+  const code = 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE')
+    return `port ${listen.port} of ${listen.host} is taken; choose another with --listen ${listen.host}:PORT`;
+  if (code === 'EACCES')
+    return `port ${listen.port} may not be opened by this user; choose one above 1023 with --listen`;
+  if (code === 'EADDRNOTAVAIL') return `this machine has no address ${listen.host}; choose another with --listen`;
+  return error.message;
+}
+
+/** YAML files of a folder, by name, or the file itself. */
+function readPlaybookFiles(path: string): SourceFile[] {
+  if (!statSync(path).isDirectory()) return [{ path, text: readFileSync(path, 'utf8') }];
+  return readdirSync(path)
+    .filter((name) => /\.ya?ml$/.test(name) && !/\.test\.ya?ml$/.test(name))
+    .sort()
+    .map((name) => ({ path: join(path, name), text: readFileSync(join(path, name), 'utf8') }));
+}
+
+function summary(
+  url: string,
+  token: string,
+  playbooks: readonly Playbook[],
+  { mode, tokenFile }: RouterOptions,
+): string[] {
+  const acting = playbooks.filter((playbook) => (playbook.mode ?? mode) === 'enforce').length;
+  const said =
+    acting === playbooks.length
+      ? 'they act'
+      : acting === 0
+        ? 'dry run: they only say what they would do; --enforce makes them act'
+        : `${acting} act, the others only say what they would do`;
+  // A log keeps what a terminal forgets, so only a terminal is shown the token.
+  const console = process.stderr.isTTY ? `${url}/#token=${token}` : `${url}/ (token in ${tokenFile})`;
+  return [`${playbooks.length} playbooks (${said})`, `API ${url}/api, console ${console}`];
+}
+
+function printRun(run: Run, output: RouterOptions['output']): void {
+  process.stdout.write(
+    output === 'json' ? `${JSON.stringify({ run })}\n` : `${renderRun(run, process.stdout.isTTY)}\n`,
+  );
+}

@@ -1,0 +1,155 @@
+import { createAdaptorServer } from '@hono/node-server';
+import type { Playbook } from '#playbooks/language/playbook';
+import type { Run, RunMode } from '#playbooks/language/run';
+import type { Log } from '#rules/cli/log';
+import type { Listen } from './config/options.ts';
+import { makeApp } from './http/app.ts';
+import { makeGuard } from './http/auth.ts';
+import { makeMetrics } from './http/metrics.ts';
+import { ingest } from './ingest/ingest.ts';
+import { makeChannel } from './nodes/channel.ts';
+import { makeOutbox } from './nodes/outbox.ts';
+import { makeNodeRegistry } from './nodes/registry.ts';
+import { type JobResult, makeRunQueue, makeRunWorker, type RunJob, runIdOf } from './queue/queue.ts';
+import { type ConnectionUse, connect, type RedisAddress, whenReady } from './redis/connection.ts';
+import { makeMemoryWatch } from './redis/memory.ts';
+import { performRun } from './runs/perform.ts';
+import type { RunPorts } from './runs/ports.ts';
+import { makeAlertStore } from './store/alerts.ts';
+import { makeLiveFeed } from './store/live.ts';
+import { makeRunStore } from './store/runs.ts';
+
+const REDIS_READY_MS = 10_000;
+
+export type RouterSettings = {
+  readonly redis: RedisAddress;
+  readonly listen: Listen;
+  readonly token: string;
+  readonly playbooks: readonly Playbook[];
+  readonly mode: RunMode;
+  /** `/readyz` says no before so many nodes are connected here. */
+  readonly leastNodes: number;
+  readonly secrets: RunPorts['secrets'];
+  readonly log: Log;
+  readonly runFinished: (run: Run) => void;
+};
+
+export type RunningRouter = { readonly url: string; close(): Promise<void> };
+
+/** Redis → store, queue, nodes → HTTP: everything that a replica of the router is, put together. Rejects when the port is taken. */
+export async function startRouter(settings: RouterSettings): Promise<RunningRouter> {
+  const { log, playbooks, mode } = settings;
+  const nowMs = (): number => Date.now();
+  const open = (use: ConnectionUse) => connect(settings.redis, use, log);
+  const [requests, subscriber, reader, jobs] = [open('request'), open('worker'), open('worker'), open('worker')];
+  await Promise.all([requests, subscriber, reader, jobs].map((redis) => whenReady(redis, REDIS_READY_MS)));
+
+  const metrics = makeMetrics();
+  const alerts = makeAlertStore(requests);
+  const runs = makeRunStore(requests);
+  const queue = makeRunQueue(requests);
+  const outbox = await makeOutbox(requests, subscriber, nowMs);
+  const registry = makeNodeRegistry(requests, nowMs);
+  const feed = makeLiveFeed(reader);
+  const memory = makeMemoryWatch(requests);
+  const isAllowed = makeGuard(settings.token);
+  const channel = makeChannel({ outbox, registry, isAllowed, log, nowMs });
+
+  const ports: RunPorts = {
+    ledger: runs,
+    sendToNode: outbox.send,
+    secrets: settings.secrets,
+    nowMs,
+    random: Math.random,
+  };
+  const byName = new Map(playbooks.map((playbook) => [playbook.name, playbook]));
+  const perform = async (job: RunJob, signal: AbortSignal): Promise<JobResult> => {
+    const playbook = byName.get(job.playbook);
+    const alert = await alerts.find(job.alert);
+    if (playbook === undefined || alert === undefined) {
+      log('warn', 'a job has no playbook or alert any more and is left out', {
+        alert: job.alert,
+        playbook: job.playbook,
+      });
+      return { kind: 'finished' };
+    }
+    const request = { runId: runIdOf(job), alertId: job.alert, alert, playbook, mode: playbook.mode ?? mode };
+    const performed = await performRun(request, ports, signal);
+    if (performed.kind === 'wait') return performed;
+    metrics.runsFinished.inc({ playbook: job.playbook, state: performed.run.state });
+    metrics.runSeconds.observe(Math.max(0, nowMs() - Date.parse(alert.time)) / 1_000);
+    settings.runFinished(performed.run);
+    return { kind: 'finished' };
+  };
+  const worker = makeRunWorker(jobs, perform, log);
+
+  const redisAnswers = async (): Promise<boolean> => (await requests.ping().catch(() => '')) === 'PONG';
+  const app = makeApp({
+    isAllowed,
+    alerts: {
+      ingest: (received) => ingest(received, { playbooks: () => playbooks, queue, alerts }),
+      latest: alerts.latest,
+      refusal: memory.refusal,
+      metrics,
+    },
+    health: {
+      metrics,
+      async readiness() {
+        const isUp = await redisAnswers();
+        const nodes = channel.connected();
+        const parts = {
+          redis: { ok: isUp, detail: isUp ? 'answers' : 'does not answer' },
+          memory: { ok: memory.refusal() === undefined, detail: memory.refusal() ?? 'enough' },
+          nodes: { ok: nodes >= settings.leastNodes, detail: `${nodes} connected, ${settings.leastNodes} wanted` },
+        };
+        return { ready: Object.values(parts).every(({ ok }) => ok), parts };
+      },
+      async measure() {
+        metrics.redisUp.set((await redisAnswers()) ? 1 : 0);
+        metrics.nodesConnected.set(channel.connected());
+        const counts = await queue.counts().catch(() => ({}));
+        for (const [state, count] of Object.entries(counts)) metrics.queueJobs.set({ state }, count);
+      },
+    },
+    runs,
+    nodes: registry,
+    feed,
+    playbooks: () => playbooks,
+    mode,
+    failed: (error) => log('error', 'a request failed', { reason: error.message }),
+  });
+
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    serverOptions: { headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16_384 },
+  });
+  server.on('upgrade', channel.upgrade);
+  const close = async (): Promise<void> => {
+    memory.close();
+    feed.close();
+    channel.close();
+    if ('closeAllConnections' in server) server.closeAllConnections();
+    server.close();
+    await Promise.race([worker.close(), new Promise((resolve) => setTimeout(resolve, 500))]);
+    await queue.close().catch(() => undefined);
+    for (const redis of [requests, subscriber, jobs, reader]) redis.disconnect();
+  };
+  try {
+    const port = await listen(server, settings.listen);
+    const host = settings.listen.host.includes(':') ? `[${settings.listen.host}]` : settings.listen.host;
+    return { url: `http://${host}:${port}`, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function listen(server: ReturnType<typeof createAdaptorServer>, { host, port }: Listen): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}
