@@ -27,17 +27,19 @@ bool IsBytes(const Napi::Value& value) {
 }
 
 bool IsRing(const Napi::Value& value) {
-	return value.IsNumber() && value.As<Napi::Number>().DoubleValue() >= 0 && value.As<Napi::Number>().DoubleValue() < RINGS;
+	return value.IsNumber() && value.As<Napi::Number>().DoubleValue() >= 0 &&
+	       value.As<Napi::Number>().DoubleValue() < RINGS;
 }
 
 class Capture : public Napi::ObjectWrap<Capture> {
-public:
+      public:
 	static Napi::Function Define(Napi::Env env) {
-		return DefineClass(env, "Capture",
-				   {InstanceMethod("attach", &Capture::Attach), InstanceMethod("drain", &Capture::Drain),
-				    InstanceMethod("watch", &Capture::Watch), InstanceMethod("pause", &Capture::Pause),
-				    InstanceMethod("fill", &Capture::Fill), InstanceMethod("ignore", &Capture::Ignore),
-				    InstanceMethod("counters", &Capture::Counters), InstanceMethod("close", &Capture::Close)});
+		return DefineClass(
+			env, "Capture",
+			{InstanceMethod("attach", &Capture::Attach), InstanceMethod("drain", &Capture::Drain),
+			 InstanceMethod("watch", &Capture::Watch), InstanceMethod("pause", &Capture::Pause),
+			 InstanceMethod("fill", &Capture::Fill), InstanceMethod("ignore", &Capture::Ignore),
+			 InstanceMethod("counters", &Capture::Counters), InstanceMethod("close", &Capture::Close)});
 	}
 
 	// new Capture(objectPath, lifecycleBytes, bulkBytes): loaded, not attached.
@@ -62,7 +64,7 @@ public:
 
 	~Capture() override { CloseAll(); }
 
-private:
+      private:
 	struct Watcher {
 		Capture* capture = nullptr;
 		void* handle = nullptr;
@@ -81,9 +83,11 @@ private:
 	Napi::Value Drain(const Napi::CallbackInfo& info) {
 		Napi::Env env = info.Env();
 		if (programs_.closed()) return Closed(env);
-		if (!IsRing(info[0]) || !IsBytes(info[1])) return Throw(env, "EINVAL", "drain expects a ring and a Uint8Array");
+		if (!IsRing(info[0]) || !IsBytes(info[1]))
+			return Throw(env, "EINVAL", "drain expects a ring and a Uint8Array");
 		auto bytes = info[1].As<Napi::Uint8Array>();
-		int64_t used = programs_.ring(info[0].As<Napi::Number>().Int32Value()).Drain(bytes.Data(), bytes.ByteLength());
+		int64_t used =
+			programs_.ring(info[0].As<Napi::Number>().Int32Value()).Drain(bytes.Data(), bytes.ByteLength());
 		if (used < 0) return Throw(env, "ERANGE", "the buffer is smaller than the next record");
 		return Napi::Number::New(env, static_cast<double>(used));
 	}
@@ -92,7 +96,8 @@ private:
 	Napi::Value Watch(const Napi::CallbackInfo& info) {
 		Napi::Env env = info.Env();
 		if (programs_.closed()) return Closed(env);
-		if (!IsRing(info[0]) || !info[1].IsFunction()) return Throw(env, "EINVAL", "watch expects a ring and a function");
+		if (!IsRing(info[0]) || !info[1].IsFunction())
+			return Throw(env, "EINVAL", "watch expects a ring and a function");
 		int ring = info[0].As<Napi::Number>().Int32Value();
 		Watcher& watcher = watchers_[ring];
 		watcher.callback = Napi::Persistent(info[1].As<Napi::Function>());
@@ -125,7 +130,8 @@ private:
 	Napi::Value Fill(const Napi::CallbackInfo& info) {
 		Napi::Env env = info.Env();
 		if (programs_.closed()) return Closed(env);
-		if (!info[0].IsString() || !IsBytes(info[1])) return Throw(env, "EINVAL", "fill expects a map and a Uint8Array");
+		if (!info[0].IsString() || !IsBytes(info[1]))
+			return Throw(env, "EINVAL", "fill expects a map and a Uint8Array");
 		std::string map = info[0].As<Napi::String>().Utf8Value();
 		if (map != "shapes" && map != "compat_calls") return Throw(env, "EINVAL", "no map " + map);
 		auto bytes = info[1].As<Napi::Uint8Array>();
@@ -137,8 +143,10 @@ private:
 	Napi::Value Ignore(const Napi::CallbackInfo& info) {
 		Napi::Env env = info.Env();
 		if (programs_.closed()) return Closed(env);
-		if (!info[0].IsNumber() || !info[1].IsBoolean()) return Throw(env, "EINVAL", "ignore expects a pid and a boolean");
-		Failure failure = programs_.Ignore(info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Boolean>().Value());
+		if (!info[0].IsNumber() || !info[1].IsBoolean())
+			return Throw(env, "EINVAL", "ignore expects a pid and a boolean");
+		Failure failure =
+			programs_.Ignore(info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Boolean>().Value());
 		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
 	}
 
@@ -148,7 +156,8 @@ private:
 		if (programs_.closed()) return Closed(env);
 		std::vector<uint64_t> sums = programs_.Counters();
 		Napi::Array out = Napi::Array::New(env, sums.size());
-		for (uint32_t i = 0; i < sums.size(); i++) out.Set(i, Napi::Number::New(env, static_cast<double>(sums[i])));
+		for (uint32_t i = 0; i < sums.size(); i++)
+			out.Set(i, Napi::Number::New(env, static_cast<double>(sums[i])));
 		return out;
 	}
 

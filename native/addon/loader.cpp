@@ -36,7 +36,9 @@ Failure Fail(int code, const std::string& what) {
 
 } // namespace
 
-bpf_map* Programs::Map(const char* name) { return bpf_object__find_map_by_name(object_, name); }
+bpf_map* Programs::Map(const char* name) {
+	return bpf_object__find_map_by_name(object_, name);
+}
 
 Failure Programs::Load(const std::string& path, const Sizes& sizes) {
 	libbpf_set_print(Complain);
@@ -46,13 +48,15 @@ Failure Programs::Load(const std::string& path, const Sizes& sizes) {
 	const uint32_t wanted[RINGS] = {sizes.lifecycle, sizes.bulk};
 	for (int i = 0; i < RINGS; i++) {
 		bpf_map* map = Map(kRingMaps[i]);
-		if (!map || bpf_map__set_max_entries(map, wanted[i])) return Fail(EINVAL, std::string("no ring ") + kRingMaps[i]);
+		if (!map || bpf_map__set_max_entries(map, wanted[i]))
+			return Fail(EINVAL, std::string("no ring ") + kRingMaps[i]);
 	}
 	if (int error = bpf_object__load(object_)) return Fail(-error, "the kernel refuses the programs");
 	for (int i = 0; i < RINGS; i++) {
 		bpf_map* map = Map(kRingMaps[i]);
 		// The kernel's rounding to pages is libbpf's as well.
-		if (int error = rings_[i].Open(bpf_map__fd(map), bpf_map__max_entries(map))) return Fail(error, "cannot map a ring");
+		if (int error = rings_[i].Open(bpf_map__fd(map), bpf_map__max_entries(map)))
+			return Fail(error, "cannot map a ring");
 	}
 	return {};
 }
@@ -69,9 +73,11 @@ Failure Programs::Attach() {
 }
 
 void Programs::Close() {
-	for (bpf_link* link : links_) bpf_link__destroy(link);
+	for (bpf_link* link : links_)
+		bpf_link__destroy(link);
 	links_.clear();
-	for (Ring& ring : rings_) ring.Close();
+	for (Ring& ring : rings_)
+		ring.Close();
 	if (object_) bpf_object__close(object_);
 	object_ = nullptr;
 }
@@ -79,9 +85,11 @@ void Programs::Close() {
 Failure Programs::Fill(const char* name, const uint8_t* bytes, size_t size) {
 	bpf_map* map = Map(name);
 	size_t element = bpf_map__value_size(map);
-	if (size % element != 0 || size / element > bpf_map__max_entries(map)) return Fail(EINVAL, std::string("bad size for ") + name);
+	if (size % element != 0 || size / element > bpf_map__max_entries(map))
+		return Fail(EINVAL, std::string("bad size for ") + name);
 	for (uint32_t key = 0; key < size / element; key++) {
-		if (bpf_map_update_elem(bpf_map__fd(map), &key, bytes + key * element, BPF_ANY)) return Fail(errno, std::string("cannot fill ") + name);
+		if (bpf_map_update_elem(bpf_map__fd(map), &key, bytes + key * element, BPF_ANY))
+			return Fail(errno, std::string("cannot fill ") + name);
 	}
 	return {};
 }
@@ -90,7 +98,8 @@ Failure Programs::Ignore(uint32_t tgid, bool ignored) {
 	int fd = bpf_map__fd(Map("ignored"));
 	uint8_t yes = 1;
 	if (ignored && bpf_map_update_elem(fd, &tgid, &yes, BPF_ANY)) return Fail(errno, "cannot ignore a process");
-	if (!ignored && bpf_map_delete_elem(fd, &tgid) && errno != ENOENT) return Fail(errno, "cannot stop ignoring a process");
+	if (!ignored && bpf_map_delete_elem(fd, &tgid) && errno != ENOENT)
+		return Fail(errno, "cannot stop ignoring a process");
 	return {};
 }
 
@@ -101,13 +110,15 @@ std::vector<uint64_t> Programs::Counters() {
 	std::vector<uint64_t> values(static_cast<size_t>(cpus));
 	for (uint32_t key = 0; key < COUNTERS; key++) {
 		if (bpf_map_lookup_elem(bpf_map__fd(Map("counters")), &key, values.data())) continue;
-		for (uint64_t value : values) sums[key] += value;
+		for (uint64_t value : values)
+			sums[key] += value;
 	}
 	bpf_program* program;
 	bpf_object__for_each_program(program, object_) {
 		bpf_prog_info info = {};
 		uint32_t length = sizeof(info);
-		if (!bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length)) sums[COUNTERS] += info.recursion_misses;
+		if (!bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
+			sums[COUNTERS] += info.recursion_misses;
 	}
 	return sums;
 }

@@ -22,7 +22,7 @@ struct Failure {
 enum RingName { LIFECYCLE = 0, BULK = 1, RINGS = 2 };
 
 class Programs {
-public:
+      public:
 	Programs() = default;
 	Programs(const Programs&) = delete;
 	Programs& operator=(const Programs&) = delete;
@@ -41,7 +41,7 @@ public:
 	// Sums over the CPUs, then the runs the kernel skipped because the CPU was already inside a program.
 	std::vector<uint64_t> Counters();
 
-private:
+      private:
 	bpf_map* Map(const char* name);
 
 	bpf_object* object_ = nullptr;

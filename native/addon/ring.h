@@ -6,7 +6,7 @@
 #include <cstdint>
 
 class Ring {
-public:
+      public:
 	Ring() = default;
 	Ring(const Ring&) = delete;
 	Ring& operator=(const Ring&) = delete;
@@ -17,11 +17,11 @@ public:
 	void Close();
 	int fd() const { return fd_; }
 
-	// Moves whole records into `to` while they fit. Returns the bytes written; each record has its own length inside.
-	// -1: the next record is larger than `size`.
+	// Moves whole records into `to` while they fit. Returns the bytes written; each record has its own length
+	// inside. -1: the next record is larger than `size`.
 	int64_t Drain(uint8_t* to, size_t size);
 
-private:
+      private:
 	int fd_ = -1; // the map's, owned by the object file
 	size_t size_ = 0;
 	void* reader_page_ = nullptr;

@@ -43,7 +43,7 @@ static __always_inline void read_arguments(struct call *call, struct pt_regs *re
 /* socketcall(2): one number for all socket calls, their arguments in an array of 32-bit words. */
 static __always_inline void unpack_socketcall(struct call *call)
 {
-	static const u16 numbers[] = { 0,  41, 49, 42, 50, 43, 51, 52, 53, 0, 0,
+	static const u16 numbers[] = { 0,  41, 49, 42, 50, 43, 51, 52,  53,  0,  0,
 				       44, 45, 48, 54, 55, 46, 47, 288, 299, 307 };
 	u32 which = call->args[0];
 	u32 words[6] = {};

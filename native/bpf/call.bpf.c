@@ -2,8 +2,8 @@
 #define ENTRIES_IN_HOW 2
 
 /* The folder a relative path starts from: the current one, or that of a descriptor. */
-static __always_inline void append_base(struct scratch *scratch, struct text *base, struct file_event *event, struct text *path,
-					s32 dirfd)
+static __always_inline void append_base(struct scratch *scratch, struct text *base, struct file_event *event,
+					struct text *path, s32 dirfd)
 {
 	u32 at = path->offset;
 	struct file *folder;
@@ -15,7 +15,8 @@ static __always_inline void append_base(struct scratch *scratch, struct text *ba
 		return;
 	}
 	folder = file_of(dirfd);
-	if (folder && append_path(scratch, base, BPF_CORE_READ(folder, f_path.mnt), BPF_CORE_READ(folder, f_path.dentry)))
+	if (folder &&
+	    append_path(scratch, base, BPF_CORE_READ(folder, f_path.mnt), BPF_CORE_READ(folder, f_path.dentry)))
 		event->header.flags |= FLAG_PATH_CUT;
 }
 

@@ -21,22 +21,22 @@ typedef int64_t s64;
 #endif
 
 enum event_kind {
-	EVENT_EXEC = 1,	  /* a program was started; lifecycle ring */
-	EVENT_FORK = 2,	  /* a process or thread was made; lifecycle ring */
-	EVENT_EXIT = 3,	  /* the last thread of a process ended; lifecycle ring */
-	EVENT_FILE = 4,	  /* a system call that names files; bulk ring, as the rest */
+	EVENT_EXEC = 1,   /* a program was started; lifecycle ring */
+	EVENT_FORK = 2,   /* a process or thread was made; lifecycle ring */
+	EVENT_EXIT = 3,   /* the last thread of a process ended; lifecycle ring */
+	EVENT_FILE = 4,   /* a system call that names files; bulk ring, as the rest */
 	EVENT_SOCKET = 5, /* a system call on a socket that has addresses */
-	EVENT_CALL = 6,	  /* any other system call */
+	EVENT_CALL = 6,   /* any other system call */
 };
 
 enum event_flag {
-	FLAG_COMPAT = 1,       /* made through the 32-bit entry; nr is translated to x86_64 */
-	FLAG_ARGS_CUT = 2,     /* argv was longer than TEXT_MAX */
-	FLAG_UPPER_LAYER = 4,  /* exec: the program lies in the writable layer of an overlay */
-	FLAG_MEMFD = 8,	       /* exec: the program is an anonymous memory file */
-	FLAG_THREAD = 16,      /* fork: a thread, not a process */
-	FLAG_PATH_CUT = 32,    /* a path was longer than TEXT_MAX; its end was kept */
-	FLAG_SOCKETCALL = 64,  /* i386 socketcall(2), translated */
+	FLAG_COMPAT = 1,      /* made through the 32-bit entry; nr is translated to x86_64 */
+	FLAG_ARGS_CUT = 2,    /* argv was longer than TEXT_MAX */
+	FLAG_UPPER_LAYER = 4, /* exec: the program lies in the writable layer of an overlay */
+	FLAG_MEMFD = 8,       /* exec: the program is an anonymous memory file */
+	FLAG_THREAD = 16,     /* fork: a thread, not a process */
+	FLAG_PATH_CUT = 32,   /* a path was longer than TEXT_MAX; its end was kept */
+	FLAG_SOCKETCALL = 64, /* i386 socketcall(2), translated */
 };
 
 /* The longest string in a record, PATH_MAX. */
@@ -51,22 +51,22 @@ struct text {
 /* The process is the one that made the event; for a fork, the parent. */
 struct event_header {
 	u32 kind;
-	u32 length;   /* of the whole record */
+	u32 length; /* of the whole record */
 	u64 time_ns;
 	u64 start_ns; /* start_boottime of the thread-group leader */
 	u64 cgroup;   /* kernfs id of the cgroup that `cgroup path` of an exec names */
 	s64 ret;
-	u32 pid;      /* thread-group id in the initial namespace */
+	u32 pid; /* thread-group id in the initial namespace */
 	u32 tid;
 	u32 ppid;
-	u32 vpid;     /* pid in the innermost pid namespace */
+	u32 vpid; /* pid in the innermost pid namespace */
 	u32 uid;
 	u32 gid;
 	u32 euid;
 	u32 loginuid;
 	u32 cpu;
-	u32 nr;	      /* x86_64 system call number; 0xffffffff: none */
-	u32 flags;    /* event_flag */
+	u32 nr;    /* x86_64 system call number; 0xffffffff: none */
+	u32 flags; /* event_flag */
 	u32 padding;
 	char comm[16];
 };
@@ -75,32 +75,32 @@ _Static_assert(sizeof(struct event_header) == 104, "event_header");
 struct exec_event {
 	struct event_header header;
 	u64 parent_start_ns;
-	u64 inode;	     /* of the program's file */
+	u64 inode; /* of the program's file */
 	u64 cap_effective;
 	u64 cap_permitted;
 	u64 cap_inheritable;
 	u32 device;
 	u32 file_mode;
 	u32 file_uid;
-	u32 tty;	     /* new_encode_dev form: major << 8 | minor; 0: none */
+	u32 tty; /* new_encode_dev form: major << 8 | minor; 0: none */
 	u32 sid;
 	u32 pgid;
 	u32 mnt_ns;
 	u32 pid_ns;
 	u32 egid;
-	struct text exe;     /* resolved, as the process's root sees it */
+	struct text exe;      /* resolved, as the process's root sees it */
 	struct text filename; /* as given to execve */
 	struct text argv;
 	struct text cwd;
 	struct text cgroup_path;
-	u32 vsid;	     /* the session in the innermost pid namespace */
+	u32 vsid; /* the session in the innermost pid namespace */
 	u32 vpgid;
 };
 _Static_assert(sizeof(struct exec_event) == 208, "exec_event");
 
 struct fork_event {
 	struct event_header header; /* ret is the child's thread id */
-	u64 child_start_ns;	    /* of its group leader */
+	u64 child_start_ns;         /* of its group leader */
 	u32 child_pid;
 	u32 child_tid;
 	u32 child_ppid;
@@ -115,20 +115,20 @@ _Static_assert(sizeof(struct exit_event) == 104, "exit_event");
 
 struct file_event {
 	struct event_header header;
-	u64 inode;	       /* of the file behind the descriptor; 0: none */
+	u64 inode; /* of the file behind the descriptor; 0: none */
 	u32 device;
 	u32 file_mode;
-	s32 dirfd;	       /* AT_FDCWD where the call has none */
+	s32 dirfd; /* AT_FDCWD where the call has none */
 	s32 dirfd2;
-	u32 open_flags;	       /* flags as given: open, unlinkat, renameat2, mount … */
+	u32 open_flags; /* flags as given: open, unlinkat, renameat2, mount … */
 	u32 mode;
-	s32 fd;		       /* the descriptor given or returned; -1: none */
-	struct text path;      /* as given */
-	struct text base;      /* the folder `path` is relative to, if it is relative and `resolved` is missing */
-	struct text path2;     /* second path, as given: the new name, or what is mounted */
+	s32 fd;            /* the descriptor given or returned; -1: none */
+	struct text path;  /* as given */
+	struct text base;  /* the folder `path` is relative to, if it is relative and `resolved` is missing */
+	struct text path2; /* second path, as given: the new name, or what is mounted */
 	struct text base2;
-	struct text resolved;  /* absolute path of the file behind the descriptor */
-	struct text extra;     /* mount: the file system's type */
+	struct text resolved; /* absolute path of the file behind the descriptor */
+	struct text extra;    /* mount: the file system's type */
 	u32 padding;
 };
 _Static_assert(sizeof(struct file_event) == 168, "file_event");
@@ -136,13 +136,13 @@ _Static_assert(sizeof(struct file_event) == 168, "file_event");
 struct socket_event {
 	struct event_header header;
 	s32 fd;
-	u16 family;	       /* AF_*; 0: unknown */
-	u16 protocol;	       /* IPPROTO_* */
-	u16 type;	       /* SOCK_* */
-	u16 local_port;	       /* host byte order */
+	u16 family;     /* AF_*; 0: unknown */
+	u16 protocol;   /* IPPROTO_* */
+	u16 type;       /* SOCK_* */
+	u16 local_port; /* host byte order */
 	u16 remote_port;
 	u16 padding;
-	u8 local[16];	       /* AF_INET: the first 4 bytes */
+	u8 local[16]; /* AF_INET: the first 4 bytes */
 	u8 remote[16];
 	struct text unix_path; /* an abstract name starts with NUL */
 	u32 padding2;
@@ -160,17 +160,17 @@ _Static_assert(sizeof(struct call_event) == 152, "call_event");
  * position from 1; 0: the call has none.
  */
 struct call_shape {
-	u8 decoder;    /* call_decoder */
-	u8 path;       /* EVENT_SOCKET: the address; its length is the next argument */
-	u8 base;       /* dirfd of path; ARGUMENT_NONE: path is never relative to a folder */
+	u8 decoder; /* call_decoder */
+	u8 path;    /* EVENT_SOCKET: the address; its length is the next argument */
+	u8 base;    /* dirfd of path; ARGUMENT_NONE: path is never relative to a folder */
 	u8 path2;
 	u8 base2;
 	u8 open_flags;
 	u8 mode;
-	u8 fd;	       /* ARGUMENT_RETURN: the value returned */
+	u8 fd; /* ARGUMENT_RETURN: the value returned */
 	u8 extra;
 	u8 only_failed; /* execve: success is seen by sched_process_exec */
-	u8 how;	       /* struct open_how (openat2) */
+	u8 how;         /* struct open_how (openat2) */
 	u8 padding;
 };
 _Static_assert(sizeof(struct call_shape) == 12, "call_shape");

@@ -1,7 +1,7 @@
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
 
-/* In `struct ovl_inode` (fs/overlayfs/ovl_entry.h) the upper dentry is the member behind the inode; the module's BTF need
- * not be there, so it is found by size. */
+/* In `struct ovl_inode` (fs/overlayfs/ovl_entry.h) the upper dentry is the member behind the inode; the module's BTF
+ * need not be there, so it is found by size. */
 static __always_inline bool is_upper_layer(struct inode *inode)
 {
 	void *upper = 0;
@@ -73,8 +73,9 @@ static __always_inline void fill_program(struct exec_event *event, struct file *
 		event->header.flags |= FLAG_MEMFD;
 }
 
-/* include/trace/events/sched.h: TP_PROTO(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm). After the point
- * of no return, with the new memory in place, before the program's first instruction. A failed execve never gets here. */
+/* include/trace/events/sched.h: TP_PROTO(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm). After the
+ * point of no return, with the new memory in place, before the program's first instruction. A failed execve never gets
+ * here. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux_binprm *bprm)
 {
@@ -104,7 +105,8 @@ int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux
 	file = BPF_CORE_READ(task, mm, exe_file);
 	if (file) {
 		fill_program(event, file);
-		if (append_path(scratch, &event->exe, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry)))
+		if (append_path(scratch, &event->exe, BPF_CORE_READ(file, f_path.mnt),
+				BPF_CORE_READ(file, f_path.dentry)))
 			event->header.flags |= FLAG_PATH_CUT;
 	}
 	append_kernel_string(scratch, &event->filename, BPF_CORE_READ(bprm, filename));

@@ -1,4 +1,5 @@
-/* Members that moved between kernel versions. `___name` is a flavour: the loader ignores it when it looks for the type. */
+/* Members that moved between kernel versions. `___name` is a flavour: the loader ignores it when it looks for the type.
+ */
 #ifndef LANNER_FLAVORS_H
 #define LANNER_FLAVORS_H
 

@@ -1,5 +1,5 @@
-/* include/trace/events/sched.h: TP_PROTO(struct task_struct *parent, struct task_struct *child). Runs in the parent, before
- * the child does. Threads are left out unless clone is asked for. */
+/* include/trace/events/sched.h: TP_PROTO(struct task_struct *parent, struct task_struct *child). Runs in the parent,
+ * before the child does. Threads are left out unless clone is asked for. */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
 {

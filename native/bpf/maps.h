@@ -21,7 +21,7 @@ struct walk {
 struct scratch {
 	u8 record[RECORD_MAX];
 	u8 path[TEXT_MAX + PATH_MARGIN]; /* filled from its end, as a path is walked from its last name */
-	u32 end;			 /* where the next string goes in the record */
+	u32 end;                         /* where the next string goes in the record */
 	struct walk walk;
 };
 

@@ -90,7 +90,8 @@ static __always_inline u32 append_walked(struct scratch *scratch, struct text *t
 }
 
 /* The path as the current process's root folder sees it. Whether it was cut. */
-static __noinline u32 append_path(struct scratch *scratch, struct text *text, struct vfsmount *mnt, struct dentry *dentry)
+static __noinline u32 append_path(struct scratch *scratch, struct text *text, struct vfsmount *mnt,
+				  struct dentry *dentry)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 

@@ -98,7 +98,8 @@ static __always_inline struct kernfs_node *cgroup_node(struct css_set *cgroups, 
 	struct cgroup_subsys_state *css = 0;
 
 	bpf_probe_read_kernel(&css, sizeof(css),
-			      (void *)cgroups + bpf_core_field_offset(struct css_set, subsys) + subsystem * sizeof(css));
+			      (void *)cgroups + bpf_core_field_offset(struct css_set, subsys) +
+				      subsystem * sizeof(css));
 	return css ? BPF_CORE_READ(css, cgroup, kn) : 0;
 }
 

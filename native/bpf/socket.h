@@ -50,12 +50,14 @@ static __always_inline void append_unix_name(struct scratch *scratch, struct tex
 	length = BPF_CORE_READ(address, len);
 	if (length <= 2 || length > 2 + UNIX_PATH_MAX)
 		return;
-	append_kernel(scratch, text, (void *)address + bpf_core_field_offset(struct unix_address, name) + 2, length - 2);
+	append_kernel(scratch, text, (void *)address + bpf_core_field_offset(struct unix_address, name) + 2,
+		      length - 2);
 }
 
 /* The address that the caller gave: the peer's, or, for bind, its own. It counts where the socket says nothing: after a
  * failure, and for a datagram. */
-static __always_inline void fill_given(struct scratch *scratch, struct socket_event *event, const void *address, u64 length, bool own)
+static __always_inline void fill_given(struct scratch *scratch, struct socket_event *event, const void *address,
+				       u64 length, bool own)
 {
 	u8 given[28] = {}; /* sockaddr_in6 */
 	u64 part = length;
@@ -107,7 +109,8 @@ static __noinline int send_socket(struct call *call, struct call_shape *shape)
 	sock = sock_of(event->fd);
 	if (sock)
 		fill_sock(event, sock);
-	fill_given(scratch, event, (void *)argument(call, shape->path), (s32)argument(call, shape->path + 1), call->nr == NR_BIND);
+	fill_given(scratch, event, (void *)argument(call, shape->path), (s32)argument(call, shape->path + 1),
+		   call->nr == NR_BIND);
 	if (sock && event->family == AF_UNIX && !event->unix_path.length)
 		append_unix_name(scratch, &event->unix_path, sock);
 	submit_bulk(&event->header, scratch->end);

@@ -1,4 +1,5 @@
-/* Makes the system calls that capture.test.ts looks for, one group an invocation. Works in the current folder. */
+/* Makes the system calls that capture.test.ts looks for, one group an
+ * invocation. Works in the current folder. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -54,7 +55,9 @@ static void files(void)
 /* argv: port of a listener on 127.0.0.1, path of a unix listener. */
 static void sockets(int port, const char *path)
 {
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET,
+				  .sin_port = htons(port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(9), .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 	struct sockaddr_un local = { .sun_family = AF_UNIX };
 	struct sockaddr_un abstract = { .sun_family = AF_UNIX, .sun_path = "\0lanner-none" };
@@ -65,7 +68,8 @@ static void sockets(int port, const char *path)
 	need(connect(socket(AF_INET, SOCK_STREAM, 0), (void *)&v4, sizeof(v4)), "connect v4");
 	connect(socket(AF_INET6, SOCK_DGRAM, 0), (void *)&v6, sizeof(v6));
 	strncpy(local.sun_path, path, sizeof(local.sun_path) - 1);
-	need(connect(socket(AF_UNIX, SOCK_STREAM, 0), (void *)&local, offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1),
+	need(connect(socket(AF_UNIX, SOCK_STREAM, 0), (void *)&local,
+		     offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1),
 	     "connect unix");
 	connect(socket(AF_UNIX, SOCK_STREAM, 0), (void *)&abstract, offsetof(struct sockaddr_un, sun_path) + 12);
 
@@ -109,7 +113,10 @@ static void compat(void)
 	long result = 5; /* open */
 
 	strcpy(low, "/etc/hostname");
-	__asm__ volatile("int $0x80" : "+a"(result) : "b"(low), "c"(O_RDONLY), "d"(0) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("int $0x80"
+			 : "+a"(result)
+			 : "b"(low), "c"(O_RDONLY), "d"(0)
+			 : "memory", "r8", "r9", "r10", "r11");
 }
 
 /* Runs /bin/true's bytes out of an anonymous memory file. */
