@@ -2,6 +2,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import type { Playbook } from '#playbooks/language/playbook';
 import type { Run, RunMode } from '#playbooks/language/run';
 import type { Log } from '#rules/cli/log';
+import { actionCatalogue } from './actions/all.ts';
 import type { Listen } from './config/options.ts';
 import { makeApp } from './http/app.ts';
 import { makeGuard } from './http/auth.ts';
@@ -56,6 +57,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   const channel = makeChannel({ outbox, registry, isAllowed, log, nowMs });
 
   const ports: RunPorts = {
+    actions: actionCatalogue,
     ledger: runs,
     sendToNode: outbox.send,
     secrets: settings.secrets,

@@ -91,7 +91,12 @@ function next(playbook: Playbook, run: Run, nowMs: number): Advance {
   for (const [index, state] of run.steps.entries()) {
     const step = playbook.steps[index];
     // The playbook was changed while the run waited: what is left of the run has no meaning any more.
-    if (step === undefined || step.id !== state.id) return finish(run, nowMs, 'failed');
+    if (step === undefined || step.id !== state.id || step.uses !== state.uses) {
+      const detail = 'the playbook was changed before this step had ended';
+      return isOver(state)
+        ? finish(run, nowMs, 'failed')
+        : finish(change(run, state.id, { state: 'failed', detail }), nowMs, 'failed');
+    }
     if (state.state === 'running') return { run, command: { kind: 'begin', step, attempt: state.attempts.length + 1 } };
     if (state.state === 'waiting') {
       const untilMs = state.notBeforeMs;
@@ -101,6 +106,10 @@ function next(playbook: Playbook, run: Run, nowMs: number): Advance {
     if (!fine.has(state.state) && step.onError === 'stop') return finish(run, nowMs, 'failed');
   }
   return finish(run, nowMs, 'done');
+}
+
+function isOver({ state }: StepState): boolean {
+  return state !== 'waiting' && state !== 'running';
 }
 
 function finish(run: Run, nowMs: number, state: 'done' | 'failed'): Advance {

@@ -86,6 +86,9 @@ export const bindScope: Bind<Scope> = (use: FieldUse) => {
       return state === undefined ? undefined : toByteString(what === 'outcome' ? state.outcome : state.detail);
     };
   }
+  // The full id says what is to be killed: the agent's word goes before a text that a rule printed.
+  if (name === 'container.full_id')
+    return (scope) => toFieldValue(readPart(scope, name) ?? scope.alert.output_fields[name], use.spec);
   return (scope) => toFieldValue(scope.alert.output_fields[name] ?? readPart(scope, name), use.spec);
 };
 

@@ -121,17 +121,12 @@ function checkStep(step: WrittenPlaybook['steps'][number], index: number, contex
     return undefined;
   }
   const base: Path = ['steps', index, 'with'];
-  let templated = false;
-  const fill = compileValue(step.with, base, 0, { ...context, found: () => (templated = true) });
-  // Templates have a type only when they are filled in; a step without any can be checked as it stands.
+  const fill = compileValue(step.with, base, 0, context);
   const params = action.params.safeParse(step.with);
-  if (!params.success) {
-    for (const issue of params.error.issues) {
-      const isKey = issue.code === 'unrecognized_keys';
-      const isMissing = issue.code === 'invalid_type' && valueAt(step.with, issue.path) === undefined;
-      if (templated && !isKey && !isMissing) continue;
-      reportIssue(issue, base, written, () => Object.keys('shape' in action.params ? Object(action.params.shape) : {}));
-    }
+  for (const issue of params.success ? [] : params.error.issues) {
+    // What a template becomes is checked when it is filled in.
+    if (issue.code !== 'unrecognized_keys' && hasTemplate(valueAt(step.with, issue.path))) continue;
+    reportIssue(issue, base, written, () => Object.keys('shape' in action.params ? Object(action.params.shape) : {}));
   }
   const { id, uses } = step;
   const retry = { attempts: step.retry.attempts, backoffMs: step.retry.backoff, mostMs: step.retry.most };
@@ -147,9 +142,13 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return current;
 }
 
-type ValueContext = StepContext & { readonly found: () => void };
+/** Whether some text of it may become something else when it is filled in. */
+function hasTemplate(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('%');
+  return typeof value === 'object' && value !== null && Object.values(value).some(hasTemplate);
+}
 
-function compileValue(value: unknown, path: Path, depth: number, context: ValueContext): ValueTemplate {
+function compileValue(value: unknown, path: Path, depth: number, context: StepContext): ValueTemplate {
   if (depth > MOST_WITH_DEPTH) {
     context.written.fail(path, `nested more than ${MOST_WITH_DEPTH} deep`);
   } else if (typeof value === 'string') {
@@ -163,13 +162,16 @@ function compileValue(value: unknown, path: Path, depth: number, context: ValueC
       ),
     );
   }
-  return () => ({ ok: true, value, masked: value });
+  return constant(value);
 }
 
-function compileString(value: string, path: Path, { written, fields, report, found }: ValueContext): ValueTemplate {
+function constant(value: unknown): ValueTemplate {
+  return () => ({ ok: true, value, masked: value, secrets: [] });
+}
+
+function compileString(value: string, path: Path, { written, fields, report }: StepContext): ValueTemplate {
   const place: Value = written.at(path);
-  if (!value.includes('%') || place.kind !== 'text') return () => ({ ok: true, value, masked: value });
-  found();
+  if (!value.includes('%') || place.kind !== 'text') return constant(value);
   return compileText(place.toSource(), fields, ({ message, source, span }) =>
     report('LOAD_ERR_COMPILE_OUTPUT', message, source, span),
   );

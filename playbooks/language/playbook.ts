@@ -27,7 +27,14 @@ export type Scope = {
 export type Secrets = (name: string) => string | undefined;
 
 export type Filled =
-  | { readonly ok: true; readonly value: unknown; readonly masked: unknown }
+  | {
+      readonly ok: true;
+      readonly value: unknown;
+      /** The same for people's eyes. */
+      readonly masked: unknown;
+      /** The secrets in `value`, to be masked wherever else they turn up. */
+      readonly secrets: readonly string[];
+    }
   | { readonly ok: false; readonly reason: string };
 
 export type Step = {

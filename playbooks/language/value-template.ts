@@ -2,19 +2,23 @@ import type { FieldCatalogue } from '#rules/language/field';
 import { compileSegments, type JsonValue } from '#rules/language/format';
 import { makeMachine } from '#rules/language/predicate';
 import { type Source, type Span, sliceSource } from '#rules/language/source';
-import { readTemplate } from '#rules/language/template';
+import { readTemplate, type Template } from '#rules/language/template';
 import { bindScope } from './alert-fields.ts';
 import type { Filled, Scope, Secrets } from './playbook.ts';
 
 /** What stands for a secret wherever people look. */
-export const MASK = '***';
+const MASK = '***';
 
 export type TemplateProblem = { readonly message: string; readonly source: Source; readonly span: Span };
 
 type Piece = (scope: Scope, secrets: Secrets) => PieceValue;
 type PieceValue =
-  | { readonly ok: true; readonly value: JsonValue; readonly secret?: true }
+  /** `value` stands alone, `text` stands among other text. */
+  | { readonly ok: true; readonly value: PlainValue; readonly text: string; readonly secret?: true }
   | { readonly ok: false; readonly reason: string };
+
+/** What JSON can hold: integers beyond 2^53 have become text. */
+type PlainValue = string | number | boolean | null | readonly PlainValue[];
 
 export type ValueTemplate = (scope: Scope, secrets: Secrets) => Filled;
 
@@ -35,7 +39,7 @@ export function compileText(
   for (const found of source.text.matchAll(special)) {
     addPlain(at, found.index);
     at = found.index + found[0].length;
-    if (found[0] === '%%') pieces.push(() => ({ ok: true, value: '%' }));
+    if (found[0] === '%%') pieces.push(textPiece('%'));
     else addBraced(found[1] ?? '', found[2], found.index, at);
   }
   addPlain(at, source.text.length);
@@ -45,84 +49,112 @@ export function compileText(
     if (end <= start) return;
     // A star at the start means something to the output language, and nothing here.
     const star = source.text[start] === '*' ? 1 : 0;
-    if (star === 1) pieces.push(() => ({ ok: true, value: '*' }));
+    if (star === 1) pieces.push(textPiece('*'));
     const text = sliceSource(source, start + star, end);
-    if (!text.text.includes('%')) pieces.push(() => ({ ok: true, value: text.text }));
+    if (!text.text.includes('%')) pieces.push(textPiece(text.text));
     else addTemplate(text, undefined);
   }
 
   function addBraced(inside: string, fallback: string | undefined, start: number, end: number): void {
-    const secret = /^secret\.([A-Za-z_][A-Za-z0-9_]*)$/.exec(inside)?.[1];
-    if (secret !== undefined) {
-      pieces.push((_, secrets) => {
-        const value = secrets(secret);
-        return value === undefined
-          ? { ok: false, reason: `there is no secret ${secret}` }
-          : { ok: true, value, secret: true };
-      });
-      return;
-    }
-    if (inside === '') {
+    if (inside.startsWith('secret.')) {
+      const name = inside.slice('secret.'.length);
+      const wrong = explainSecret(name, fallback);
+      if (wrong === undefined) pieces.push(secretPiece(name));
+      else report({ message: wrong, source, span: { start, end } });
+    } else if (inside === '') {
       report({ message: 'expected the name of a field in %{…}', source, span: { start, end } });
-      return;
+    } else {
+      const name = sliceSource(source, start + 1, start + 2 + inside.length);
+      addTemplate({ ...name, text: `%${inside}` }, fallback, inside);
     }
-    const name = sliceSource(source, start + 1, start + 2 + inside.length);
-    addTemplate({ ...name, text: `%${inside}` }, fallback, inside);
   }
 
   function addTemplate(text: Source, fallback: string | undefined, whole?: string): void {
     const read = readTemplate(text, catalogue);
     if (!read.ok) {
-      for (const { message, at: place } of read.problems) report({ message, source: place.source, span: place.span });
+      for (const { message, at: place } of read.problems)
+        report({ message: explain(message), source: place.source, span: place.span });
       return;
     }
-    const { segments } = read.template;
-    if (whole !== undefined && segments.length !== 1) {
+    const { template } = read;
+    if (whole !== undefined && template.segments.length !== 1) {
       report({ message: `unknown field ${whole}`, source: text, span: { start: 0, end: text.text.length } });
       return;
     }
-    const machine = makeMachine(bindScope);
-    const compiled = compileSegments(read.template, machine, false);
-    const [only] = segments;
-    const typed = segments.length === 1 && only?.kind !== 'text';
-    pieces.push((scope) => {
-      machine.generation++;
-      const rendered = compiled.render(scope);
-      if (!rendered.complete) {
-        if (fallback !== undefined) return { ok: true, value: fallback };
-        return {
-          ok: false,
-          reason: `${text.text.trim()} has no value in this alert (write %{field|default} if that is fine)`,
-        };
-      }
-      const values = typed ? Object.values(compiled.renderFields(scope).fields ?? {}) : [];
-      return {
-        ok: true,
-        value: values.length === 1 && values[0] !== undefined && values[0] !== null ? values[0] : rendered.text,
-      };
-    });
+    for (const segment of template.segments) {
+      if (segment.kind === 'text') pieces.push(textPiece(segment.text));
+      else pieces.push(valuePiece({ ...template, segments: [segment] }, fallback));
+    }
   }
 }
 
+/** The rules' words for a mistake, with what is different here. */
+function explain(message: string): string {
+  if (message.includes('a % alone cannot be written'))
+    return 'a field must follow %, as in %proc.name; write %% for a percent sign';
+  return /^unknown field secret\b/.test(message) ? 'write a secret as %{secret.NAME}' : message;
+}
+
+function explainSecret(name: string, fallback: string | undefined): string | undefined {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return `a secret is named by letters, digits and _, found ${name}`;
+  return fallback === undefined ? undefined : 'a secret has no default: it would stand in the file for all to read';
+}
+
+function secretPiece(name: string): Piece {
+  return (_, secrets) => {
+    const value = secrets(name);
+    return value === undefined
+      ? { ok: false, reason: `there is no secret ${name}` }
+      : { ok: true, value, text: value, secret: true };
+  };
+}
+
+function textPiece(text: string): Piece {
+  return () => ({ ok: true, value: text, text });
+}
+
+/** One value of the output language, alone in its template. */
+function valuePiece(template: Template, fallback: string | undefined): Piece {
+  const machine = makeMachine(bindScope);
+  const compiled = compileSegments(template, machine, false);
+  const [segment] = template.segments;
+  // A field as it is keeps its type; what is cut, padded or transformed is text.
+  const isField = segment?.kind === 'value' && segment.expression.kind === 'field' && segment.width === 0;
+  const shown = template.names.at(-1) ?? '';
+  return (scope) => {
+    machine.generation++;
+    const { text, complete } = compiled.render(scope);
+    if (!complete) {
+      if (fallback !== undefined) return { ok: true, value: fallback, text: fallback };
+      return { ok: false, reason: `%${shown} has no value here; %{${shown}|something} would give it one` };
+    }
+    const [value] = isField ? Object.values(compiled.renderFields(scope).fields ?? {}) : [];
+    return { ok: true, value: value === undefined || value === null ? text : toPlain(value), text };
+  };
+}
+
+function toPlain(value: JsonValue): PlainValue {
+  if (typeof value === 'bigint') return value.toString();
+  return typeof value === 'object' && value !== null ? value.map(toPlain) : value;
+}
+
 function fill(pieces: readonly Piece[], scope: Scope, secrets: Secrets): Filled {
-  const values: { readonly value: JsonValue; readonly secret?: true }[] = [];
+  const values: (PieceValue & { readonly ok: true })[] = [];
   for (const piece of pieces) {
     const value = piece(scope, secrets);
     if (!value.ok) return value;
     values.push(value);
   }
+  const used = values.flatMap(({ text, secret }) => (secret ? [text] : []));
   const [only] = values;
   if (only !== undefined && values.length === 1)
-    return { ok: true, value: only.value, masked: only.secret ? MASK : only.value };
+    return { ok: true, value: only.value, masked: only.secret ? MASK : only.value, secrets: used };
   return {
     ok: true,
-    value: values.map(({ value }) => print(value)).join(''),
-    masked: values.map(({ value, secret }) => (secret ? MASK : print(value))).join(''),
+    value: values.map(({ text }) => text).join(''),
+    masked: values.map(({ text, secret }) => (secret ? MASK : text)).join(''),
+    secrets: used,
   };
-}
-
-function print(value: JsonValue): string {
-  return typeof value === 'string' ? value : Array.isArray(value) ? `(${value.join(',')})` : String(value);
 }
 
 /** Fills a whole structure: maps and lists keep their form, texts are templates, everything else stays as it is. */
@@ -130,9 +162,11 @@ export function fillAll(parts: readonly (readonly [string, ValueTemplate])[]): V
   return (scope, secrets) => {
     const value: Record<string, unknown> = {};
     const masked: Record<string, unknown> = {};
+    const used: string[] = [];
     for (const [key, template] of parts) {
       const filled = template(scope, secrets);
       if (!filled.ok) return { ok: false, reason: `${key}: ${filled.reason}` };
+      used.push(...filled.secrets);
       // `__proto__` as a key must make a key.
       Object.defineProperty(value, key, { value: filled.value, enumerable: true, configurable: true, writable: true });
       Object.defineProperty(masked, key, {
@@ -142,7 +176,7 @@ export function fillAll(parts: readonly (readonly [string, ValueTemplate])[]): V
         writable: true,
       });
     }
-    return { ok: true, value, masked };
+    return { ok: true, value, masked, secrets: used };
   };
 }
 
@@ -150,12 +184,32 @@ export function fillList(items: readonly ValueTemplate[]): ValueTemplate {
   return (scope, secrets) => {
     const value: unknown[] = [];
     const masked: unknown[] = [];
+    const used: string[] = [];
     for (const [index, template] of items.entries()) {
       const filled = template(scope, secrets);
       if (!filled.ok) return { ok: false, reason: `[${index}]: ${filled.reason}` };
+      used.push(...filled.secrets);
       value.push(filled.value);
       masked.push(filled.masked);
     }
-    return { ok: true, value, masked };
+    return { ok: true, value, masked, secrets: used };
   };
+}
+
+/**
+ * Replaces every one of these secrets in a text of unknown origin: as it is, and as JSON or a URL would show it.
+ */
+export function maskSecrets(text: string, secrets: readonly string[]): string {
+  const forms = secrets
+    .filter((secret) => secret !== '')
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1), encodeUri(secret)]);
+  // The longest first: one secret may be a part of another.
+  return [...new Set(forms)]
+    .sort((a, b) => b.length - a.length)
+    .reduce((masked, form) => masked.replaceAll(form, () => MASK), text);
+}
+
+/** `encodeURIComponent` refuses half a surrogate pair. */
+function encodeUri(text: string): string {
+  return encodeURIComponent(text.toWellFormed());
 }

@@ -1,10 +1,13 @@
-import { isMap, isScalar, isSeq, parseAllDocuments } from 'yaml';
+import { type Document, isMap, isScalar, isSeq, parseAllDocuments } from 'yaml';
 import type { DiagnosticCode } from '#rules/language/diagnostic';
 import { type Source, type SourceFile, type Span, sourceOf } from '#rules/language/source';
 import { readYaml, type Value } from '#rules/language/yaml-reader';
 
 export type Path = readonly (string | number)[];
 export type Report = (code: DiagnosticCode, message: string, source: Source, span: Span) => void;
+
+/** The package counts what aliases unfold to, so that a few lines cannot become gigabytes. */
+const MOST_ALIASES = 100;
 
 /** One playbook of a file: its value, and where each part of it stands. */
 export type Written = {
@@ -28,7 +31,8 @@ export function readWritten(file: SourceFile, report: Report): Written[] {
   const documents = parseAllDocuments(file.text, { schema: 'core', logLevel: 'silent', prettyErrors: false });
   return places.documents.flatMap((place, index) => {
     const document = Array.isArray(documents) ? documents[index] : undefined;
-    const [wrong] = document?.errors ?? [];
+    if (document === undefined) return [];
+    const [wrong] = document.errors;
     if (wrong !== undefined) {
       report('LOAD_ERR_YAML_PARSE', wrong.message, sourceOf(file.path, file.text), {
         start: wrong.pos[0],
@@ -36,9 +40,14 @@ export function readWritten(file: SourceFile, report: Report): Written[] {
       });
       return [];
     }
-    const contents = document?.contents;
-    if (contents === undefined || contents === null || (isScalar(contents) && contents.value === null)) return [];
-    const value: unknown = document?.toJS({ maxAliasCount: 100 });
+    const { contents } = document;
+    if (contents === null || (isScalar(contents) && contents.value === null)) return [];
+    const read = readValue(document);
+    if (!read.ok) {
+      report('LOAD_ERR_YAML_PARSE', read.reason, place.at.source, place.at.span);
+      return [];
+    }
+    const { value } = read;
     if (isSeq(contents) && place.kind === 'list' && Array.isArray(value)) {
       return place.items.map((item, at) => makeWritten(file, value[at], item, report));
     }
@@ -53,6 +62,18 @@ export function readWritten(file: SourceFile, report: Report): Written[] {
     }
     return [makeWritten(file, value, place, report)];
   });
+}
+
+/** An alias without an anchor, or too many of them, is found only here. */
+function readValue(
+  document: Document,
+): { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly reason: string } {
+  try {
+    return { ok: true, value: document.toJS({ maxAliasCount: MOST_ALIASES }) };
+  } catch (error) {
+    if (error instanceof ReferenceError || error instanceof RangeError) return { ok: false, reason: error.message };
+    throw error;
+  }
 }
 
 function makeWritten(file: SourceFile, value: unknown, place: Value, report: Report): Written {

@@ -1,4 +1,4 @@
-import type { Action } from './action.ts';
+import type { Action } from '../runs/action.ts';
 import { containerKill } from './container-kill.ts';
 import { email } from './email.ts';
 import { log } from './log.ts';

@@ -1,5 +1,5 @@
 import { CHANNEL_VERSION, nodeActionParams } from '#playbooks/command';
-import { type ActionContext, type ActionResult, defineAction } from './action.ts';
+import { type ActionContext, type ActionResult, defineAction } from '../runs/action.ts';
 
 /** A dry run waits no longer than this for a node that may be away. */
 const DRY_RUN_MS = 2_000;

@@ -1,14 +1,22 @@
 import { mkdir, open, rename, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, normalize } from 'node:path';
 import * as z from 'zod';
-import { defineAction } from './action.ts';
+import { defineAction } from '../runs/action.ts';
+
+const oneByOne = makeTurns();
 
 export const log = defineAction({
   name: 'log',
   side: 'router',
-  doc: 'Appends the alert, or what `record` says, to a file as one line of JSON. At most_mb the file moves to FILE.1.',
+  doc: 'Appends the alert, or what `record` says, to a file as one line of JSON. When the file has most_mb, it moves to FILE.1.',
   params: z.strictObject({
-    file: z.string().min(1).max(4_096).startsWith('/', 'expected an absolute path'),
+    /** A field's text may be part of it, but must not lead out of the folder with `..`. */
+    file: z
+      .string()
+      .min(2)
+      .max(4_096)
+      .regex(/^\/\P{Cc}*[^/\p{Cc}]$/u, 'expected an absolute path to a file')
+      .refine((path) => normalize(path) === path, 'expected a path without . and .. and //'),
     record: z.unknown().optional(),
     most_mb: z.number().positive().max(100_000).default(100),
   }),
@@ -17,32 +25,50 @@ export const log = defineAction({
     // A repeat after a crash may write the line twice; `alert_id` tells.
     const line = `${JSON.stringify({ alert_id: alertId, playbook, ...(record === undefined ? { alert } : { record }) })}\n`;
     try {
-      await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-      await rotate(file, most_mb * 1024 * 1024);
-      const handle = await open(file, 'a', 0o600);
-      try {
-        // One write with O_APPEND: lines of several workers do not mix.
-        await handle.write(line);
-      } finally {
-        await handle.close();
-      }
+      await oneByOne(file, () => append(file, line, most_mb * 1024 * 1024));
       return { status: 'done', detail: `wrote ${Buffer.byteLength(line)} bytes to ${file}` };
     } catch (error) {
-      const full =
-        error instanceof Error &&
-        'code' in error &&
-        (error.code === 'ENOSPC' || error.code === 'EDQUOT' || error.code === 'EMFILE');
-      return { status: 'failed', retry: full, reason: error instanceof Error ? error.message : String(error) };
+      const retry = ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE'].includes(codeOf(error));
+      return { status: 'failed', retry, reason: error instanceof Error ? error.message : String(error) };
     }
   },
   dryRun: ({ file }) => ({ status: 'skipped', detail: `would write a line to ${file}` }),
 });
 
-async function rotate(file: string, mostBytes: number): Promise<void> {
+async function append(file: string, line: string, mostBytes: number): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   try {
     if ((await stat(file)).size >= mostBytes) await rename(file, `${file}.1`);
   } catch (error) {
-    // Not there yet, or another worker has just moved it.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    // Not there yet, or a worker in another process has just moved it.
+    if (codeOf(error) !== 'ENOENT') throw error;
   }
+  const handle = await open(file, 'a', 0o600);
+  try {
+    // One write with O_APPEND: lines of several processes do not mix.
+    const bytes = Buffer.from(line);
+    const { bytesWritten } = await handle.write(bytes);
+    if (bytesWritten < bytes.length) throw Object.assign(new Error(`${file} takes no more`), { code: 'ENOSPC' });
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Work on the same file waits its turn: two workers that both see a full file must not both move it. */
+function makeTurns(): (file: string, work: () => Promise<void>) => Promise<void> {
+  const last = new Map<string, Promise<void>>();
+  return async (file, work) => {
+    const before = last.get(file) ?? Promise.resolve();
+    const mine = before.catch(() => undefined).then(work);
+    last.set(file, mine);
+    try {
+      await mine;
+    } finally {
+      if (last.get(file) === mine) last.delete(file);
+    }
+  };
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

@@ -1,9 +1,14 @@
-import { spawn } from 'node:child_process';
+import { ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
 import * as z from 'zod';
-import { type ActionResult, defineAction } from './action.ts';
+import { type ActionResult, defineAction } from '../runs/action.ts';
 
 const MOST_OUTPUT_BYTES = 64 * 1024;
 const SHOWN = 500;
+/** sysexits.h: the user is invited to try again. */
+const EX_TEMPFAIL = 75;
+/** What is still in the pipes when the program has ended is read for so long. */
+const LAST_WORDS_MS = 500;
 const noNul = z
   .string()
   .max(65_536)
@@ -14,21 +19,25 @@ export const program = defineAction({
   side: 'router',
   doc: 'Runs a program with these arguments (an array, no shell) and the alert as JSON on its standard input. Exit code 0 is success, 75 (EX_TEMPFAIL) asks for another try.',
   params: z.strictObject({
-    argv: z.array(noNul).min(1).max(256),
-    cwd: noNul.default('/'),
+    argv: z.tuple([noNul.min(1)], noNul).refine(({ length }) => length <= 256, 'expected at most 256 arguments'),
+    cwd: noNul.startsWith('/', 'expected an absolute path').default('/'),
     /** The program gets this environment and PATH, nothing of the router's own. */
     env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of a variable'), noNul).default({}),
   }),
   idempotent: false,
-  run: ({ argv, cwd, env }, { alert, signal, idempotencyKey }) =>
+  run: ({ argv, cwd, env }, { alert, signal, mask, idempotencyKey }) =>
     runProgram({
       argv,
       cwd,
       env: { ...env, LANNER_IDEMPOTENCY_KEY: idempotencyKey },
       input: JSON.stringify(alert),
       signal,
+      mask,
     }),
-  dryRun: ({ argv }) => ({ status: 'skipped', detail: `would run ${JSON.stringify(argv).slice(0, SHOWN)}` }),
+  dryRun: ({ argv }, { mask }) => ({
+    status: 'skipped',
+    detail: `would run ${mask(JSON.stringify(argv)).slice(0, SHOWN)}`,
+  }),
 });
 
 type Call = {
@@ -37,59 +46,108 @@ type Call = {
   readonly env: Readonly<Record<string, string>>;
   readonly input: string;
   readonly signal: AbortSignal;
+  readonly mask: (text: string) => string;
 };
 
-function runProgram({ argv, cwd, env, input, signal }: Call): Promise<ActionResult> {
+async function runProgram({ argv, cwd, env, input, signal, mask }: Call): Promise<ActionResult> {
   const [file = '', ...args] = argv;
-  return new Promise((resolve) => {
-    // A process group of its own, so that whatever the program starts ends with it.
-    const child = spawn(file, args, {
+  const started = start(file, args, cwd, env);
+  if (!(started instanceof ChildProcess)) return { status: 'failed', retry: false, reason: `${file}: ${started}` };
+  const { output, killed, ended } = await watch(started, input, signal);
+  // Cut after masking: half a secret would not be recognised.
+  const shown = mask(output).trim().slice(-SHOWN);
+  const said = shown === '' ? '' : `: ${shown}`;
+  if (killed === 'late') return { status: 'timed_out', detail: `${file} was killed: it took too long${said}` };
+  if (killed === 'loud')
+    return {
+      status: 'failed',
+      retry: false,
+      reason: `${file} was killed: it printed more than ${MOST_OUTPUT_BYTES} bytes${said}`,
+    };
+  switch (ended.kind) {
+    case 'not started':
+      return { status: 'failed', retry: false, reason: `${file}: ${ended.reason}` };
+    case 'signal':
+      return { status: 'failed', retry: false, reason: `${file} was ended by ${ended.name}${said}` };
+    case 'code':
+      if (ended.code === 0) return { status: 'done', detail: `${file} ended with 0${said}` };
+      return { status: 'failed', retry: ended.code === EX_TEMPFAIL, reason: `${file} ended with ${ended.code}${said}` };
+  }
+}
+
+type Started = ChildProcessByStdio<Writable, Readable, Readable>;
+
+/** A text says why it does not start: some reasons (E2BIG) Node throws, others it reports later. */
+function start(file: string, args: readonly string[], cwd: string, env: Call['env']): Started | string {
+  try {
+    return spawn(file, args, {
       cwd,
       env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...env },
+      // A process group of its own, so that whatever the program starts ends with it.
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+type Ended =
+  | { readonly kind: 'not started'; readonly reason: string }
+  | { readonly kind: 'code'; readonly code: number }
+  | { readonly kind: 'signal'; readonly name: string };
+
+type Watched = { readonly output: string; readonly killed: 'late' | 'loud' | undefined; readonly ended: Ended };
+
+function watch(child: Started, input: string, signal: AbortSignal): Promise<Watched> {
+  return new Promise((resolve) => {
     let output = '';
-    let bytes = 0;
-    let killed: string | undefined;
-    const kill = (reason: string): void => {
+    let killed: Watched['killed'];
+    let ended: Ended | undefined;
+    const kill = (reason: Watched['killed']): void => {
       killed ??= reason;
-      if (child.pid === undefined) return;
-      try {
-        process.kill(-child.pid, 'SIGKILL');
-      } catch {
-        // ESRCH: it ended by itself.
-      }
+      killGroup(child);
     };
-    const collect = (chunk: Buffer): void => {
-      bytes += chunk.length;
-      if (bytes > MOST_OUTPUT_BYTES) kill(`it printed more than ${MOST_OUTPUT_BYTES} bytes`);
-      else output += chunk.toString();
+    const collect = (text: string): void => {
+      if (output.length + text.length > MOST_OUTPUT_BYTES) kill('loud');
+      output = (output + text).slice(0, MOST_OUTPUT_BYTES);
     };
-    const abort = (): void => kill('it took too long');
-    signal.addEventListener('abort', abort, { once: true });
-    child.stdout.on('data', collect);
-    child.stderr.on('data', collect);
+    const abort = (): void => kill('late');
+    const settle = (): void => {
+      signal.removeEventListener('abort', abort);
+      // Also those that left the group and keep the other ends: nobody listens to them any more.
+      child.stdout.destroy();
+      child.stderr.destroy();
+      if (ended !== undefined) resolve({ output, killed, ended });
+    };
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', collect);
     // A program that does not read its input closes it early: EPIPE is no failure.
     child.stdin.on('error', () => undefined);
     child.stdin.end(input);
-    child.on('error', (error) => {
-      signal.removeEventListener('abort', abort);
-      resolve({ status: 'failed', retry: false, reason: `${file}: ${error.message}` });
+    child.once('error', (error) => {
+      ended ??= { kind: 'not started', reason: error.message };
+      settle();
     });
-    child.on('close', (code, name) => {
-      signal.removeEventListener('abort', abort);
+    child.once('exit', (code, name) => {
+      ended ??= name === null ? { kind: 'code', code: code ?? 0 } : { kind: 'signal', name };
       // What it left running in its group ends now, too.
-      kill('over');
-      const shown = output.trim().slice(-SHOWN);
-      const said = shown === '' ? '' : `: ${shown}`;
-      if (signal.aborted)
-        return resolve({ status: 'timed_out', detail: `${file} was killed: it took too long${said}` });
-      if (code === 0 && killed === 'over') return resolve({ status: 'done', detail: `${file} ended with 0${said}` });
-      const how =
-        killed !== 'over' ? `was killed: ${killed}` : name === null ? `ended with ${code}` : `was ended by ${name}`;
-      resolve({ status: 'failed', retry: code === 75, reason: `${file} ${how}${said}` });
+      killGroup(child);
+      const late = setTimeout(settle, LAST_WORDS_MS);
+      child.once('close', () => {
+        clearTimeout(late);
+        settle();
+      });
     });
+    signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
   });
+}
+
+function killGroup({ pid }: Started): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // ESRCH: all of it has ended by itself.
+  }
 }

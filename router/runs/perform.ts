@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Advance, advance, makeRun, type RunEvent } from '#playbooks/language/advance';
-import type { Playbook, Scope, Step } from '#playbooks/language/playbook';
+import type { Filled, Playbook, Scope, Step } from '#playbooks/language/playbook';
 import type { Run, RunMode } from '#playbooks/language/run';
+import { maskSecrets } from '#playbooks/language/value-template';
 import type { Alert } from '#rules/alert';
-import type { ActionResult } from '../actions/action.ts';
-import { actionCatalogue } from '../actions/all.ts';
+import type { ActionResult } from './action.ts';
 import type { RunPorts } from './ports.ts';
 
 export type RunRequest = {
@@ -105,7 +105,7 @@ async function performStep(request: StepRequest, ports: RunPorts, signal: AbortS
     const reason = `a worker died while it performed ${step.uses}; whether it happened is unknown, and it is not safe to repeat`;
     return advance(playbook, started.run, ended(step, { status: 'failed', retry: false, reason }, startedMs, ports));
   }
-  const result = await act(request, filled.value, ports, signal);
+  const result = masked(await act(request, filled, ports, signal), filled.secrets);
   // The router stops: the journal says that the step was begun, and whoever takes over decides.
   signal.throwIfAborted();
   const next = advance(playbook, started.run, ended(step, result, startedMs, ports));
@@ -113,11 +113,18 @@ async function performStep(request: StepRequest, ports: RunPorts, signal: AbortS
   return next;
 }
 
-async function act(request: StepRequest, params: unknown, ports: RunPorts, signal: AbortSignal): Promise<ActionResult> {
+type FilledStep = Filled & { readonly ok: true };
+
+async function act(
+  request: StepRequest,
+  { value, secrets }: FilledStep,
+  ports: RunPorts,
+  signal: AbortSignal,
+): Promise<ActionResult> {
   const { step, alert, alertId, playbook, mode } = request;
-  const action = actionCatalogue.get(step.uses);
+  const action = ports.actions.get(step.uses);
   if (action === undefined) throw new Error(`checked playbook names the unknown action ${step.uses}`);
-  return action.perform(params, {
+  return action.perform(value, {
     alert,
     alertId,
     playbook: playbook.name,
@@ -125,8 +132,16 @@ async function act(request: StepRequest, params: unknown, ports: RunPorts, signa
     idempotencyKey: `${alertId}/${playbook.name}/${step.id}`,
     deadlineMs: ports.nowMs() + step.timeoutMs,
     signal: AbortSignal.any([signal, AbortSignal.timeout(step.timeoutMs)]),
+    mask: (text) => maskSecrets(text, secrets),
     sendToNode: ports.sendToNode,
   });
+}
+
+/** Whatever an action or the other side says, a secret does not get into the journal. */
+function masked(result: ActionResult, secrets: readonly string[]): ActionResult {
+  return result.status === 'failed'
+    ? { ...result, reason: maskSecrets(result.reason, secrets) }
+    : { ...result, detail: maskSecrets(result.detail, secrets) };
 }
 
 function scopeOf({ alert, alertId, run }: StepRequest): Scope {

@@ -1,6 +1,7 @@
 import type { NodeCommand, Receipt } from '#playbooks/command';
 import type { Secrets } from '#playbooks/language/playbook';
 import type { Run } from '#playbooks/language/run';
+import type { Action } from './action.ts';
 
 /**
  * Where a run's journal lives. Kept in Redis, so that a worker that dies in the middle leaves everything that the next
@@ -19,6 +20,8 @@ export type Ledger = {
 
 /** What performing a run needs from the outside; tests pass their own. */
 export type RunPorts = {
+  /** Every action, by the name that `uses` says. */
+  readonly actions: ReadonlyMap<string, Action>;
   readonly ledger: Ledger;
   /** Delivers the command to its node and resolves with the node's receipt; rejects with the signal's reason. */
   sendToNode(node: string, command: NodeCommand, signal: AbortSignal): Promise<Receipt>;

@@ -3,7 +3,7 @@ import type { Outcome } from '#playbooks/command';
 import type { ActionSpec } from '#playbooks/language/playbook';
 import type { RunMode } from '#playbooks/language/run';
 import type { Alert } from '#rules/alert';
-import type { RunPorts } from '../runs/ports.ts';
+import type { RunPorts } from './ports.ts';
 
 export type ActionContext = {
   readonly alert: Alert;
@@ -15,6 +15,8 @@ export type ActionContext = {
   /** Milliseconds since the epoch at which `signal` aborts. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+  /** Hides this step's secrets. For foreign text, before it is cut: half a secret would not be recognised later. */
+  readonly mask: (text: string) => string;
   readonly sendToNode: RunPorts['sendToNode'];
 };
 
