@@ -11,7 +11,7 @@ struct call {
 
 static __always_inline u32 call_number(struct task_struct *task, struct pt_regs *regs, u32 *flags)
 {
-	u32 nr = BPF_CORE_READ(regs, orig_ax);
+	u32 nr = regs->orig_ax;
 	u32 *known;
 
 	if (!is_compat(task))
@@ -24,19 +24,19 @@ static __always_inline u32 call_number(struct task_struct *task, struct pt_regs 
 static __always_inline void read_arguments(struct call *call, struct pt_regs *regs)
 {
 	if (call->flags & FLAG_COMPAT) {
-		call->args[0] = (u32)BPF_CORE_READ(regs, bx);
-		call->args[1] = (u32)BPF_CORE_READ(regs, cx);
-		call->args[2] = (u32)BPF_CORE_READ(regs, dx);
-		call->args[3] = (u32)BPF_CORE_READ(regs, si);
-		call->args[4] = (u32)BPF_CORE_READ(regs, di);
-		call->args[5] = (u32)BPF_CORE_READ(regs, bp);
+		call->args[0] = (u32)regs->bx;
+		call->args[1] = (u32)regs->cx;
+		call->args[2] = (u32)regs->dx;
+		call->args[3] = (u32)regs->si;
+		call->args[4] = (u32)regs->di;
+		call->args[5] = (u32)regs->bp;
 	} else {
-		call->args[0] = BPF_CORE_READ(regs, di);
-		call->args[1] = BPF_CORE_READ(regs, si);
-		call->args[2] = BPF_CORE_READ(regs, dx);
-		call->args[3] = BPF_CORE_READ(regs, r10);
-		call->args[4] = BPF_CORE_READ(regs, r8);
-		call->args[5] = BPF_CORE_READ(regs, r9);
+		call->args[0] = regs->di;
+		call->args[1] = regs->si;
+		call->args[2] = regs->dx;
+		call->args[3] = regs->r10;
+		call->args[4] = regs->r8;
+		call->args[5] = regs->r9;
 	}
 }
 

@@ -95,30 +95,42 @@ static __noinline int send_call(struct call *call)
 	return 0;
 }
 
+static __noinline int send(struct call *call, struct call_shape *shape)
+{
+	if (shape->decoder == DECODE_FILE)
+		return send_file(call, shape);
+	if (shape->decoder == DECODE_SOCKET)
+		return send_socket(call, shape);
+	return send_call(call);
+}
+
 /* include/trace/events/syscalls.h: TP_PROTO(struct pt_regs *regs, long ret). One hook for all calls, 32-bit ones too; a
  * call that nobody asked for costs one look-up. What io_uring does is not seen here. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct call call = { .ret = ret };
 	struct call_shape *shape;
+	struct call call;
+	u32 flags = 0;
+	u32 nr = call_number(task, regs, &flags);
 
-	call.nr = call_number(task, regs, &call.flags);
-	if (call.nr == CALL_SOCKETCALL) {
+	if (nr == CALL_SOCKETCALL) {
+		call.flags = flags;
 		read_arguments(&call, regs);
 		unpack_socketcall(&call);
+		nr = call.nr;
+		flags = call.flags;
 	}
-	shape = bpf_map_lookup_elem(&shapes, &call.nr);
+	shape = bpf_map_lookup_elem(&shapes, &nr);
 	if (!shape || shape->decoder == DECODE_NOT)
 		return 0;
 	if ((shape->only_failed && ret >= 0) || is_ignored(task->tgid))
 		return 0;
-	if (!(call.flags & FLAG_SOCKETCALL))
+	call.nr = nr;
+	call.ret = ret;
+	call.flags = flags;
+	if (!(flags & FLAG_SOCKETCALL))
 		read_arguments(&call, regs);
-	if (shape->decoder == DECODE_FILE)
-		return send_file(&call, shape);
-	if (shape->decoder == DECODE_SOCKET)
-		return send_socket(&call, shape);
-	return send_call(&call);
+	return send(&call, shape);
 }

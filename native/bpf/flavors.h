@@ -13,14 +13,15 @@ struct kernfs_node___new {
 };
 #pragma clang attribute pop
 
+/* `node` is a pointer that the verifier knows to be one: it is followed directly. */
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node)
 {
 	struct kernfs_node___new *renamed = (void *)node;
 	struct kernfs_node___old *old = (void *)node;
 
 	if (bpf_core_field_exists(renamed->__parent))
-		return BPF_CORE_READ(renamed, __parent);
-	return BPF_CORE_READ(old, parent);
+		return renamed->__parent;
+	return old->parent;
 }
 
 #endif

@@ -8,6 +8,7 @@
 /* Kept in a map, not on the stack: the verifier then tracks no bounds of it, and comes to an end. */
 struct walk {
 	struct vfsmount *mnt;
+	struct dentry *mnt_root; /* of mnt */
 	struct dentry *dentry;
 	struct vfsmount *root_mnt;
 	struct dentry *root;

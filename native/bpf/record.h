@@ -93,25 +93,24 @@ static __always_inline u32 outermost(struct pid *pid)
 	return pid ? BPF_CORE_READ(pid, numbers[0].nr) : 0;
 }
 
-static __always_inline struct kernfs_node *cgroup_node(struct css_set *cgroups, u32 subsystem)
+static __always_inline struct kernfs_node *cgroup_node(struct css_set *cgroups, u64 subsystem)
 {
-	struct cgroup_subsys_state *css = 0;
+	struct cgroup_subsys_state **at =
+		(void *)cgroups + bpf_core_field_offset(struct css_set, subsys) + subsystem * 8;
+	struct cgroup_subsys_state *css = *at;
 
-	bpf_probe_read_kernel(&css, sizeof(css),
-			      (void *)cgroups + bpf_core_field_offset(struct css_set, subsys) +
-				      subsystem * sizeof(css));
-	return css ? BPF_CORE_READ(css, cgroup, kn) : 0;
+	return css ? css->cgroup->kn : 0;
 }
 
 /* The cgroup that tells containers apart: that of the unified hierarchy, or, where cgroup v1 leaves all tasks in its
  * root, that of the memory or pids controller. */
 static __always_inline struct kernfs_node *own_cgroup(struct task_struct *task)
 {
-	struct css_set *cgroups = BPF_CORE_READ(task, cgroups);
-	struct kernfs_node *unified = BPF_CORE_READ(cgroups, dfl_cgrp, kn);
+	struct css_set *cgroups = task->cgroups;
+	struct kernfs_node *unified = cgroups->dfl_cgrp->kn;
 	struct kernfs_node *node;
 
-	if (!unified || kernfs_parent(unified))
+	if (kernfs_parent(unified))
 		return unified;
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
 		node = cgroup_node(cgroups, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
@@ -136,12 +135,12 @@ static __always_inline void fill_header(struct event_header *header, struct task
 	header->length = 0;
 	header->time_ns = bpf_ktime_get_boot_ns();
 	header->start_ns = leader->start_boottime;
-	header->cgroup = BPF_CORE_READ(own_cgroup(task), id);
+	header->cgroup = own_cgroup(task)->id;
 	header->ret = 0;
 	header->pid = task->tgid;
 	header->tid = task->pid;
-	header->ppid = BPF_CORE_READ(leader, real_parent, tgid);
-	header->vpid = innermost(BPF_CORE_READ(leader, thread_pid));
+	header->ppid = leader->real_parent->tgid;
+	header->vpid = innermost(leader->thread_pid);
 	header->uid = cred->uid.val;
 	header->gid = cred->gid.val;
 	header->euid = cred->euid.val;
