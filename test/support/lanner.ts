@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,6 +34,28 @@ export type Lanner = {
   /** Sends the signal and resolves with the exit code; removes the data folder. May be called twice. */
   close(signal?: NodeJS.Signals): Promise<number | null>;
 };
+
+/** Runs `lanner ARGS` in a data folder of its own until it ends; for commands that end by themselves. */
+export async function runLanner(...args: readonly string[]) {
+  const dataFolder = mkdtempSync(join(tmpdir(), 'lanner-'));
+  const data = args[0] === 'up' ? ['--data', dataFolder] : [];
+  const run = Promise.withResolvers<{
+    readonly code: number | null;
+    readonly stdout: string;
+    readonly stderr: string;
+  }>();
+  const child = execFile(
+    process.execPath,
+    ['lanner.ts', ...args, ...data],
+    { cwd: root, encoding: 'utf8', timeout: 30_000 },
+    (_error, stdout, stderr) => run.resolve({ code: child.exitCode, stdout, stderr }),
+  );
+  try {
+    return await run.promise;
+  } finally {
+    rmSync(dataFolder, { recursive: true, force: true });
+  }
+}
 
 /** How a checkout runs `lanner up`: without the shell scripts around it, or as people type it. */
 export const directly = [process.execPath, 'lanner.ts', 'up'] as const;
