@@ -19,7 +19,7 @@ export const up: Command = {
   summary: `Run agent and router together, until Ctrl-C.
 
   --enforce          let playbooks act; without it they only say what they would do
-  --json             one alert a line as JSON on standard output
+  --json             alerts and ended runs as JSON on standard output, one a line
   --data DIR         where everything is kept; ${defaultDataFolder()} if not given
   --listen HOST:PORT where console and API listen; ${DEFAULT_LISTEN} if not given
   --rules PATH       rule files or folders instead of the built-in ones; several may follow
@@ -45,6 +45,7 @@ export const up: Command = {
       router: [
         ...['--data', data, '--listen', listen, '--nodes', '1'],
         ...(values.enforce === true ? ['--enforce'] : []),
+        ...(values.json === true ? ['--json'] : []),
         ...playbooks.flatMap((path) => ['--playbooks', path]),
       ],
       agent: [
