@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { alertSchema } from '#rules/alert';
+import { clockTime, isoTime } from '../state/wall-time.ts';
 import { makeAlertId } from './alert-id.ts';
 import { falcoJson } from './falco-json.ts';
 import { makeAlert } from './make-alert.ts';
-import { clockTime, isoTime } from './wall-time.ts';
 
 const wallNs = 1_795_439_100_123_456_789n;
 const random = new Uint8Array(10).fill(0xab);

@@ -1,6 +1,6 @@
 import { ALERT_VERSION, type Alert, type AlertFieldValue, type LannerPart, type Priority } from '#rules/alert';
+import { clockTime, isoTime } from '../state/wall-time.ts';
 import { makeAlertId } from './alert-id.ts';
-import { clockTime, isoTime } from './wall-time.ts';
 
 /** A rule that matched, with its texts filled in from the event. */
 export type Match = {

@@ -19,8 +19,8 @@ export type Finding = {
 const root = new URL('../..', import.meta.url).pathname;
 const rebuild = 'sh infra/setup.sh --yes';
 
-/** The first kernel with BPF ring buffers and CAP_BPF (5.8). */
-const OLDEST_KERNEL = [5, 8] as const;
+/** The first kernel with bpf_loop, by which the kernel programs walk paths. */
+const OLDEST_KERNEL = [5, 17] as const;
 const BTF = '/sys/kernel/btf/vmlinux';
 
 /** What only the kernel or the person who started the agent can give; nothing works without these. */
@@ -48,7 +48,7 @@ export function checkRelease(text: string): Finding {
   if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) {
     return { check: 'kernel', status: 'ok', detail: `Linux ${text}` };
   }
-  const detail = `Linux ${text} is too old: eBPF ring buffers came with ${OLDEST_KERNEL.join('.')}`;
+  const detail = `Linux ${text} is too old: ${OLDEST_KERNEL.join('.')} or newer is needed`;
   return { check: 'kernel', status: 'unsupported', detail, remedy: 'boot a newer kernel' };
 }
 

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import type { Process } from './process.ts';
+import { isStartOf, type Process } from './process.ts';
 
 const TICK_NS = 10_000_000;
 const MOST_ARGV_BYTES = 4_096;
@@ -20,6 +20,10 @@ export function readProcess(pid: number, proc = '/proc'): Process | undefined {
     if (stat === undefined) return undefined;
     const numbers = (key: string) =>
       new RegExp(`^${key}:\\s*(.*)$`, 'm').exec(status)?.[1]?.split(/\s+/).map(Number) ?? [];
+    const capabilities = (key: string) => {
+      const hex = new RegExp(`^${key}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1];
+      return hex === undefined ? undefined : BigInt(`0x${hex}`);
+    };
     return {
       pid,
       startNs: stat.startTicks * TICK_NS,
@@ -33,10 +37,19 @@ export function readProcess(pid: number, proc = '/proc'): Process | undefined {
       sid: stat.sid,
       pgid: stat.pgid,
       vpid: numbers('NSpid').at(-1) ?? pid,
+      vsid: numbers('NSsid').at(-1) ?? stat.sid,
+      vpgid: numbers('NSpgid').at(-1) ?? stat.pgid,
       uid: numbers('Uid')[0] ?? 0,
       gid: numbers('Gid')[0] ?? 0,
       loginUid: readLoginUid(`${proc}/${pid}/loginuid`),
       cgroup: deepestCgroup(cgroup),
+      inode: undefined,
+      device: undefined,
+      fileMode: undefined,
+      fileUid: undefined,
+      capEffective: capabilities('CapEff'),
+      capPermitted: capabilities('CapPrm'),
+      capInheritable: capabilities('CapInh'),
       upperLayer: undefined,
       memfd: undefined,
       execNs: undefined,
@@ -93,5 +106,28 @@ function link(path: string): string | undefined {
     return readlinkSync(path, 'latin1');
   } catch {
     return undefined; // Kernel threads have none.
+  }
+}
+
+/** The group that a process is in now. */
+export function readCgroup(pid: number, proc = '/proc'): string | undefined {
+  try {
+    return deepestCgroup(readFileSync(`${proc}/${pid}/cgroup`, 'latin1'));
+  } catch {
+    return undefined; // Gone.
+  }
+}
+
+const MOST_ENVIRONMENT_BYTES = 65_536;
+
+/** The environment a process was started with, as its memory has it now; NUL-separated. */
+export function readEnvironment({ pid, startNs }: Process, proc = '/proc'): string | undefined {
+  try {
+    const text = readFileSync(`${proc}/${pid}/environ`, 'latin1').slice(0, MOST_ENVIRONMENT_BYTES);
+    // Read before the check, so that it is still that process's.
+    const stat = parseStat(readFileSync(`${proc}/${pid}/stat`, 'latin1'));
+    return stat !== undefined && isStartOf(stat.startTicks * TICK_NS, startNs) ? text : undefined;
+  } catch {
+    return undefined; // Gone, or of a kernel thread.
   }
 }

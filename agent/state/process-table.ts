@@ -67,7 +67,7 @@ export class ProcessTable {
     const at = process.pid & (PAGE_SIZE - 1);
     const before = page[at];
     if (before === undefined) this.#size++;
-    else if (before !== process) this.counters.replaced++;
+    else if (before.startNs !== process.startNs) this.counters.replaced++;
     page[at] = process;
     process.parent ??= this.#parentOf(process);
   }
@@ -118,12 +118,16 @@ export class ProcessTable {
     }
   }
 
-  /** The parent now: the one noted at the start, or who took over when it ended (`ppid` of the last event says). */
+  /** The parent as it is now: the one noted at the start, running what it runs since. */
   parentOf(process: Process): Process | undefined {
     if (process.parent === undefined && process.ppid > 0) {
       if (this.peek(process.ppid) === undefined) this.healed(process.ppid);
       process.parent = this.#parentOf(process);
     }
+    const { parent } = process;
+    if (parent === undefined) return undefined;
+    const now = this.peek(parent.pid);
+    if (now !== undefined && now !== parent && isStartOf(now.startNs, parent.startNs)) process.parent = now;
     return process.parent;
   }
 

@@ -1,6 +1,6 @@
 /**
  * A process as the agent knows it; all text is byte strings. Identity is (pid, start time): see `isStartOf`. What is
- * not known is `undefined`.
+ * not known is `undefined`. An exec makes a new object, so that an event that waits keeps the program that made it.
  */
 export type Process = {
   readonly pid: number;
@@ -20,13 +20,24 @@ export type Process = {
   tty: number;
   sid: number | undefined;
   pgid: number | undefined;
-  /** Pid in the innermost pid namespace. */
+  /** Pid, session and process group in the innermost pid namespace. */
   vpid: number | undefined;
+  vsid: number | undefined;
+  vpgid: number | undefined;
   uid: number;
   gid: number;
   /** 4294967295: never logged in. */
   loginUid: number | undefined;
   cgroup: string | undefined;
+  /** The program's file. */
+  inode: number | undefined;
+  device: number | undefined;
+  fileMode: number | undefined;
+  fileUid: number | undefined;
+  /** Sets of capabilities(7), one bit each. */
+  capEffective: bigint | undefined;
+  capPermitted: bigint | undefined;
+  capInheritable: bigint | undefined;
   /** The program's file lies in the writable layer of an overlay, not in the image. */
   upperLayer: boolean | undefined;
   memfd: boolean | undefined;

@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs';
+import { type Command, exitCodes } from '#rules/cli/command-line';
+import { loadFiles } from '#rules/cli/load-files';
+import { type Log, makeLog } from '#rules/cli/log';
+import { renderDiagnostic } from '#rules/language/diagnostic';
+import { AGENT_USAGE, type AgentOptions, readAgentOptions } from '../config/options.ts';
+import { type RunningAgent, startAgent } from '../pipeline.ts';
+import { checkKernel } from './machine.ts';
+
+const VERSION = '0.1.0';
+
+/** `lanner agent`: watches this host. */
+export const agent: Command = {
+  name: 'agent',
+  summary: `Watch this host: events from the kernel, rules, alerts. Ctrl-C stops it.
+
+  --rules PATH…          rule files or folders instead of the built-in ones
+  --json                 one alert a line as JSON on standard output
+  --matching first|all   stop at the first rule that an event fires, or report all; first if not given
+  --router URL           send alerts there and take its commands
+  --token-file F         the router's token; DIR/token if not given
+  --data DIR             where receipts of commands are kept
+  --node NAME            what the router calls this host; its host name if not given
+  --alerts-file F        append alerts as JSON to a file as well`,
+  usage: AGENT_USAGE,
+  run: (args) =>
+    runAgent(
+      readAgentOptions(args, {
+        isTerminal: process.stdout.isTTY,
+        hostnameOverride: process.env['FALCO_HOSTNAME'],
+      }),
+    ),
+};
+
+async function runAgent(options: AgentOptions): Promise<number> {
+  const log = makeLog('agent');
+  // Asked for before anything is begun, so that a signal during the start is not lost.
+  const stopped = Promise.withResolvers<void>();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopped.resolve());
+  process.once('disconnect', () => stopped.resolve());
+
+  const blocker = checkKernel().find(({ status }) => status === 'unsupported');
+  if (blocker !== undefined) return refuse(`${blocker.detail}; ${blocker.remedy ?? 'see `lanner doctor`'}`);
+
+  const loaded = loadFiles(options.rulePaths);
+  for (const error of loaded.errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
+  if (!loaded.ok) return exitCodes.failed;
+  for (const warning of loaded.warnings) log('debug', renderDiagnostic(warning));
+
+  const token = readToken(options);
+  if (token?.ok === false) {
+    process.stderr.write(`lanner agent: ${token.reason}\n`);
+    return exitCodes.failed;
+  }
+  const start = startAgent({
+    options,
+    ruleSet: loaded.ruleSet,
+    agentVersion: VERSION,
+    token: token?.text,
+    log,
+  });
+  if (!start.ok) return refuse(start.reason);
+  announce(start.agent, options, log);
+  await stopped.promise;
+  await start.agent.close();
+  return exitCodes.ok;
+}
+
+function refuse(reason: string): number {
+  process.stderr.write(
+    `lanner agent: cannot watch this host: ${reason}\nThe router alone (\`lanner router\`) runs without; \`lanner doctor\` says more.\n`,
+  );
+  return exitCodes.unsupported;
+}
+
+type Token =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly text?: never; readonly reason: string };
+
+function readToken({ router }: AgentOptions): Token | undefined {
+  if (router === undefined) return undefined;
+  try {
+    const text = readFileSync(router.tokenFile, 'utf8').trim();
+    return text === '' ? { ok: false, reason: `${router.tokenFile} is empty` } : { ok: true, text };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { ok: false, reason: `the router's token cannot be read: ${reason}; see --token-file` };
+  }
+}
+
+/** Tells people on standard error, and `lanner up` through its channel, what is watched. */
+function announce({ rules, engines, counters }: RunningAgent, options: AgentOptions, log: Log): void {
+  const events = rules.eventTypes === 'all' ? 'every event type' : `${rules.eventTypes.size} event types`;
+  const lines = [
+    `watching ${options.node}: ${rules.rules.length} rules on ${events}`,
+    engines.length === 0
+      ? 'no container engine found: containers are seen without names and images'
+      : `container engine: ${engines.join(', ')}`,
+  ];
+  if (rules.unreadableFields.length > 0) {
+    const fields = rules.unreadableFields.join(', ');
+    log('warn', `this agent cannot read ${fields}: what rules ask of them never holds`);
+  }
+  if (process.send === undefined) for (const line of lines) log('info', line);
+  process.send?.({
+    kind: 'ready',
+    lines,
+    rules: rules.rules.length,
+    events: rules.eventTypes === 'all' ? 'all' : rules.eventTypes.size,
+    engines,
+    node: options.node,
+    dropped: counters().capture.dropped,
+  });
+}

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { UsageError } from '#rules/cli/command-line';
+import { readAgentOptions } from './options.ts';
+
+const read = (...args: string[]) => readAgentOptions(args, { isTerminal: false, hostnameOverride: undefined });
+
+describe('options of the agent', () => {
+  it('has defaults for everything', () => {
+    expect(read()).toMatchObject({ rulePaths: [], matching: 'first', output: 'text', router: undefined });
+  });
+
+  it('takes several paths after --rules, in their order', () => {
+    expect(read('--rules', 'a', 'b', '--json', '--rules', 'c').rulePaths).toEqual(['a', 'b', 'c']);
+  });
+
+  it('finds the token beside the data', () => {
+    const { router, dataFolder } = read('--router', 'http://127.0.0.1:7470', '--data', '/tmp/x');
+    expect(dataFolder).toBe('/tmp/x');
+    expect(router).toEqual({ url: new URL('http://127.0.0.1:7470'), tokenFile: '/tmp/x/token' });
+  });
+
+  it('colours alerts only on a terminal', () => {
+    const terminal = { isTerminal: true, hostnameOverride: 'other' };
+    expect(readAgentOptions([], terminal)).toMatchObject({ output: 'colour', hostname: 'other' });
+    expect(readAgentOptions(['--json'], terminal).output).toBe('json');
+  });
+
+  it.for([
+    { args: ['--router', 'nonsense'], message: '--router: expected http://HOST:PORT or https://HOST:PORT' },
+    { args: ['--router', 'ftp://host'], message: '--router: expected http://HOST:PORT or https://HOST:PORT' },
+    { args: ['--matching', 'some'], message: '--matching: expected first or all' },
+    { args: ['--node', 'a b'], message: '--node: expected a name of letters, digits, dots, dashes and underscores' },
+    { args: ['stray'], message: 'unexpected argument "stray"; rule files follow --rules' },
+  ])('refuses $args', ({ args, message }) => {
+    expect(() => read(...args)).toThrow(new UsageError(message));
+  });
+
+  it('refuses an option that it does not know', () => expect(() => read('--ruels', 'a')).toThrow(UsageError));
+});

@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
+import { readArgs, UsageError } from '#rules/cli/command-line';
+
+export type AgentOptions = {
+  /** Files and folders; empty: the built-in rules. */
+  readonly rulePaths: readonly string[];
+  readonly matching: 'first' | 'all';
+  readonly output: 'json' | 'text' | 'colour';
+  /** Alerts are appended to this file as well. */
+  readonly alertsFile: string | undefined;
+  readonly router: { readonly url: URL; readonly tokenFile: string } | undefined;
+  readonly dataFolder: string;
+  /** What the router calls this host. */
+  readonly node: string;
+  /** What alerts call this host. */
+  readonly hostname: string;
+};
+
+export const AGENT_USAGE =
+  '[--rules PATH…] [--json] [--matching first|all] [--router URL] [--token-file F] [--data DIR] [--node NAME] [--alerts-file F]';
+
+const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
+const routerUrl = z.url({ protocol: /^https?$/, error: 'expected http://HOST:PORT or https://HOST:PORT' });
+const path = z.string().min(1, 'expected a path');
+
+const schema = z.strictObject({
+  rules: z.array(path).default([]),
+  json: z.boolean().default(false),
+  matching: z.enum(['first', 'all'], { error: 'expected first or all' }).default('first'),
+  router: routerUrl.optional(),
+  'token-file': path.optional(),
+  data: path.optional(),
+  node: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/, 'expected a name of letters, digits, dots, dashes and underscores')
+    .optional(),
+  'alerts-file': path.optional(),
+});
+
+/** Reads the command line once; whatever is wrong with it is a UsageError that names the option. */
+export function readAgentOptions(
+  args: readonly string[],
+  { isTerminal, hostnameOverride }: { readonly isTerminal: boolean; readonly hostnameOverride: string | undefined },
+): AgentOptions {
+  const { values, positionals } = readArgs(repeatRules(args), {
+    rules: { type: 'string', multiple: true },
+    json: { type: 'boolean' },
+    matching: { type: 'string' },
+    router: { type: 'string' },
+    'token-file': { type: 'string' },
+    data: { type: 'string' },
+    node: { type: 'string' },
+    'alerts-file': { type: 'string' },
+  });
+  if (positionals[0] !== undefined) {
+    throw new UsageError(`unexpected argument ${JSON.stringify(positionals[0])}; rule files follow --rules`);
+  }
+  const read = schema.safeParse({ ...values });
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    throw new UsageError(`--${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  const options = read.data;
+  const dataFolder = resolve(options.data ?? defaultDataFolder());
+  const host = hostname();
+  return {
+    rulePaths: options.rules,
+    matching: options.matching,
+    output: options.json ? 'json' : isTerminal ? 'colour' : 'text',
+    alertsFile: options['alerts-file'] === undefined ? undefined : resolve(options['alerts-file']),
+    router:
+      options.router === undefined
+        ? undefined
+        : { url: new URL(options.router), tokenFile: resolve(options['token-file'] ?? join(dataFolder, 'token')) },
+    dataFolder,
+    node: options.node ?? host,
+    hostname: hostnameOverride ?? host,
+  };
+}
+
+/** `--rules A B C` means `--rules A --rules B --rules C`: what a shell makes of a pattern. */
+function repeatRules(args: readonly string[]): readonly string[] {
+  const words: string[] = [];
+  let inRules = false;
+  for (const [index, word] of args.entries()) {
+    if (word.startsWith('-')) inRules = word === '--rules';
+    else if (inRules && args[index - 1] !== '--rules') words.push('--rules');
+    words.push(word);
+  }
+  return words;
+}
+
+/** Beside the code in a checkout, where the system keeps such things when installed. */
+function defaultDataFolder(): string {
+  return existsSync(join(root, '.git')) ? join(root, '.lanner') : '/var/lib/lanner';
+}

@@ -1,0 +1,117 @@
+import type { LannerPart } from '#rules/alert';
+import type { CompiledRule, CompiledRuleSet } from '#rules/language/compile';
+import type { Event } from '../events/event.ts';
+import type { Scene, Surroundings } from '../fields/scene.ts';
+import type { Cgroups } from '../state/cgroups.ts';
+import type { CgroupContainer } from '../state/containers/cgroup.ts';
+import type { Container } from '../state/containers/container.ts';
+import { follow } from '../state/follow.ts';
+import type { Process } from '../state/process.ts';
+import type { ProcessTable } from '../state/process-table.ts';
+import { Waiting } from './waiting.ts';
+
+/** A rule that an event fired. The scene is good until the call returns. */
+export type Fired = {
+  readonly rule: CompiledRule<Scene>;
+  readonly scene: Scene;
+  /** Where a response finds its target. */
+  readonly part: Pick<LannerPart, 'event' | 'process' | 'container' | 'enrichment'>;
+};
+
+export type EngineOptions = {
+  readonly rules: CompiledRuleSet<Scene>;
+  readonly processes: ProcessTable;
+  readonly cgroups: Cgroups;
+  /** The container as it is known now; starts to ask for it when it is new. */
+  readonly see: (named: CgroupContainer) => Container;
+  readonly around: Surroundings;
+  readonly fired: (fired: Fired) => void;
+  readonly nowMs: () => number;
+};
+
+export type EngineCounters = { events: number; matched: number; waited: number; pending: number };
+
+/**
+ * Each event in turn: the state is brought up to date, then the rules are asked. An event of a container that is still
+ * unknown waits for the engine's answer, because a rule that names an image must not miss the container's first process.
+ */
+export class Engine {
+  readonly counters: EngineCounters = { events: 0, matched: 0, waited: 0, pending: 0 };
+  readonly #options: EngineOptions;
+  readonly #waiting: Waiting;
+  /** One for all events: readers ask it and keep nothing of it. */
+  #scene: Scene | undefined;
+  #previousNs = 0;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#waiting = new Waiting((held) => this.#match(held));
+    this.#previousNs = options.around.startedNs;
+  }
+
+  handle(event: Event): void {
+    const { processes, rules, cgroups } = this.#options;
+    const { kind } = event;
+    if (kind === undefined) return;
+    const number = ++this.counters.events;
+    const process = follow(event, processes);
+    if (kind === 'exec' && process?.cgroup !== undefined) cgroups.learn(event.cgroupId, process.cgroup);
+    const previousNs = this.#previousNs;
+    this.#previousNs = event.timeNs;
+    const { type } = event;
+    if (rules.eventTypes !== 'all' && !rules.eventTypes.has(type)) {
+      // Known before its first event that matters: the engine is asked as early as can be.
+      if (kind === 'exec') this.#containerOf(event, process);
+      return;
+    }
+    const container = this.#containerOf(event, process);
+    const seen = { event, kind, type, process, container, number, previousNs };
+    if (container?.status === 'waiting' && this.#waiting.hold(container.id, seen, this.#options.nowMs())) {
+      this.counters.waited++;
+      return;
+    }
+    this.#match(seen);
+  }
+
+  /** An engine has answered for this container, or will not: what waited for it goes on. */
+  settle(container: Container): void {
+    this.#waiting.release(container.id, container);
+  }
+
+  /** Events that wait for their container's details. */
+  get waiting(): number {
+    return this.#waiting.count;
+  }
+
+  /** Lets go of what has waited long enough. Returns how many still wait. */
+  tick(nowMs: number): number {
+    this.#waiting.expire(nowMs);
+    return this.waiting;
+  }
+
+  #containerOf(event: Event, process: Process | undefined): Container | undefined {
+    const { cgroups, see } = this.#options;
+    const named = cgroups.containerOf(event.cgroupId, event.pid, process?.cgroup);
+    return named && see(named);
+  }
+
+  #match(seen: Omit<Scene, 'around'>): void {
+    const { rules, fired, around } = this.#options;
+    this.#scene ??= { ...seen, around };
+    const scene = Object.assign(this.#scene, seen);
+    for (const rule of rules.match(scene.type, scene)) {
+      this.counters.matched++;
+      if (scene.container?.status === 'waiting') this.counters.pending++;
+      fired({ rule, scene, part: partOf(scene) });
+    }
+  }
+}
+
+function partOf({ event, type, container }: Scene): Fired['part'] {
+  return {
+    event: { type, time_ns: String(event.timeNs) },
+    ...(event.pid > 0 && { process: { pid: event.pid, tid: event.tid, start_ns: String(event.startNs) } }),
+    ...(container !== undefined && { container: { id: container.id, engine: container.engine } }),
+    ...(container?.status === 'waiting' && { enrichment: 'pending' as const }),
+  };
+}

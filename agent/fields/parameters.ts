@@ -1,0 +1,189 @@
+import type { FieldValue } from '#rules/language/field';
+import { file, socket } from '../events/decode.ts';
+import { type FlagNames, nameError, nameFlags } from './flag-names.ts';
+import { fromFolder, isCreated, openFlagsOfCall, path, pathRaw, secondPath, secondPathRaw } from './paths.ts';
+import type { Scene } from './scene.ts';
+import { socketName, socketType } from './socket.ts';
+
+/** One parameter of an event, as `evt.arg.NAME`, `evt.rawarg.NAME` and `evt.args` show it. */
+export type Parameter = {
+  readonly name: string;
+  readonly raw: (scene: Scene) => FieldValue | undefined;
+  /** As it is written: the number of a flag, the path as given. */
+  readonly text: (scene: Scene) => string | undefined;
+  /** What it means: names of flags, the absolute path. Empty when there is nothing to add. */
+  readonly meaning?: (scene: Scene) => string | undefined;
+};
+
+/** `evt.arg.NAME`: what it means, else as it is written. */
+export function showParameter(parameter: Parameter, scene: Scene): string | undefined {
+  const meaning = parameter.meaning?.(scene);
+  return meaning === undefined || meaning === '' ? parameter.text(scene) : meaning;
+}
+
+/** `fd=3(<f>/etc/passwd)`, as in `evt.args`. */
+export function writeParameter(parameter: Parameter, scene: Scene): string {
+  const text = parameter.text(scene) ?? '<NA>';
+  const meaning = parameter.meaning?.(scene);
+  return `${parameter.name}=${meaning === undefined || meaning === '' ? text : `${text}(${meaning})`}`;
+}
+
+function parameter(
+  name: string,
+  raw: (scene: Scene) => FieldValue | undefined,
+  meaning?: (scene: Scene) => string | undefined,
+): Parameter {
+  const text = (scene: Scene) => {
+    const value = raw(scene);
+    return value === undefined ? undefined : String(value);
+  };
+  return meaning === undefined ? { name, raw, text } : { name, raw, text, meaning };
+}
+
+const errorOf = ({ event }: Scene): string | undefined => (event.ret < 0 ? nameError(event.ret) : undefined);
+
+export const result = parameter('res', ({ event }) => event.ret, errorOf);
+
+const AT_FDCWD = -100;
+
+/** `<f>/etc/passwd`, `<4>10.0.0.1:5->10.0.0.2:443`. */
+function descriptor(scene: Scene): string | undefined {
+  if (scene.event.ret < 0) return errorOf(scene);
+  if (scene.kind === 'socket') {
+    const kind = { ipv4: '4', ipv6: '6', unix: 'u', netlink: 'n' }[socketType(scene) ?? 'unix'];
+    return `<${kind}>${socketName(scene) ?? ''}`;
+  }
+  const resolved = scene.kind === 'file' ? file.resolved(scene.event) : undefined;
+  return resolved === undefined ? undefined : `<f>${resolved}`;
+}
+
+/** The descriptor that the call returned; its error when it failed. */
+export const opened = parameter('fd', ({ event }) => event.ret, descriptor);
+
+/** The descriptor that the call was given as its argument `index`, from 0. */
+export function given(name: string, index: number): Parameter {
+  const raw = (scene: Scene) => {
+    if (scene.kind === 'file') return file.fd(scene.event);
+    return scene.kind === 'socket' ? socket.fd(scene.event) : int(scene, index);
+  };
+  return parameter(name, raw, descriptor);
+}
+
+function int(scene: Scene, index: number): number | undefined {
+  return scene.kind === 'call' ? Number(BigInt.asIntN(32, scene.event.argument(index))) : undefined;
+}
+
+export const integer = (name: string, index: number): Parameter => parameter(name, (scene) => int(scene, index));
+
+export const unsigned = (name: string, index: number): Parameter =>
+  parameter(name, (scene) => (scene.kind === 'call' ? scene.event.argument(index) : undefined));
+
+/** uid_t and gid_t: 4294967295 means "leave as it is" in some calls. */
+export const user = (name: string, index: number): Parameter =>
+  parameter(
+    name,
+    (scene) => (scene.kind === 'call' ? Number(BigInt.asUintN(32, scene.event.argument(index))) : undefined),
+    (scene) => scene.around.users.user(Number(BigInt.asUintN(32, scene.event.argument(index))))?.name,
+  );
+
+/** A number that has a name: a request, a command, a family. */
+export const named = (name: string, index: number, names: ReadonlyMap<number, string>): Parameter =>
+  parameter(
+    name,
+    (scene) => int(scene, index),
+    (scene) => names.get(int(scene, index) ?? -1),
+  );
+
+const onlyFile = (read: (scene: Scene) => string | undefined) => (scene: Scene) =>
+  scene.kind === 'file' ? read(scene) : undefined;
+
+const unlessSame = (text: string | undefined, other: string | undefined) => (text === other ? undefined : text);
+
+/** A path of the file system: as given, and absolute where that differs. */
+export const firstPath = (name: string): Parameter =>
+  parameter(
+    name,
+    onlyFile(pathRaw),
+    onlyFile((scene) => unlessSame(path(scene), pathRaw(scene))),
+  );
+
+export const otherPath = (name: string): Parameter =>
+  parameter(
+    name,
+    onlyFile(secondPathRaw),
+    onlyFile((scene) => unlessSame(secondPath(scene), secondPathRaw(scene))),
+  );
+
+/** Text that need not be a path of this file system: the target of a symbolic link, the device of a mount. */
+export const firstText = (name: string): Parameter => parameter(name, onlyFile(pathRaw));
+export const otherText = (name: string): Parameter => parameter(name, onlyFile(secondPathRaw));
+export const extraText = (name: string): Parameter =>
+  parameter(
+    name,
+    onlyFile(({ event }) => file.extra(event)),
+  );
+
+function folder(name: string, read: (scene: Scene) => number): Parameter {
+  return parameter(
+    name,
+    (scene) => (scene.kind === 'file' ? read(scene) : undefined),
+    (scene) => (scene.kind === 'file' && read(scene) === AT_FDCWD ? 'AT_FDCWD' : undefined),
+  );
+}
+export const firstFolder = (name: string): Parameter => folder(name, ({ event }) => file.dirfd(event));
+export const otherFolder = (name: string): Parameter => folder(name, ({ event }) => file.dirfd2(event));
+
+export const openFlags = (
+  name: string,
+  names: FlagNames,
+  toOwn: (kernel: number, created: boolean) => number,
+): Parameter => {
+  const raw = (scene: Scene) => (scene.kind === 'file' ? toOwn(openFlagsOfCall(scene), isCreated(scene)) : undefined);
+  return parameter(name, raw, (scene) => nameFlags(raw(scene) ?? 0, names));
+};
+
+/** Flags of a file call, or of another call at argument `index`. */
+export const flags = (name: string, names: FlagNames, index = 0): Parameter => {
+  const raw = (scene: Scene) => {
+    if (scene.kind === 'file') return file.flags(scene.event);
+    return scene.kind === 'call' ? Number(BigInt.asUintN(32, scene.event.argument(index))) : undefined;
+  };
+  return parameter(name, raw, (scene) => nameFlags(raw(scene) ?? 0, names));
+};
+
+export const mode = (name: string, names: FlagNames): Parameter => {
+  const raw = (scene: Scene) => (scene.kind === 'file' ? file.mode(scene.event) & 0o177777 : undefined);
+  return {
+    name,
+    raw,
+    text: (scene) => {
+      const value = raw(scene);
+      return value === undefined ? undefined : `0${(value & 0o7777).toString(8)}`;
+    },
+    meaning: (scene) => nameFlags(raw(scene) ?? 0, names),
+  };
+};
+
+export const device = parameter('dev', (scene) => (scene.kind === 'file' ? file.device(scene.event) : undefined));
+export const inode = parameter('ino', (scene) => (scene.kind === 'file' ? file.inode(scene.event) : undefined));
+
+/** Both ends of a connection. */
+export const tuple = parameter('tuple', (scene) => (scene.kind === 'socket' ? socketName(scene) : undefined));
+export const address = parameter('addr', (scene) => (scene.kind === 'socket' ? socketName(scene) : undefined));
+
+/** A path that a call without a record of paths has only in memory: the process's own folder makes it absolute. */
+export const changedFolder = (name: string): Parameter =>
+  parameter(
+    name,
+    onlyFile(pathRaw),
+    onlyFile((scene) => unlessSame(fromFolder(scene, pathRaw(scene)), pathRaw(scene))),
+  );
+
+/** What is read of the process rather than of the call. */
+export const ofProcess = (
+  name: string,
+  read: (process: NonNullable<Scene['process']>) => FieldValue | undefined,
+  meaning?: (scene: Scene) => string | undefined,
+): Parameter => parameter(name, ({ process }) => (process === undefined ? undefined : read(process)), meaning);
+
+export const ofEvent = parameter;

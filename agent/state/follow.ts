@@ -1,0 +1,93 @@
+import { decodeExec, decodeFork } from '../events/decode.ts';
+import type { Event } from '../events/event.ts';
+import { isStartOf, type Process } from './process.ts';
+import type { ProcessTable } from './process-table.ts';
+
+/** The process of the event, after the event: an exec shows the new program, a fork the parent. */
+export function follow(event: Event, processes: ProcessTable): Process | undefined {
+  switch (event.kind) {
+    case 'exec':
+      return followExec(event, processes);
+    case 'fork':
+      return followFork(event, processes);
+    case 'exit': {
+      const process = processes.peek(event.pid);
+      processes.exit(event.pid, event.startNs, event.timeNs);
+      return process !== undefined && isStartOf(process.startNs, event.startNs) ? process : undefined;
+    }
+    case undefined:
+      return undefined;
+    case 'file':
+    case 'socket':
+    case 'call': {
+      const process = processes.find(event.pid, event.startNs);
+      // Programs rename themselves (PR_SET_NAME); only the main thread's name is the process's.
+      if (process !== undefined && event.tid === event.pid) process.comm = event.comm;
+      return process;
+    }
+  }
+}
+
+function followExec(event: Event, processes: ProcessTable): Process {
+  const { pid, ppid, startNs } = event;
+  const before = processes.peek(pid);
+  const exec = decodeExec(event);
+  const process: Process = {
+    pid,
+    startNs,
+    ppid,
+    parent: before !== undefined && isStartOf(before.startNs, startNs) ? before.parent : undefined,
+    comm: event.comm,
+    exePath: exec.exePath,
+    argv: exec.argv,
+    cwd: exec.cwd,
+    tty: exec.tty,
+    sid: exec.sid,
+    pgid: exec.pgid,
+    vpid: event.vpid,
+    vsid: exec.vsid,
+    vpgid: exec.vpgid,
+    uid: event.uid,
+    gid: event.gid,
+    loginUid: event.loginUid,
+    cgroup: exec.cgroup,
+    inode: exec.inode,
+    device: exec.device,
+    fileMode: exec.fileMode,
+    fileUid: exec.fileUid,
+    capEffective: exec.capEffective,
+    capPermitted: exec.capPermitted,
+    capInheritable: exec.capInheritable,
+    upperLayer: exec.upperLayer,
+    memfd: exec.memfd,
+    execNs: event.timeNs,
+    exitNs: undefined,
+  };
+  processes.put(process);
+  return process;
+}
+
+/** The child is its parent's copy until it starts a program of its own. Threads are part of their process. */
+function followFork(event: Event, processes: ProcessTable): Process | undefined {
+  const fork = decodeFork(event);
+  const maker = processes.find(event.pid, event.startNs);
+  if (fork.isThread) return maker;
+  const known = processes.peek(fork.pid);
+  // Read from /proc while this record was on its way: what it runs by now is known better.
+  if (known !== undefined && isStartOf(known.startNs, fork.startNs)) return maker;
+  // CLONE_PARENT makes a sibling; its maker's parent is its parent.
+  const parent = fork.ppid === event.pid ? maker : processes.peek(fork.ppid);
+  if (maker !== undefined) {
+    processes.put({
+      ...maker,
+      pid: fork.pid,
+      startNs: fork.startNs,
+      ppid: fork.ppid,
+      parent,
+      vpid: fork.vpid,
+      execNs: undefined,
+      exitNs: undefined,
+    });
+  }
+  return maker;
+}
