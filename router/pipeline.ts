@@ -1,4 +1,3 @@
-import { createAdaptorServer } from '@hono/node-server';
 import type { Playbook } from '#playbooks/language/playbook';
 import type { Run, RunMode } from '#playbooks/language/run';
 import type { Log } from '#rules/cli/log';
@@ -7,6 +6,7 @@ import type { Listen } from './config/options.ts';
 import { makeApp } from './http/app.ts';
 import { makeGuard } from './http/auth.ts';
 import { makeMetrics } from './http/metrics.ts';
+import { makeServer } from './http/server.ts';
 import { ingest } from './ingest/ingest.ts';
 import { makeChannel } from './nodes/channel.ts';
 import { makeOutbox } from './nodes/outbox.ts';
@@ -121,37 +121,20 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     failed: (error) => log('error', 'a request failed', { reason: error.message }),
   });
 
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    serverOptions: { headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16_384 },
-  });
-  server.on('upgrade', channel.upgrade);
+  const server = makeServer(app.fetch, channel.upgrade);
   const close = async (): Promise<void> => {
     memory.close();
     feed.close();
     channel.close();
-    if ('closeAllConnections' in server) server.closeAllConnections();
     server.close();
     await Promise.race([worker.close(), new Promise((resolve) => setTimeout(resolve, 500))]);
     await queue.close().catch(() => undefined);
     for (const redis of [requests, subscriber, jobs, reader]) redis.disconnect();
   };
   try {
-    const port = await listen(server, settings.listen);
-    const host = settings.listen.host.includes(':') ? `[${settings.listen.host}]` : settings.listen.host;
-    return { url: `http://${host}:${port}`, close };
+    return { url: await server.listen(settings.listen), close };
   } catch (error) {
     await close();
     throw error;
   }
-}
-
-function listen(server: ReturnType<typeof createAdaptorServer>, { host, port }: Listen): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : port);
-    });
-  });
 }

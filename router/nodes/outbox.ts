@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import { commandSchema, type NodeCommand, type Receipt, receiptSchema } from '#playbooks/command';
+import type { Redis } from '../redis/connection.ts';
 import { keys } from '../store/keys.ts';
 
 /** Commands that wait for one node; the oldest have passed their deadlines long before this many wait. */

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '../redis/connection.ts';
 import { runPipeline } from '../store/alerts.ts';
 import { keys } from '../store/keys.ts';
 

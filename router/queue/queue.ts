@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { DelayedError, Queue, Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { Log } from '#rules/cli/log';
+import type { Redis } from '../redis/connection.ts';
 
 /** What a job carries: which alert, which playbook. The alert itself is in the store. */
 export type RunJob = { readonly alert: string; readonly playbook: string };

@@ -1,6 +1,9 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Log } from '#rules/cli/log';
 
+/** A connection; the other folders know ioredis by this name only. */
+export type { Redis } from 'ioredis';
+
 /** Where Redis listens: a unix socket (the embedded one) or a URL. */
 export type RedisAddress =
   | { readonly kind: 'socket'; readonly path: string }

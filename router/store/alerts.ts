@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import { type Alert, alertSchema } from '#rules/alert';
+import type { Redis } from '../redis/connection.ts';
 import { KEEP_S, keys, MOST_ALERTS, MOST_LIVE } from './keys.ts';
 
 export type StoredAlert = { readonly id: string; readonly alert: Alert };

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '../redis/connection.ts';
 import { keys } from './keys.ts';
 
 export type LiveEntry = { readonly id: string; readonly kind: string; readonly json: string };

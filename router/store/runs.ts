@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import type { Run } from '#playbooks/language/run';
+import type { Redis } from '../redis/connection.ts';
 import type { Ledger } from '../runs/ports.ts';
 import { runPipeline } from './alerts.ts';
 import { KEEP_S, keys, MOST_LIVE, MOST_RUNS } from './keys.ts';
