@@ -1,11 +1,11 @@
-import type * as z from 'zod';
 import { compileCondition } from '#rules/language/compile';
 import type { Diagnostic } from '#rules/language/diagnostic';
 import type { FieldCatalogue } from '#rules/language/field';
 import { nearest } from '#rules/language/nearest';
-import type { SourceFile } from '#rules/language/source';
+import { locate, type SourceFile } from '#rules/language/source';
 import type { Value } from '#rules/language/yaml-reader';
 import { bindScope, makeScopeCatalogue } from './alert-fields.ts';
+import { reportIssue, valueAt } from './issue.ts';
 import type { ActionCatalogue, Playbook, Scope, Step, Trigger } from './playbook.ts';
 import { keysAt, playbookSchema, type WrittenPlaybook } from './schema.ts';
 import { compileText, fillAll, fillList, type ValueTemplate } from './value-template.ts';
@@ -38,7 +38,16 @@ export function loadPlaybooks(files: readonly SourceFile[], catalogue: ActionCat
     seen.set(playbook.name, written.path);
     if (errors.length === before) playbooks.push(playbook);
   }
-  return { ok: errors.length === 0, playbooks, errors, warnings: [] };
+  return { ok: errors.length === 0, playbooks, errors: inOrder(errors, files), warnings: [] };
+}
+
+/** File by file, from top to bottom. */
+function inOrder(errors: readonly Diagnostic[], files: readonly SourceFile[]): readonly Diagnostic[] {
+  const rank = new Map(files.map(({ path }, index) => [path, index]));
+  return errors
+    .map((error) => ({ error, place: locate(error.source, error.span.start) }))
+    .sort((a, b) => (rank.get(a.place.path) ?? 0) - (rank.get(b.place.path) ?? 0) || a.place.offset - b.place.offset)
+    .map(({ error }) => error);
 }
 
 function check(written: Written, catalogue: ActionCatalogue, report: Report): Playbook | undefined {
@@ -66,27 +75,6 @@ function check(written: Written, catalogue: ActionCatalogue, report: Report): Pl
     return found === undefined ? [] : [found];
   });
   return { name, description, mode, path: written.path, on: trigger, steps: checked };
-}
-
-/** Unknown keys get the nearest known one; everything else says what was expected. */
-function reportIssue(
-  issue: z.core.$ZodIssue,
-  base: Path,
-  written: Written,
-  known: (path: Path) => readonly string[],
-): void {
-  const path = [...base, ...issue.path.filter((step) => typeof step !== 'symbol')];
-  if (issue.code !== 'unrecognized_keys') {
-    const label = path.length === 0 ? '' : `${path.join('.')}: `;
-    written.fail(path, `${label}${issue.message.replace(/^Invalid input: /, '')}`);
-    return;
-  }
-  for (const key of issue.keys) {
-    const keys = known(path);
-    const near = nearest(key, keys);
-    const hint = near === undefined ? `; expected one of ${keys.join(', ')}` : `; did you mean ${near}?`;
-    written.failKey(path, key, `unknown key ${key}${hint}`);
-  }
 }
 
 function checkCondition(
@@ -131,15 +119,6 @@ function checkStep(step: WrittenPlaybook['steps'][number], index: number, contex
   const { id, uses } = step;
   const retry = { attempts: step.retry.attempts, backoffMs: step.retry.backoff, mostMs: step.retry.most };
   return { id, uses, action, fill, guard, timeoutMs: step.timeout, retry, onError: step.on_error };
-}
-
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  let current: unknown = value;
-  for (const step of path) {
-    if (typeof current !== 'object' || current === null) return undefined;
-    current = Reflect.get(current, step);
-  }
-  return current;
 }
 
 /** Whether some text of it may become something else when it is filled in. */

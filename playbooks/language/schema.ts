@@ -11,17 +11,14 @@ export function parseDuration(text: string): number | undefined {
   return unit === undefined ? undefined : Number(found[1]) * unit[1];
 }
 
+const durationHint = 'expected a time such as 500ms, 30s, 10m or 2h';
+
 function duration(leastMs: number, mostMs: number) {
-  return z.string().transform((text, context): number => {
+  return z.string({ error: durationHint }).transform((text, context): number => {
     const ms = parseDuration(text);
     if (ms !== undefined && ms >= leastMs && ms <= mostMs) return ms;
-    context.addIssue({
-      code: 'custom',
-      message:
-        ms === undefined
-          ? 'expected a time such as 500ms, 30s, 10m or 2h'
-          : `expected a time from ${leastMs}ms to ${mostMs / 1_000}s`,
-    });
+    const message = ms === undefined ? durationHint : `expected a time from ${leastMs}ms to ${mostMs / 1_000}s`;
+    context.addIssue({ code: 'custom', message });
     return z.NEVER;
   });
 }

@@ -34,7 +34,7 @@ export function readWritten(file: SourceFile, report: Report): Written[] {
     if (document === undefined) return [];
     const [wrong] = document.errors;
     if (wrong !== undefined) {
-      report('LOAD_ERR_YAML_PARSE', wrong.message, sourceOf(file.path, file.text), {
+      report('LOAD_ERR_YAML_PARSE', lower(wrong.message), sourceOf(file.path, file.text), {
         start: wrong.pos[0],
         end: wrong.pos[1],
       });
@@ -44,7 +44,7 @@ export function readWritten(file: SourceFile, report: Report): Written[] {
     if (contents === null || (isScalar(contents) && contents.value === null)) return [];
     const read = readValue(document);
     if (!read.ok) {
-      report('LOAD_ERR_YAML_PARSE', read.reason, place.at.source, place.at.span);
+      report('LOAD_ERR_YAML_PARSE', lower(read.reason), place.at.source, place.at.span);
       return [];
     }
     const { value } = read;
@@ -74,6 +74,10 @@ function readValue(
     if (error instanceof ReferenceError || error instanceof RangeError) return { ok: false, reason: error.message };
     throw error;
   }
+}
+
+function lower(message: string): string {
+  return message.replace(/^./, (letter) => letter.toLowerCase());
 }
 
 function makeWritten(file: SourceFile, value: unknown, place: Value, report: Report): Written {
