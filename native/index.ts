@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 /** What `.build/lanner.node` exports (native/addon/addon.cpp). */
@@ -50,14 +51,20 @@ export function checkSupport(): Support {
 function findObstacle(): string | undefined {
   if (process.platform !== 'linux') return `capture needs Linux, this is ${process.platform}`;
   if (process.arch !== 'x64') return `capture needs an x86_64 machine, this one is ${process.arch}`;
+  if (!isAtLeast(release(), 5, 17)) return `capture needs Linux 5.17 or newer (bpf_loop), this is ${release()}`;
   if (process.geteuid?.() !== 0) return 'capture needs root: run it with sudo';
   if (!isReadable('/sys/kernel/btf/vmlinux')) {
-    return 'this kernel has no type information (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF and version 5.17 or newer';
+    return 'this kernel has no type information (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF';
   }
   if (!existsSync(addonPath) || !existsSync(objectPath)) {
     return 'the native parts are not built: run sh infra/setup.sh';
   }
   return undefined;
+}
+
+function isAtLeast(version: string, major: number, minor: number): boolean {
+  const [own = 0, ownMinor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  return own > major || (own === major && ownMinor >= minor);
 }
 
 function isReadable(path: string): boolean {

@@ -1,4 +1,4 @@
-import { callNames, i386Calls, numberOfCall } from '../events/calls.ts';
+import { callNames, i386Calls, numberOfCall, x32Calls } from '../events/calls.ts';
 
 /**
  * How the kernel side reads a call (`struct call_shape` in native/bpf/event.h): arguments are named by position from 1.
@@ -25,6 +25,7 @@ type Shape = FileShape | SocketShape;
 const RETURN = 7;
 const NONE = 15;
 const CALLS = 512;
+const COMPAT_CALLS = 576;
 const SHAPE_BYTES = 12;
 const CALL_UNKNOWN = 0xffff;
 const CALL_SOCKETCALL = 0xfffe;
@@ -80,6 +81,7 @@ const shapes: Readonly<Record<string, Shape>> = {
   accept4: socket({ fd: 'return' }),
   listen: socket({ fd: 1 }),
   sendto: socket({ fd: 1, address: 5 }),
+  sendmsg: socket({ fd: 1, address: 2 }),
   getsockname: socket({ fd: 1 }),
   getpeername: socket({ fd: 1 }),
 };
@@ -125,10 +127,10 @@ function position(argument: number | 'none' | 'return' | undefined): number {
   return argument === 'none' ? NONE : (argument ?? 0);
 }
 
-/** The kernel's table of 64-bit numbers by 32-bit numbers. */
+/** The kernel's table of 64-bit numbers by 32-bit numbers, and by those of x32 from 512 on. */
 export function encodeCompatCalls(): Uint8Array {
-  const table = new Uint32Array(CALLS).fill(CALL_UNKNOWN);
-  for (const [number, name] of i386Calls) {
+  const table = new Uint32Array(COMPAT_CALLS).fill(CALL_UNKNOWN);
+  for (const [number, name] of [...i386Calls, ...x32Calls]) {
     table[number] = name === 'socketcall' ? CALL_SOCKETCALL : (numberOfCall(name) ?? CALL_UNKNOWN);
   }
   return new Uint8Array(table.buffer);

@@ -90,6 +90,14 @@ const i386From393 = `
   listxattrat removexattrat open_tree_attr file_getattr file_setattr
 `;
 
+/** Calls for which x32 has numbers of its own (asm/unistd_x32.h). */
+const x32From512 = `
+  rt_sigaction rt_sigreturn ioctl readv writev recvfrom sendmsg recvmsg execve ptrace rt_sigpending rt_sigtimedwait
+  rt_sigqueueinfo sigaltstack timer_create mq_notify kexec_load waitid set_robust_list get_robust_list vmsplice
+  move_pages preadv pwritev rt_tgsigqueueinfo recvmmsg sendmmsg process_vm_readv process_vm_writev setsockopt
+  getsockopt io_setup io_submit execveat preadv2 pwritev2
+`;
+
 function table(from: number, names: string): readonly (readonly [number, string])[] {
   return names
     .trim()
@@ -122,3 +130,6 @@ export const callNames: readonly string[] = entries.map(([, name]) => name);
 
 /** Pairs of a 32-bit number and the name of its 64-bit call; `socketcall` has none. */
 export const i386Calls: readonly (readonly [number, string])[] = [...table(0, i386From0), ...table(393, i386From393)];
+
+/** Pairs of an x32 number, without its marking bit, and the name of its 64-bit call. */
+export const x32Calls: readonly (readonly [number, string])[] = table(512, x32From512);

@@ -136,8 +136,14 @@ export const socket = {
   localPort: (event: Event) => event.u16(s.local_port),
   remotePort: (event: Event) => event.u16(s.remote_port),
   /** An abstract name starts with NUL. */
-  unixPath: (event: Event) => event.text(s.unix_path),
+  unixPath: (event: Event) => cutName(event.text(s.unix_path)),
 } as const;
+
+/** A path ends at its NUL, however long the caller said it was; an abstract name is all its bytes (unix(7)). */
+function cutName(name: string | undefined): string | undefined {
+  const end = name?.indexOf('\0') ?? -1;
+  return end > 0 ? name?.slice(0, end) : name;
+}
 
 function address(event: Event, offset: number): Uint8Array | undefined {
   const family = event.u16(s.family);

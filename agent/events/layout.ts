@@ -97,6 +97,6 @@ export const recordFlags = {
   upperLayer: 4,
   memfd: 8,
   thread: 16,
-  pathCut: 32,
+  textCut: 32,
   socketcall: 64,
 } as const;

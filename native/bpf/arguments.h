@@ -2,6 +2,8 @@
 #ifndef LANNER_ARGUMENTS_H
 #define LANNER_ARGUMENTS_H
 
+#define X32_BIT 0x40000000u
+
 struct call {
 	u64 args[6];
 	s64 ret;
@@ -14,9 +16,18 @@ static __always_inline u32 call_number(struct task_struct *task, struct pt_regs 
 	u32 nr = regs->orig_ax;
 	u32 *known;
 
-	if (!is_compat(task))
-		return nr;
-	*flags |= FLAG_COMPAT;
+	if (is_compat(task)) {
+		*flags |= FLAG_COMPAT;
+		if (nr >= CALLS)
+			return CALL_UNKNOWN;
+	} else {
+		/* x32 has the numbers of x86_64, but for some of its own. */
+		if (!(nr & X32_BIT) || nr == NR_NONE)
+			return nr;
+		nr &= ~X32_BIT;
+		if (nr < CALLS)
+			return nr;
+	}
 	known = bpf_map_lookup_elem(&compat_calls, &nr);
 	return known ? *known : CALL_UNKNOWN;
 }

@@ -11,13 +11,12 @@ static __always_inline void append_base(struct scratch *scratch, struct text *ba
 	if (!path->length || at >= RECORD_MAX || scratch->record[at] == '/')
 		return;
 	if (dirfd == AT_FDCWD) {
-		append_cwd(scratch, base, &event->header.flags);
+		append_cwd(scratch, base);
 		return;
 	}
 	folder = file_of(dirfd);
-	if (folder &&
-	    append_path(scratch, base, BPF_CORE_READ(folder, f_path.mnt), BPF_CORE_READ(folder, f_path.dentry)))
-		event->header.flags |= FLAG_PATH_CUT;
+	if (folder)
+		append_file(scratch, base, folder);
 }
 
 static __always_inline void append_resolved(struct scratch *scratch, struct file_event *event)
@@ -31,8 +30,7 @@ static __always_inline void append_resolved(struct scratch *scratch, struct file
 	event->inode = BPF_CORE_READ(inode, i_ino);
 	event->device = BPF_CORE_READ(inode, i_sb, s_dev);
 	event->file_mode = BPF_CORE_READ(inode, i_mode);
-	if (append_path(scratch, &event->resolved, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry)))
-		event->header.flags |= FLAG_PATH_CUT;
+	append_file(scratch, &event->resolved, file);
 }
 
 static __always_inline void fill_flags(struct file_event *event, struct call *call, struct call_shape *shape)
@@ -78,7 +76,8 @@ static __noinline int send_file(struct call *call, struct call_shape *shape)
 		append_base(scratch, &event->base, event, &event->path, event->dirfd);
 	if (shape->path2 && shape->base2 != ARGUMENT_NONE)
 		append_base(scratch, &event->base2, event, &event->path2, event->dirfd2);
-	submit_bulk(&event->header, scratch->end);
+	submit_bulk(finish(scratch), scratch->end);
+	scratch->busy = 0;
 	return 0;
 }
 

@@ -35,7 +35,7 @@ enum event_flag {
 	FLAG_UPPER_LAYER = 4, /* exec: the program lies in the writable layer of an overlay */
 	FLAG_MEMFD = 8,       /* exec: the program is an anonymous memory file */
 	FLAG_THREAD = 16,     /* fork: a thread, not a process */
-	FLAG_PATH_CUT = 32,   /* a path was longer than TEXT_MAX; its end was kept */
+	FLAG_TEXT_CUT = 32,   /* a path was longer than TEXT_MAX, its end was kept; or a string did not fit */
 	FLAG_SOCKETCALL = 64, /* i386 socketcall(2), translated */
 };
 
@@ -178,6 +178,8 @@ _Static_assert(sizeof(struct call_shape) == 12, "call_shape");
 #define ARGUMENT_RETURN 7
 #define ARGUMENT_NONE 15
 #define CALLS 512
+/* 32-bit numbers, and from 512 on those that only x32 has. */
+#define COMPAT_CALLS 576
 /* In the table of 32-bit numbers: not known, or socketcall. */
 #define CALL_UNKNOWN 0xffffu
 #define CALL_SOCKETCALL 0xfffeu

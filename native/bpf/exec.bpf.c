@@ -105,9 +105,7 @@ int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux
 	file = BPF_CORE_READ(task, mm, exe_file);
 	if (file) {
 		fill_program(event, file);
-		if (append_path(scratch, &event->exe, BPF_CORE_READ(file, f_path.mnt),
-				BPF_CORE_READ(file, f_path.dentry)))
-			event->header.flags |= FLAG_PATH_CUT;
+		append_file(scratch, &event->exe, file);
 	}
 	append_kernel_string(scratch, &event->filename, BPF_CORE_READ(bprm, filename));
 	arg_start = BPF_CORE_READ(task, mm, arg_start);
@@ -117,8 +115,9 @@ int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux
 		arg_end = arg_start + TEXT_MAX;
 	}
 	append_user(scratch, &event->argv, (void *)arg_start, arg_end - arg_start);
-	append_cwd(scratch, &event->cwd, &event->header.flags);
+	append_cwd(scratch, &event->cwd);
 	append_cgroup(scratch, &event->cgroup_path, own_cgroup(task));
-	submit_lifecycle(&event->header, scratch->end, BPF_RB_FORCE_WAKEUP);
+	submit_lifecycle(finish(scratch), scratch->end, BPF_RB_FORCE_WAKEUP);
+	scratch->busy = 0;
 	return 0;
 }

@@ -14,15 +14,16 @@ struct walk {
 	struct dentry *root;
 	struct kernfs_node *node;
 	u32 position; /* of the first byte in scratch->path */
-	u32 cut;
 };
 
-/* Where a record is put together. One for each CPU is enough: tp_btf programs run with preemption off, none of ours
- * runs in an interrupt, and no traced event happens inside another. Must fit 32 KB (PCPU_MIN_UNIT_SIZE). */
+/* Where a record is put together, one for each CPU. Up to now tp_btf programs run with preemption off; should one of
+ * ours ever come upon another's half-made record, it gives up and is counted. Must fit 32 KB (PCPU_MIN_UNIT_SIZE). */
 struct scratch {
 	u8 record[RECORD_MAX];
 	u8 path[TEXT_MAX + PATH_MARGIN]; /* filled from its end, as a path is walked from its last name */
 	u32 end;                         /* where the next string goes in the record */
+	u32 cut;                         /* a string did not fit */
+	u32 busy;                        /* a program is at work here */
 	struct walk walk;
 };
 
@@ -58,10 +59,10 @@ struct {
 	__type(value, struct call_shape);
 } shapes SEC(".maps");
 
-/* x86_64 numbers by 32-bit numbers. */
+/* x86_64 numbers by 32-bit numbers, and by the numbers of x32 from 512 on. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, CALLS);
+	__uint(max_entries, COMPAT_CALLS);
 	__type(key, u32);
 	__type(value, u32);
 } compat_calls SEC(".maps");
@@ -87,8 +88,12 @@ static __always_inline struct scratch *take_scratch(void)
 	u32 zero = 0;
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &zero);
 
-	if (!scratch)
+	if (!scratch || scratch->busy) {
 		count(COUNT_NO_SCRATCH);
+		return 0;
+	}
+	scratch->busy = 1;
+	scratch->cut = 0;
 	return scratch;
 }
 
@@ -101,9 +106,7 @@ static __always_inline bool is_ignored(u32 tgid)
 static __always_inline void submit_lifecycle(struct event_header *record, u32 length, u64 wake)
 {
 	record->length = length;
-	if (length > RECORD_MAX)
-		return;
-	if (bpf_ringbuf_output(&lifecycle, record, length, wake))
+	if (length > RECORD_MAX || bpf_ringbuf_output(&lifecycle, record, length, wake))
 		count(COUNT_LIFECYCLE_FULL);
 	else
 		count(COUNT_LIFECYCLE);
@@ -112,12 +115,20 @@ static __always_inline void submit_lifecycle(struct event_header *record, u32 le
 static __always_inline void submit_bulk(struct event_header *record, u32 length)
 {
 	record->length = length;
-	if (length > RECORD_MAX)
-		return;
-	if (bpf_ringbuf_output(&bulk, record, length, 0))
+	if (length > RECORD_MAX || bpf_ringbuf_output(&bulk, record, length, 0))
 		count(COUNT_BULK_FULL);
 	else
 		count(COUNT_BULK);
+}
+
+/* Ends the record in the scratch: the caller sends it, then gives the scratch back. */
+static __always_inline struct event_header *finish(struct scratch *scratch)
+{
+	struct event_header *header = (void *)scratch->record;
+
+	if (scratch->cut)
+		header->flags |= FLAG_TEXT_CUT;
+	return header;
 }
 
 #endif

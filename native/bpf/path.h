@@ -13,7 +13,7 @@ static __always_inline bool prepend(struct scratch *scratch, const void *name, u
 	if (length > 255)
 		length = 255;
 	if (position < length + 1) {
-		scratch->walk.cut = 1;
+		scratch->cut = 1;
 		return false;
 	}
 	position -= length;
@@ -112,7 +112,7 @@ static long walk_cgroup(u32 index, void *context)
 	return !prepend(scratch, name, length - 1, true);
 }
 
-static __always_inline u32 append_walked(struct scratch *scratch, struct text *text)
+static __always_inline void append_walked(struct scratch *scratch, struct text *text)
 {
 	u32 position = scratch->walk.position;
 
@@ -121,10 +121,9 @@ static __always_inline u32 append_walked(struct scratch *scratch, struct text *t
 		scratch->path[TEXT_MAX - 1] = '/';
 	}
 	append_kernel(scratch, text, &scratch->path[position], TEXT_MAX - position);
-	return scratch->walk.cut;
 }
 
-/* The path as the current process's root folder sees it. Whether it was cut. */
+/* The path as the current process's root folder sees it. */
 static __noinline u32 append_path(struct scratch *scratch, struct text *text, struct vfsmount *mnt,
 				  struct dentry *dentry)
 {
@@ -136,26 +135,30 @@ static __noinline u32 append_path(struct scratch *scratch, struct text *text, st
 	scratch->walk.root_mnt = task->fs->root.mnt;
 	scratch->walk.root = task->fs->root.dentry;
 	scratch->walk.position = TEXT_MAX;
-	scratch->walk.cut = 0;
 	bpf_loop(PATH_STEPS, walk_dentry, &scratch, 0);
-	return append_walked(scratch, text);
+	append_walked(scratch, text);
+	return 0;
 }
 
 static __noinline u32 append_cgroup(struct scratch *scratch, struct text *text, struct kernfs_node *node)
 {
 	scratch->walk.node = node;
 	scratch->walk.position = TEXT_MAX;
-	scratch->walk.cut = 0;
 	bpf_loop(128, walk_cgroup, &scratch, 0);
-	return append_walked(scratch, text);
+	append_walked(scratch, text);
+	return 0;
 }
 
-static __always_inline void append_cwd(struct scratch *scratch, struct text *text, u32 *flags)
+static __always_inline void append_cwd(struct scratch *scratch, struct text *text)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (append_path(scratch, text, task->fs->pwd.mnt, task->fs->pwd.dentry))
-		*flags |= FLAG_PATH_CUT;
+	append_path(scratch, text, task->fs->pwd.mnt, task->fs->pwd.dentry);
+}
+
+static __always_inline void append_file(struct scratch *scratch, struct text *text, struct file *file)
+{
+	append_path(scratch, text, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
 }
 
 static __always_inline struct file *file_of(s32 fd)

@@ -14,8 +14,10 @@ static __always_inline void append_kernel(struct scratch *scratch, struct text *
 {
 	u32 end = scratch->end;
 
-	if (end > RECORD_MAX - TEXT_MAX)
+	if (end > RECORD_MAX - TEXT_MAX) {
+		scratch->cut = 1;
 		return;
+	}
 	hide(length);
 	if (length > TEXT_MAX)
 		length = TEXT_MAX;
@@ -30,8 +32,10 @@ static __always_inline void append_user(struct scratch *scratch, struct text *te
 {
 	u32 end = scratch->end;
 
-	if (end > RECORD_MAX - TEXT_MAX)
+	if (end > RECORD_MAX - TEXT_MAX) {
+		scratch->cut = 1;
 		return;
+	}
 	hide(length);
 	if (length > TEXT_MAX)
 		length = TEXT_MAX;
@@ -48,8 +52,12 @@ static __always_inline void append_user_string(struct scratch *scratch, struct t
 	u32 end = scratch->end;
 	long length;
 
-	if (!from || end > RECORD_MAX - TEXT_MAX)
+	if (!from)
 		return;
+	if (end > RECORD_MAX - TEXT_MAX) {
+		scratch->cut = 1;
+		return;
+	}
 	length = bpf_probe_read_user_str(&scratch->record[end], TEXT_MAX, from);
 	if (length <= 1 || length > TEXT_MAX)
 		return;
@@ -63,8 +71,12 @@ static __always_inline void append_kernel_string(struct scratch *scratch, struct
 	u32 end = scratch->end;
 	long length;
 
-	if (!from || end > RECORD_MAX - TEXT_MAX)
+	if (!from)
 		return;
+	if (end > RECORD_MAX - TEXT_MAX) {
+		scratch->cut = 1;
+		return;
+	}
 	length = bpf_probe_read_kernel_str(&scratch->record[end], TEXT_MAX, from);
 	if (length <= 1 || length > TEXT_MAX)
 		return;
@@ -93,36 +105,40 @@ static __always_inline u32 outermost(struct pid *pid)
 	return pid ? BPF_CORE_READ(pid, numbers[0].nr) : 0;
 }
 
-static __always_inline struct kernfs_node *cgroup_node(struct css_set *cgroups, u64 subsystem)
+/* The node of a controller that has a hierarchy of its own (cgroup v1), if the task is not in its root. */
+static __always_inline struct kernfs_node *v1_node(struct css_set *cgroups, u64 subsystem)
 {
 	struct cgroup_subsys_state **at =
 		(void *)cgroups + bpf_core_field_offset(struct css_set, subsys) + subsystem * 8;
 	struct cgroup_subsys_state *css = *at;
+	struct cgroup *cgroup;
 
-	return css ? css->cgroup->kn : 0;
+	if (!css)
+		return 0;
+	cgroup = css->cgroup;
+	if (cgroup->root == cgroups->dfl_cgrp->root || !kernfs_parent(cgroup->kn))
+		return 0;
+	return cgroup->kn;
 }
 
-/* The cgroup that tells containers apart: that of the unified hierarchy, or, where cgroup v1 leaves all tasks in its
- * root, that of the memory or pids controller. */
+/* The cgroup that tells containers apart: that of cgroup v1's memory or pids controller, where there is one that is not
+ * the root, else that of the unified hierarchy. */
 static __always_inline struct kernfs_node *own_cgroup(struct task_struct *task)
 {
 	struct css_set *cgroups = task->cgroups;
-	struct kernfs_node *unified = cgroups->dfl_cgrp->kn;
 	struct kernfs_node *node;
 
-	if (kernfs_parent(unified))
-		return unified;
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
-		node = cgroup_node(cgroups, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
-		if (node && kernfs_parent(node))
+		node = v1_node(cgroups, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
+		if (node)
 			return node;
 	}
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
-		node = cgroup_node(cgroups, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id));
-		if (node && kernfs_parent(node))
+		node = v1_node(cgroups, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id));
+		if (node)
 			return node;
 	}
-	return unified;
+	return cgroups->dfl_cgrp->kn;
 }
 
 /* `task` is the current one. */

@@ -7,7 +7,10 @@
 #define AF_INET6 10
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
+#define NR_SENDTO 44
+#define NR_SENDMSG 46
 #define NR_BIND 49
+#define SOCK_DGRAM 2
 #define UNIX_PATH_MAX 108
 
 static __always_inline struct sock *sock_of(s32 fd)
@@ -54,46 +57,76 @@ static __always_inline void append_unix_name(struct scratch *scratch, struct tex
 		      length - 2);
 }
 
-/* The address that the caller gave: the peer's, or, for bind, its own. It counts where the socket says nothing: after a
- * failure, and for a datagram. */
-static __always_inline void fill_given(struct scratch *scratch, struct socket_event *event, const void *address,
-				       u64 length, bool own)
+/* The address that a call gave, in user memory. */
+struct given {
+	const void *address;
+	u64 length;
+	bool own;  /* the socket's own, not the peer's: bind */
+	bool wins; /* over what the socket says: a datagram goes where the call says */
+};
+
+static __always_inline void read_given(struct given *given, struct call *call, struct call_shape *shape, u16 type)
 {
-	u8 given[28] = {}; /* sockaddr_in6 */
+	u64 name[2] = {}; /* struct user_msghdr: msg_name, msg_namelen */
+	u32 compat_name[2] = {};
+
+	given->address = (void *)argument(call, shape->path);
+	given->length = (s32)argument(call, shape->path + 1);
+	given->own = call->nr == NR_BIND;
+	given->wins = type == SOCK_DGRAM && (call->nr == NR_SENDTO || call->nr == NR_SENDMSG);
+	if (call->nr != NR_SENDMSG)
+		return;
+	if (call->flags & FLAG_COMPAT) {
+		bpf_probe_read_user(compat_name, sizeof(compat_name), given->address);
+		name[0] = compat_name[0];
+		name[1] = compat_name[1];
+	} else {
+		bpf_probe_read_user(name, sizeof(name), given->address);
+	}
+	given->address = (void *)name[0];
+	given->length = (u32)name[1];
+}
+
+/* It counts where the socket says nothing (after a failure) and where it wins. */
+static __always_inline void fill_given(struct scratch *scratch, struct socket_event *event, struct given *given)
+{
+	u8 bytes[28] = {}; /* sockaddr_in6 */
+	u64 length = given->length;
 	u64 part = length;
 	u16 family, port;
 
-	if (!address || length < 3 || length > 128)
+	if (!given->address || length < 3 || length > 128)
 		return;
 	hide(part);
-	if (part > sizeof(given))
-		part = sizeof(given);
-	if (bpf_probe_read_user(given, part, address))
+	if (part > sizeof(bytes))
+		part = sizeof(bytes);
+	if (bpf_probe_read_user(bytes, part, given->address))
 		return;
-	family = *(u16 *)given;
-	port = (u16)given[2] << 8 | given[3];
+	family = *(u16 *)bytes;
+	port = (u16)bytes[2] << 8 | bytes[3];
 	if (family == AF_UNIX) {
 		event->family = family;
-		append_user(scratch, &event->unix_path, address + 2, length - 2);
+		append_user(scratch, &event->unix_path, given->address + 2, length - 2);
 		return;
 	}
 	if (family != AF_INET && family != AF_INET6)
 		return;
-	if (own ? event->local_port != 0 : event->remote_port != 0)
+	if (!given->wins && (given->own ? event->local_port != 0 : event->remote_port != 0))
 		return;
 	event->family = family;
-	*(own ? &event->local_port : &event->remote_port) = port;
-	__builtin_memset(own ? event->local : event->remote, 0, 16);
+	*(given->own ? &event->local_port : &event->remote_port) = port;
+	__builtin_memset(given->own ? event->local : event->remote, 0, 16);
 	if (family == AF_INET)
-		__builtin_memcpy(own ? event->local : event->remote, given + 4, 4);
+		__builtin_memcpy(given->own ? event->local : event->remote, bytes + 4, 4);
 	else
-		__builtin_memcpy(own ? event->local : event->remote, given + 8, 16);
+		__builtin_memcpy(given->own ? event->local : event->remote, bytes + 8, 16);
 }
 
 static __noinline int send_socket(struct call *call, struct call_shape *shape)
 {
 	struct scratch *scratch = take_scratch();
 	struct socket_event *event;
+	struct given given;
 	struct sock *sock;
 
 	if (!scratch)
@@ -109,11 +142,12 @@ static __noinline int send_socket(struct call *call, struct call_shape *shape)
 	sock = sock_of(event->fd);
 	if (sock)
 		fill_sock(event, sock);
-	fill_given(scratch, event, (void *)argument(call, shape->path), (s32)argument(call, shape->path + 1),
-		   call->nr == NR_BIND);
+	read_given(&given, call, shape, event->type);
+	fill_given(scratch, event, &given);
 	if (sock && event->family == AF_UNIX && !event->unix_path.length)
 		append_unix_name(scratch, &event->unix_path, sock);
-	submit_bulk(&event->header, scratch->end);
+	submit_bulk(finish(scratch), scratch->end);
+	scratch->busy = 0;
 	return 0;
 }
 

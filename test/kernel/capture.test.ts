@@ -205,7 +205,7 @@ describe('calls on sockets', () => {
 
   test('connect to unix sockets by path and by abstract name', () => {
     const event = pick(run, 'connect', 2);
-    expect([socket.family(event), socket.unixPath(event)?.replace(/\0$/, '')]).toEqual([1, unixPath]);
+    expect([socket.family(event), socket.unixPath(event)]).toEqual([1, unixPath]);
     const abstract = pick(run, 'connect', 3);
     expect(socket.unixPath(abstract)).toBe('\0lanner-none');
     expect(abstract.ret).toBeLessThan(0);

@@ -39,7 +39,7 @@ const constants = {
   FLAG_UPPER_LAYER: recordFlags.upperLayer,
   FLAG_MEMFD: recordFlags.memfd,
   FLAG_THREAD: recordFlags.thread,
-  FLAG_PATH_CUT: recordFlags.pathCut,
+  FLAG_TEXT_CUT: recordFlags.textCut,
   FLAG_SOCKETCALL: recordFlags.socketcall,
 };
 
