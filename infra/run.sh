@@ -13,7 +13,10 @@ case "${1-} ${2-}" in
 *) need=npm ;;
 esac
 
-npm_packages_stand() { [ -x "$node" ] && cmp -s "$root/package-lock.json" "$root/.build/package-lock.json"; }
+# npm writes node_modules/.package-lock.json last.
+npm_packages_stand() {
+	[ -x "$node" ] && [ -z "$(find "$root/package-lock.json" -newer "$root/node_modules/.package-lock.json")" ]
+}
 
 redis_stands() { command -v redis-server >/dev/null || command -v valkey-server >/dev/null; }
 

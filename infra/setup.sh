@@ -106,7 +106,10 @@ install_missing() {
 }
 
 install_npm_packages() {
-	[ -x node_modules/.bin/node ] && cmp -s package-lock.json .build/package-lock.json && return 0
+	# npm writes node_modules/.package-lock.json last.
+	if [ -x node_modules/.bin/node ] && [ -z "$(find package-lock.json -newer node_modules/.package-lock.json)" ]; then
+		return
+	fi
 	has npm || lacks 'npm is missing: install Node 18 or newer with npm'
 	say 'installing npm packages'
 	# No package here needs its install script. The log level is ours: under `npm run -s` errors would be silent.
@@ -114,7 +117,6 @@ install_npm_packages() {
 	# npm 9 leaves out the link to a program that is named node.
 	for node in node_modules/node-linux-*/bin/node; do ln -sf "../${node#node_modules/}" node_modules/.bin/node; done
 	[ -x node_modules/.bin/node ] || lacks "no Node 24 for this machine ($(uname -m)): Lanner runs on x86_64 and aarch64"
-	cp package-lock.json .build/package-lock.json
 }
 
 # The stamp's time is the build's start: a source that is changed meanwhile counts as newer.
