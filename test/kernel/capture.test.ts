@@ -80,7 +80,15 @@ describe('a program started', () => {
     expect(exit?.ret).toBe(15); // SIGTERM
   });
 
-  test('may be a script, an anonymous file, or have more arguments than a record holds', async () => {
+  test('ends once, however many threads end together', async () => {
+    for (let round = 0; round < 20; round++) {
+      const threads = await recorder.run(stimulus, ['threads'], folder.path);
+      expect(threads.events.filter((event) => event.kind === 'fork')).toHaveLength(8);
+      expect(threads.events.filter((event) => event.type === 'procexit')).toHaveLength(1);
+    }
+  });
+
+  test('may be an anonymous file, or have more arguments than a record holds', async () => {
     const memory = await recorder.run(stimulus, ['memory'], folder.path);
     expect(decodeExec(pick(memory, 'execveat', -1))).toMatchObject({
       memfd: true,
@@ -209,6 +217,18 @@ describe('calls on sockets', () => {
     const abstract = pick(run, 'connect', 3);
     expect(socket.unixPath(abstract)).toBe('\0lanner-none');
     expect(abstract.ret).toBeLessThan(0);
+  });
+
+  test('a datagram goes where the call says, else where the socket is connected to', async () => {
+    const datagrams = await recorder.run(stimulus, ['datagrams'], folder.path);
+    expect(datagrams.code).toBe(EXIT_OK);
+    const peers = ['sendto', 'sendmsg'].map((type) => pick(datagrams, type));
+    for (const peer of [...peers, pick(datagrams, 'sendto', 1)]) expect(socket.protocol(peer)).toBe(17);
+    expect(peers.map((peer) => [...(socket.remote(peer) ?? []), socket.remotePort(peer)])).toEqual([
+      [127, 0, 0, 3, 10],
+      [127, 0, 0, 3, 10],
+    ]);
+    expect(socket.remotePort(pick(datagrams, 'sendto', 1))).toBe(9);
   });
 
   test('bind, listen and accept have the local end', () => {

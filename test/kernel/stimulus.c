@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -133,6 +134,46 @@ static void memory(const char *program)
 	need(fexecve(fd, arguments, environ), "fexecve");
 }
 
+/* To two peers from one socket that is connected to a third. */
+static void datagrams(void)
+{
+	struct sockaddr_in first = { .sin_family = AF_INET,
+				     .sin_port = htons(9),
+				     .sin_addr.s_addr = htonl(0x7f000002) };
+	struct sockaddr_in second = { .sin_family = AF_INET,
+				      .sin_port = htons(10),
+				      .sin_addr.s_addr = htonl(0x7f000003) };
+	struct iovec bytes = { .iov_base = "x", .iov_len = 1 };
+	struct msghdr message = {
+		.msg_name = &second, .msg_namelen = sizeof(second), .msg_iov = &bytes, .msg_iovlen = 1
+	};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	need(connect(fd, (void *)&first, sizeof(first)), "connect");
+	need(sendto(fd, "x", 1, 0, (void *)&second, sizeof(second)), "sendto");
+	need(sendmsg(fd, &message, 0), "sendmsg");
+	need(sendto(fd, "x", 1, 0, NULL, 0), "sendto the connected");
+}
+
+static void *end_together(void *barrier)
+{
+	pthread_barrier_wait(barrier);
+	syscall(SYS_exit, 0);
+	return NULL;
+}
+
+/* Threads that all end at once, the first one too. */
+static void threads(void)
+{
+	static pthread_barrier_t barrier;
+	pthread_t thread;
+
+	pthread_barrier_init(&barrier, NULL, 9);
+	for (int i = 0; i < 8; i++)
+		pthread_create(&thread, NULL, end_together, &barrier);
+	end_together(&barrier);
+}
+
 int main(int argc, char **argv)
 {
 	const char *group = argc > 1 ? argv[1] : "";
@@ -143,6 +184,10 @@ int main(int argc, char **argv)
 		sockets(atoi(argv[2]), argv[3]);
 	else if (!strcmp(group, "mounts"))
 		mounts();
+	else if (!strcmp(group, "datagrams"))
+		datagrams();
+	else if (!strcmp(group, "threads"))
+		threads();
 	else if (!strcmp(group, "trace"))
 		trace();
 	else if (!strcmp(group, "compat"))
