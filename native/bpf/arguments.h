@@ -5,8 +5,7 @@
 #define X32_BIT 0x40000000u
 
 struct call {
-	u64 args[6];
-	s64 ret;
+	u64 args[8]; /* by position from 1; [0] is 0, [7] what the call returned */
 	u32 nr;
 	u32 flags;
 };
@@ -35,19 +34,19 @@ static __always_inline u32 call_number(struct task_struct *task, struct pt_regs 
 static __always_inline void read_arguments(struct call *call, struct pt_regs *regs)
 {
 	if (call->flags & FLAG_COMPAT) {
-		call->args[0] = (u32)regs->bx;
-		call->args[1] = (u32)regs->cx;
-		call->args[2] = (u32)regs->dx;
-		call->args[3] = (u32)regs->si;
-		call->args[4] = (u32)regs->di;
-		call->args[5] = (u32)regs->bp;
+		call->args[1] = (u32)regs->bx;
+		call->args[2] = (u32)regs->cx;
+		call->args[3] = (u32)regs->dx;
+		call->args[4] = (u32)regs->si;
+		call->args[5] = (u32)regs->di;
+		call->args[6] = (u32)regs->bp;
 	} else {
-		call->args[0] = regs->di;
-		call->args[1] = regs->si;
-		call->args[2] = regs->dx;
-		call->args[3] = regs->r10;
-		call->args[4] = regs->r8;
-		call->args[5] = regs->r9;
+		call->args[1] = regs->di;
+		call->args[2] = regs->si;
+		call->args[3] = regs->dx;
+		call->args[4] = regs->r10;
+		call->args[5] = regs->r8;
+		call->args[6] = regs->r9;
 	}
 }
 
@@ -56,38 +55,24 @@ static __always_inline void unpack_socketcall(struct call *call)
 {
 	static const u16 numbers[] = { 0,  41, 49, 42, 50, 43, 51, 52,  53,  0,  0,
 				       44, 45, 48, 54, 55, 46, 47, 288, 299, 307 };
-	u32 which = call->args[0];
+	u32 which = call->args[1];
 	u32 words[6] = {};
 
 	call->nr = CALL_UNKNOWN;
 	call->flags |= FLAG_SOCKETCALL;
 	if (which >= sizeof(numbers) / sizeof(numbers[0]) || !numbers[which])
 		return;
-	bpf_probe_read_user(words, sizeof(words), (void *)call->args[1]);
+	bpf_probe_read_user(words, sizeof(words), (void *)call->args[2]);
 	call->nr = numbers[which];
 	for (int i = 0; i < 6; i++)
-		call->args[i] = words[i];
+		call->args[i + 1] = words[i];
 }
 
-/* The argument at `position`, from 1. */
-static __always_inline u64 argument(struct call *call, u8 position)
+/* The argument at `position`, from 1; 0 for none. Not a switch: the verifier would follow each case on its own. */
+static __always_inline u64 argument(struct call *call, u64 position)
 {
-	switch (position) {
-	case 1:
-		return call->args[0];
-	case 2:
-		return call->args[1];
-	case 3:
-		return call->args[2];
-	case 4:
-		return call->args[3];
-	case 5:
-		return call->args[4];
-	case 6:
-		return call->args[5];
-	default:
-		return 0;
-	}
+	hide(position);
+	return call->args[position & 7];
 }
 
 #endif

@@ -44,10 +44,10 @@ static __always_inline void fill_flags(struct file_event *event, struct call *ca
 		event->mode = how[1];
 	}
 	event->fd = -1;
-	if (shape->fd == ARGUMENT_RETURN)
-		event->fd = call->ret < 0 ? -1 : (s32)call->ret;
-	else if (shape->fd)
+	if (shape->fd)
 		event->fd = (s32)argument(call, shape->fd);
+	if (event->fd < 0)
+		event->fd = -1;
 }
 
 static __noinline int send_file(struct call *call, struct call_shape *shape)
@@ -61,7 +61,7 @@ static __noinline int send_file(struct call *call, struct call_shape *shape)
 	event = (void *)scratch->record;
 	__builtin_memset(event, 0, sizeof(*event));
 	fill_header(&event->header, task, EVENT_FILE, call->nr);
-	event->header.ret = call->ret;
+	event->header.ret = call->args[ARGUMENT_RETURN];
 	event->header.flags = call->flags;
 	event->dirfd = shape->base && shape->base <= 6 ? (s32)argument(call, shape->base) : AT_FDCWD;
 	event->dirfd2 = shape->base2 && shape->base2 <= 6 ? (s32)argument(call, shape->base2) : AT_FDCWD;
@@ -86,10 +86,10 @@ static __noinline int send_call(struct call *call)
 	struct call_event event = {};
 
 	fill_header(&event.header, bpf_get_current_task_btf(), EVENT_CALL, call->nr);
-	event.header.ret = call->ret;
+	event.header.ret = call->args[ARGUMENT_RETURN];
 	event.header.flags = call->flags;
 	for (int i = 0; i < 6; i++)
-		event.args[i] = call->args[i];
+		event.args[i] = call->args[i + 1];
 	submit_bulk(&event.header, sizeof(event));
 	return 0;
 }
@@ -127,7 +127,8 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	if ((shape->only_failed && ret >= 0) || is_ignored(task->tgid))
 		return 0;
 	call.nr = nr;
-	call.ret = ret;
+	call.args[0] = 0;
+	call.args[ARGUMENT_RETURN] = ret;
 	call.flags = flags;
 	if (!(flags & FLAG_SOCKETCALL))
 		read_arguments(&call, regs);

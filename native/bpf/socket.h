@@ -134,9 +134,9 @@ static __noinline int send_socket(struct call *call, struct call_shape *shape)
 	event = (void *)scratch->record;
 	__builtin_memset(event, 0, sizeof(*event));
 	fill_header(&event->header, bpf_get_current_task_btf(), EVENT_SOCKET, call->nr);
-	event->header.ret = call->ret;
+	event->header.ret = call->args[ARGUMENT_RETURN];
 	event->header.flags = call->flags;
-	event->fd = shape->fd == ARGUMENT_RETURN ? (s32)call->ret : (s32)argument(call, shape->fd);
+	event->fd = (s32)argument(call, shape->fd);
 
 	scratch->end = sizeof(*event);
 	sock = sock_of(event->fd);

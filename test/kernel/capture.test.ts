@@ -169,11 +169,14 @@ describe('calls that name files', () => {
     expect(exec && file.absolute(exec)).toBe(inside('absent'));
   });
 
-  test('the 32-bit entry is seen', async () => {
+  test('the 32-bit entry is seen, socketcall too', async () => {
     const compat = await recorder.run(stimulus, ['compat'], folder.path);
     const event = pick(compat, 'open', -1);
     expect(event.isCompat).toBe(true);
     expect(file.path(event)).toBe('/etc/hostname');
+    const connected = pick(compat, 'connect');
+    expect([...(socket.remote(connected) ?? []), socket.remotePort(connected)]).toEqual([127, 0, 0, 4, 9]);
+    expect(compat.code).toBe(EXIT_OK);
   });
 });
 

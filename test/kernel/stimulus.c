@@ -107,20 +107,34 @@ static void trace(void)
 	waitpid(child, NULL, 0);
 }
 
+static long int80(long number, long first, long second, long third)
+{
+	__asm__ volatile("int $0x80"
+			 : "+a"(number)
+			 : "b"(first), "c"(second), "d"(third)
+			 : "memory", "r8", "r9", "r10", "r11");
+	return (int)number;
+}
+
 /* The 32-bit entry from a 64-bit program: its pointers have 32 bits. */
 static void compat(void)
 {
 	char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-	long result = 5; /* open */
+	struct sockaddr_in *peer = (void *)(low + 512);
+	unsigned int *words = (void *)(low + 1024);
 
 	strcpy(low, "/etc/hostname");
-	__asm__ volatile("int $0x80"
-			 : "+a"(result)
-			 : "b"(low), "c"(O_RDONLY), "d"(0)
-			 : "memory", "r8", "r9", "r10", "r11");
+	need(int80(5, (long)low, O_RDONLY, 0), "open");
+	peer->sin_family = AF_INET;
+	peer->sin_port = htons(9);
+	peer->sin_addr.s_addr = htonl(0x7f000004);
+	words[0] = socket(AF_INET, SOCK_DGRAM, 0);
+	words[1] = (unsigned int)(long)peer;
+	words[2] = sizeof(*peer);
+	need(int80(102, 3, (long)words, 0), "socketcall connect");
 }
 
-/* Runs /bin/true's bytes out of an anonymous memory file. */
+/* Runs a program's bytes out of an anonymous memory file. */
 static void memory(const char *program)
 {
 	char bytes[65536];
