@@ -2,7 +2,7 @@ import type { ListDefinition } from './collect.ts';
 import { insertedText, joinSources, type Source, sliceSource } from './source.ts';
 
 /** Lists can multiply text; a condition that grows beyond this is refused. */
-export const mostText = 1_000_000;
+export const mostText = 262_144;
 
 export type CompiledList = {
   readonly name: string;
@@ -71,7 +71,7 @@ function substituteList(condition: Source, list: CompiledList): Source | undefin
     }
     const items = joinItems(list, condition, found);
     length += items.text.length;
-    if (length > mostText) return undefined;
+    if (length > Math.max(mostText, text.length)) return undefined;
     parts.push(sliceSource(condition, done, start));
     if (start > 0) parts.push(insertedText(' ', condition, found));
     parts.push(items, insertedText(' ', condition, found));

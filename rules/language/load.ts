@@ -58,13 +58,10 @@ export function loadRules(files: readonly SourceFile[], options: LoadOptions): L
   }
   const all = distinct(outcomes.flatMap(({ diagnostics }) => diagnostics));
   const errors = all.filter(({ code }) => !isWarning(code));
-  return {
-    ok: errors.length === 0,
-    ruleSet,
-    errors,
-    warnings: all.filter(({ code }) => isWarning(code)),
-    files: outcomes,
-  };
+  const warnings = all.filter(({ code }) => isWarning(code) && !isUnused(code));
+  // What a later file uses is not unused: only the last pass saw everything.
+  const unused = (outcomes.at(-1)?.diagnostics ?? []).filter(({ code }) => isUnused(code));
+  return { ok: errors.length === 0, ruleSet, errors, warnings: [...warnings, ...unused], files: outcomes };
 }
 
 function isUnused(code: DiagnosticCode): boolean {

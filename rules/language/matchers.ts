@@ -98,8 +98,10 @@ function compileTextSearch(operator: Operator, texts: readonly string[]): ((text
   }
 }
 
+/** Only ASCII letters: a byte beyond is no letter, though it looks like one to `toLowerCase`. */
 function foldCase(text: string): string {
-  return /[A-Z]/.test(text) ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text;
+  if (!/[\u0080-\u00ff]/.test(text)) return text.toLowerCase();
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 function compileScalar(operator: Operator, type: FieldType, values: readonly Constant[]): Matcher {

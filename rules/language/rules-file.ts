@@ -515,7 +515,7 @@ function readException(value: Value, appending: boolean, report: Report): Except
   if (values === undefined) return { name: name.text, fields, comps, values: undefined, at: name.at };
   if (values.kind === 'null') return { name: name.text, fields, comps, values: [], at: name.at };
   if (values.kind !== 'list') return report(shape, 'values must be a list', values.at);
-  const rows = values.items.map((item) => readExceptionValue(item, report));
+  const rows = values.items.map((item) => readExceptionValue(item, 2, report));
   const known = rows.filter((row) => row !== undefined);
   return known.length < rows.length ? undefined : { name: name.text, fields, comps, values: known, at: name.at };
 }
@@ -530,10 +530,12 @@ function readOneOrMany(found: Entry | undefined, report: Report): OneOrMany | un
   return { many: true, sources: texts.map((text) => text.toSource()), at: value.at };
 }
 
-function readExceptionValue(value: Value, report: Report): ExceptionValue | undefined {
+/** `depth`: so many lists may still be inside each other. */
+function readExceptionValue(value: Value, depth: number, report: Report): ExceptionValue | undefined {
   if (value.kind === 'text') return { kind: 'one', source: value.toSource() };
-  if (value.kind !== 'list') return report(shape, 'an exception value must be a text or a list', value.at);
-  const values = value.items.map((item) => readExceptionValue(item, report));
+  if (value.kind !== 'list' || depth === 0)
+    return report(shape, 'an exception value must be a text or a list of texts', value.at);
+  const values = value.items.map((item) => readExceptionValue(item, depth - 1, report));
   const known = values.filter((item) => item !== undefined);
   return known.length < values.length ? undefined : { kind: 'many', values: known, at: value.at };
 }

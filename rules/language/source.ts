@@ -57,12 +57,9 @@ export function insertedText(text: string, near: Source, offset: number): Source
 
 export function sliceSource(source: Source, start: number, end: number = source.text.length): Source {
   const pieces: Piece[] = [];
-  for (let index = 0; index < source.pieces.length; index++) {
+  for (let index = pieceIndex(source, start); index < source.pieces.length; index++) {
     const piece = source.pieces[index];
-    if (piece === undefined) continue;
-    const next = source.pieces[index + 1]?.start ?? source.text.length;
-    if (piece.start >= end && pieces.length > 0) break;
-    if (next <= start && index + 1 < source.pieces.length) continue;
+    if (piece === undefined || (piece.start >= end && pieces.length > 0)) break;
     const from = Math.max(piece.start, start);
     pieces.push({ ...piece, start: from - start, at: piece.verbatim ? piece.at + from - piece.start : piece.at });
   }
@@ -104,7 +101,7 @@ function fileOffset(piece: Piece, offset: number): number {
   return piece.verbatim ? piece.at + Math.max(0, offset - piece.start) : piece.at;
 }
 
-function pieceAt(source: Source, offset: number): Piece {
+function pieceIndex(source: Source, offset: number): number {
   let low = 0;
   let high = source.pieces.length - 1;
   while (low < high) {
@@ -112,7 +109,11 @@ function pieceAt(source: Source, offset: number): Piece {
     if ((source.pieces[middle]?.start ?? 0) <= offset) low = middle;
     else high = middle - 1;
   }
-  const piece = source.pieces[low];
+  return low;
+}
+
+function pieceAt(source: Source, offset: number): Piece {
+  const piece = source.pieces[pieceIndex(source, offset)];
   if (piece === undefined) throw new Error('a source has at least one piece');
   return piece;
 }

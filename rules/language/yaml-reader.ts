@@ -2,6 +2,7 @@ import {
   type Document,
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   parseAllDocuments,
@@ -14,8 +15,7 @@ import { type Piece, type Source, type SourceFile, type Span, sourceOf } from '.
 
 /** Larger files are refused: they cost more to read than any rule file is worth. */
 const mostBytes = 8 * 1024 * 1024;
-/** Aliases make documents grow without bound; a file that unfolds to more values than this is refused. */
-const mostValues = 1_000_000;
+const mostLine = 65_536;
 const mostDepth = 100;
 
 /** A YAML value with the place where it stands. Scalars are their text; what they mean is the caller's to say. */
@@ -40,24 +40,14 @@ export function readYaml(file: SourceFile): YamlResult {
     documents: [],
   });
   if (file.text.length > mostBytes) return refuse(`the file has more than ${mostBytes} characters`);
+  const longLine = findLongLine(file.text);
+  if (longLine !== undefined)
+    return refuse(`a line of more than ${mostLine} characters`, { start: longLine, end: longLine + 1 });
   const tooDeep = findDeepFlow(file.text);
   if (tooDeep !== undefined)
     return refuse(`more than ${mostDepth} nested brackets`, { start: tooDeep, end: tooDeep + 1 });
-  let parsed: readonly Document[];
-  try {
-    const all = parseAllDocuments(file.text, {
-      schema: 'failsafe',
-      uniqueKeys: false,
-      logLevel: 'silent',
-      stringKeys: false,
-    });
-    parsed = Array.isArray(all) ? all : [];
-  } catch (error) {
-    // The package recurses along the nesting; everything else it finds it reports.
-    if (error instanceof RangeError) return refuse('nested too deeply to be read');
-    throw error;
-  }
-  const budget = { values: mostValues };
+  const parsed = parseDocuments(file.text);
+  if (parsed === undefined) return refuse('nested too deeply to be read');
   const documents: Value[] = [];
   for (const document of parsed) {
     const [first] = document.errors;
@@ -72,17 +62,49 @@ export function readYaml(file: SourceFile): YamlResult {
       );
       return { ok: false, diagnostics, documents };
     }
-    const value = convert(document.contents, document, { file, source, budget, depth: 0 });
-    if (budget.values < 0) return refuse(`unfolds to more than ${mostValues} values`);
+    const value = convert(document.contents, { file, source, anchors: new Map(), depth: 0 });
     documents.push(value);
   }
   return { ok: true, documents };
+}
+
+/** `undefined`: nested too deeply. */
+function parseDocuments(text: string): readonly Document[] | undefined {
+  const { stackTraceLimit } = Error;
+  try {
+    // A hostile file has an error in every line, and the package makes an Error of each: their stacks would cost seconds.
+    Error.stackTraceLimit = 0;
+    // Finding the line for each error takes quadratic time on a long line; we have our own places.
+    const all = parseAllDocuments(text, {
+      schema: 'failsafe',
+      uniqueKeys: false,
+      logLevel: 'silent',
+      prettyErrors: false,
+    });
+    return Array.isArray(all) ? all : [];
+  } catch (error) {
+    // The package recurses along the nesting; everything else it finds it reports.
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 function firstLine(message: string): string {
   return (message.split('\n')[0] ?? message)
     .replace(/ at line \d+, column \d+:?$/, '')
     .replace(/^./, (letter) => letter.toLowerCase());
+}
+
+function findLongLine(text: string): number | undefined {
+  for (let start = 0; start < text.length; ) {
+    const end = text.indexOf('\n', start);
+    if ((end === -1 ? text.length : end) - start > mostLine) return start;
+    if (end === -1) return undefined;
+    start = end + 1;
+  }
+  return undefined;
 }
 
 /** A cheap look at the text: the package takes quadratic time on brackets nested very deeply. */
@@ -94,43 +116,45 @@ function findDeepFlow(text: string): number | undefined {
 type Context = {
   readonly file: SourceFile;
   readonly source: Source;
-  readonly budget: { values: number };
+  /** Values by their anchor. An alias is the same value again, not a copy: aliases of aliases cost nothing. */
+  readonly anchors: Map<string, Value>;
   readonly depth: number;
 };
 
-function convert(node: unknown, document: Document, context: Context): Value {
-  const at = (range: YamlNode['range']): At => {
-    const start = range?.[0] ?? 0;
-    return { source: context.source, span: { start, end: Math.max(start + 1, range?.[1] ?? start) } };
-  };
-  context.budget.values--;
-  if (context.budget.values < 0 || context.depth > mostDepth) {
-    context.budget.values = -1;
-    return { kind: 'null', at: at(undefined) };
-  }
+function convert(node: unknown, context: Context): Value {
+  if (isAlias(node)) return context.anchors.get(node.source) ?? { kind: 'null', at: atOf(node.range, context) };
+  const value = convertNode(node, context);
+  if (isNode(node) && 'anchor' in node && typeof node.anchor === 'string') context.anchors.set(node.anchor, value);
+  return value;
+}
+
+function atOf(range: YamlNode['range'], context: Context): At {
+  const start = range?.[0] ?? 0;
+  return { source: context.source, span: { start, end: Math.max(start + 1, range?.[1] ?? start) } };
+}
+
+function convertNode(node: unknown, context: Context): Value {
+  if (!isNode(node) || context.depth > mostDepth) return { kind: 'null', at: atOf(undefined, context) };
+  const at = atOf(node.range, context);
   const inner = { ...context, depth: context.depth + 1 };
-  if (isAlias(node)) return convert(node.resolve(document), document, inner);
-  if (isScalar(node)) return convertScalar(node, at(node.range), context);
-  if (isSeq(node))
-    return { kind: 'list', items: node.items.map((item) => convert(item, document, inner)), at: at(node.range) };
-  if (isMap(node)) {
-    const entries = node.items.map((pair): Entry => {
-      const key = convert(pair.key, document, inner);
-      return {
-        key: key.kind === 'text' ? key.text : '',
-        keyAt: key.at,
-        value: convertPairValue(pair.value, key.at, document, inner),
-      };
-    });
-    return { kind: 'map', entries, at: at(node.range) };
-  }
-  return { kind: 'null', at: at(undefined) };
+  if (isScalar(node)) return convertScalar(node, at, context);
+  if (isSeq(node)) return { kind: 'list', items: node.items.map((item) => convert(item, inner)), at };
+  if (!isMap(node)) return { kind: 'null', at };
+  const entries = node.items.map((pair): Entry => {
+    const key = convert(pair.key, inner);
+    return {
+      key: key.kind === 'text' ? key.text : '',
+      keyAt: key.at,
+      value: convertPairValue(pair.value, key.at, inner),
+    };
+  });
+  return { kind: 'map', entries, at };
 }
 
 /** `key:` without a value has no node of its own: its place is the key's. */
-function convertPairValue(node: unknown, keyAt: At, document: Document, context: Context): Value {
+function convertPairValue(node: unknown, keyAt: At, context: Context): Value {
   if (node === null || node === undefined) return { kind: 'null', at: keyAt };
-  return convert(node, document, context);
+  return convert(node, context);
 }
 
 function convertScalar(node: Scalar, at: At, context: Context): Value {
