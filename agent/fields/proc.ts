@@ -136,7 +136,8 @@ export const procFields = {
   'proc.pexepath': { read: ofParent(exePath) },
   'proc.aexepath': { bind: ofAncestors(exePath) },
   'proc.args': { bind: bindArguments },
-  'proc.aargs': { bind: ofAncestors(textOfArguments) },
+  // Only of one ancestor: the arguments of all of them are not one text.
+  'proc.aargs': { bind: (level) => (level === undefined ? undefined : ofAncestors(textOfArguments)(level)) },
   'proc.cmdline': { read: own(commandLine) },
   'proc.pcmdline': { read: ofParent(commandLine) },
   'proc.acmdline': { bind: ofAncestors(commandLine) },
