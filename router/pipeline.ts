@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Playbook } from '#playbooks/language/playbook';
 import type { Run, RunMode } from '#playbooks/language/run';
 import type { Log } from '#rules/cli/log';
@@ -21,6 +22,8 @@ import { makeLiveFeed } from './store/live.ts';
 import { makeRunStore } from './store/runs.ts';
 
 const REDIS_READY_MS = 10_000;
+/** Runs that take longer to stop are cut off; their journals say where they stood. */
+const WORKER_END_MS = 500;
 
 export type RouterSettings = {
   readonly redis: RedisAddress;
@@ -51,7 +54,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   const queue = makeRunQueue(requests);
   const outbox = await makeOutbox(requests, subscriber, nowMs);
   const registry = makeNodeRegistry(requests, nowMs);
-  const feed = makeLiveFeed(reader);
+  const feed = makeLiveFeed(reader, requests);
   const memory = makeMemoryWatch(requests);
   const isAllowed = makeGuard(settings.token);
   const channel = makeChannel({ outbox, registry, isAllowed, log, nowMs });
@@ -127,7 +130,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     feed.close();
     channel.close();
     server.close();
-    await Promise.race([worker.close(), new Promise((resolve) => setTimeout(resolve, 500))]);
+    await Promise.race([worker.close(), sleep(WORKER_END_MS, undefined, { ref: false })]);
     await queue.close().catch(() => undefined);
     for (const redis of [requests, subscriber, jobs, reader]) redis.disconnect();
   };

@@ -25,6 +25,8 @@ export function connect(address: RedisAddress, use: ConnectionUse, log: Log): Re
   const options = {
     ...profiles[use],
     lazyConnect: false,
+    // A socket that does not close by itself is closed for it; ioredis waits 2 s, and keeps the process alive meanwhile.
+    disconnectTimeout: 50,
     retryStrategy: (tries: number) => Math.min(50 * tries, 1_000),
   };
   const redis = new Redis(address.kind === 'socket' ? address.path : address.url, options);

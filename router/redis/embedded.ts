@@ -111,6 +111,7 @@ async function answers(socket: string): Promise<boolean> {
     maxRetriesPerRequest: 0,
     connectTimeout: 1_000,
     commandTimeout: 1_000,
+    disconnectTimeout: 50,
   });
   redis.on('error', () => undefined);
   try {
@@ -207,7 +208,13 @@ class Server {
     if (this.#isStopping) return;
     this.#isStopping = true;
     clearTimeout(this.#timer);
-    const redis = new Redis(this.#socket, { retryStrategy: () => null, maxRetriesPerRequest: 0, lazyConnect: true });
+    const redis = new Redis(this.#socket, {
+      lazyConnect: true,
+      retryStrategy: () => null,
+      maxRetriesPerRequest: 0,
+      // Redis has closed the socket by then, and ioredis would still wait 2 s for that, and keep the process alive.
+      disconnectTimeout: 50,
+    });
     redis.on('error', () => undefined);
     try {
       await redis.connect();

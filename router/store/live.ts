@@ -12,8 +12,11 @@ export type LiveFeed = {
 const BLOCK_MS = 5_000;
 const MOST_AT_ONCE = 100;
 
-/** One connection of its own reads the stream for all who follow. */
-export function makeLiveFeed(reader: Redis): LiveFeed {
+/**
+ * One connection of its own, `reader`, reads the stream for all who follow. It blocks, so whatever is asked beside that
+ * goes over `redis`: a replay behind a blocked read waited for up to 5 s.
+ */
+export function makeLiveFeed(reader: Redis, redis: Redis): LiveFeed {
   const waiting = new Set<() => void>();
   const recent: LiveEntry[] = [];
   let isClosed = false;
@@ -51,13 +54,13 @@ export function makeLiveFeed(reader: Redis): LiveFeed {
       signal.addEventListener('abort', woken, { once: true });
       try {
         if (position !== undefined) {
-          const missed = await replay(reader, position);
+          const missed = await replay(redis, position);
           for (const entry of missed) yield entry;
           position = missed.at(-1)?.id ?? position;
         }
         position ??= recent.at(-1)?.id ?? '0-0';
         if (!isReading) {
-          last = await newest(reader);
+          last = await newest(redis);
           void read();
         }
         while (!signal.aborted && !isClosed) {
@@ -84,13 +87,13 @@ export function makeLiveFeed(reader: Redis): LiveFeed {
   };
 }
 
-async function newest(reader: Redis): Promise<string> {
-  const [entry] = await reader.xrevrange(keys.live, '+', '-', 'COUNT', 1);
+async function newest(redis: Redis): Promise<string> {
+  const [entry] = await redis.xrevrange(keys.live, '+', '-', 'COUNT', 1);
   return entry?.[0] ?? '0-0';
 }
 
-async function replay(reader: Redis, from: string): Promise<LiveEntry[]> {
-  const entries = await reader.xrange(keys.live, `(${from}`, '+', 'COUNT', 10 * MOST_AT_ONCE);
+async function replay(redis: Redis, from: string): Promise<LiveEntry[]> {
+  const entries = await redis.xrange(keys.live, `(${from}`, '+', 'COUNT', 10 * MOST_AT_ONCE);
   return entries.map(([id, fields]) => ({ id, kind: fields[1] ?? '', json: fields[3] ?? '' }));
 }
 
