@@ -21,22 +21,30 @@ export function follow(event: Event, processes: ProcessTable): Process | undefin
     case 'socket':
     case 'call': {
       const process = processes.find(event.pid, event.startNs);
+      if (process === undefined) return undefined;
       // Programs rename themselves (PR_SET_NAME); only the main thread's name is the process's.
-      if (process !== undefined && event.tid === event.pid) process.comm = event.comm;
+      if (event.tid === event.pid) process.comm = event.comm;
+      adopt(process, event.ppid);
       return process;
     }
   }
 }
 
+/** A process whose parent has ended belongs to a reaper: its session's, or the host's first process. */
+function adopt(process: Process, ppid: number): void {
+  if (process.ppid === ppid) return;
+  process.ppid = ppid;
+  process.parent = undefined; // Looked up when somebody asks.
+}
+
 function followExec(event: Event, processes: ProcessTable): Process {
   const { pid, ppid, startNs } = event;
-  const before = processes.peek(pid);
   const exec = decodeExec(event);
   const process: Process = {
     pid,
     startNs,
     ppid,
-    parent: before !== undefined && isStartOf(before.startNs, startNs) ? before.parent : undefined,
+    parent: ppid === 0 ? undefined : processes.find(ppid, exec.parentStartNs),
     comm: event.comm,
     exePath: exec.exePath,
     argv: exec.argv,

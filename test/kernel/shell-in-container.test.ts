@@ -56,7 +56,7 @@ describe('an interactive shell in a container', () => {
 
     const alert = await alertOf(lanner, id);
     expect(alert).toMatchObject({ rule: 'Terminal shell in container', priority: 'Warning', source: 'syscall' });
-    expect(alert.output_fields).toMatchObject({ 'proc.name': 'sh' });
+    expect(alert.output_fields).toMatchObject({ 'proc.cmdline': 'sh' });
 
     const end = await eventually('the end of the container', () => endOf(id));
     expect(end).toEqual({ exitCode: 137 });
