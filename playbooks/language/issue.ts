@@ -13,6 +13,13 @@ export function reportIssue(
   known: (path: Path) => readonly string[],
 ): void {
   const path = [...base, ...issue.path.filter((step) => typeof step !== 'symbol')];
+  const last = path.at(-1);
+  if (issue.code === 'invalid_key' && last !== undefined) {
+    const key = String(last);
+    const [inner] = issue.issues;
+    written.failKey(path.slice(0, -1), key, `${labelOf(path)}${inner?.message ?? issue.message}`);
+    return;
+  }
   if (issue.code !== 'unrecognized_keys') {
     written.fail(path, `${labelOf(path)}${explain(issue, valueAt(written.value, path))}`);
     return;
@@ -54,9 +61,9 @@ function explain(issue: z.core.$ZodIssue, value: unknown): string {
     case 'invalid_value':
       return `expected ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}${found}`;
     case 'too_big':
-      return `expected at most ${issue.maximum}${unitOf(issue.origin)}`;
+      return `expected at most ${unitOf(issue.origin, issue.maximum)}`;
     case 'too_small':
-      return `expected at least ${issue.minimum}${unitOf(issue.origin)}`;
+      return `expected at least ${unitOf(issue.origin, issue.minimum)}`;
     case 'invalid_union': {
       const [first] = issue.errors.flat();
       return first === undefined ? issue.message : explain(first, value);
@@ -84,6 +91,7 @@ function nameOf(type: string): string {
   return names[type] ?? `a ${type}`;
 }
 
-function unitOf(origin: string): string {
-  return { string: ' characters', array: ' items' }[origin] ?? '';
+function unitOf(origin: string, count: number | bigint): string {
+  const unit = { string: ' character', array: ' item' }[origin];
+  return unit === undefined ? String(count) : `${count}${unit}${Number(count) === 1 ? '' : 's'}`;
 }

@@ -173,6 +173,19 @@ describe('loadPlaybooks', () => {
       errors: ['1.yaml:4:52: steps[0].timeout: expected a time such as 500ms, 30s, 10m or 2h, found 5'],
     },
     {
+      name: 'wrong keys and wrong words of the same playbook',
+      text: `playbook: p\non: { condition: proc.nmae = x, rule: [r] }\nsteps:\n  - { id: a, use: send, with: { to: "%proc.nam" } }\n  - { id: b, uses: sedn, timeout: 0s }\n`,
+      errors: [
+        '1.yaml:2:18: unknown field proc.nmae; did you mean proc.name?',
+        '1.yaml:2:33: unknown key rule; did you mean rules?',
+        '1.yaml:4:5: steps[0].uses: is missing; expected a text',
+        '1.yaml:4:14: unknown key use; did you mean uses?',
+        '1.yaml:4:39: unknown field proc.nam; did you mean proc.name?',
+        '1.yaml:5:20: unknown action sedn; did you mean send?',
+        '1.yaml:5:35: steps[1].timeout: expected a time from 10ms to 3600s, found 0s',
+      ],
+    },
+    {
       name: 'what is no playbook at all',
       text: 'just text\n',
       errors: ['1.yaml:1:1: expected a playbook: a map with the keys playbook, on and steps'],
@@ -211,7 +224,7 @@ describe('limits', () => {
         .split('')
         .map((key, index) => `        ${key}: &${key} [${Array(10).fill(`*${'abcdefgh'[index]}`).join(', ')}]\n`)
         .join('')}`,
-      error: 'unfolds to more than',
+      error: /alias|unfolds/,
     },
     {
       name: 'some more aliases than anyone needs',
@@ -235,7 +248,7 @@ describe('limits', () => {
     const { ok, errors } = load(text);
     expect({ ok, messages: errors.map(({ message }) => message) }).toEqual({
       ok: false,
-      messages: expect.arrayContaining([expect.stringContaining(error)]),
+      messages: expect.arrayContaining([expect.stringMatching(error)]),
     });
   });
 });

@@ -6,8 +6,8 @@ import { locate, type SourceFile } from '#rules/language/source';
 import type { Value } from '#rules/language/yaml-reader';
 import { bindScope, makeScopeCatalogue } from './alert-fields.ts';
 import { reportIssue, valueAt } from './issue.ts';
-import type { ActionCatalogue, Playbook, Scope, Step, Trigger } from './playbook.ts';
-import { keysAt, playbookSchema, type WrittenPlaybook } from './schema.ts';
+import type { ActionCatalogue, Playbook, Scope, Step } from './playbook.ts';
+import { keysAt, type Outline, outlineOf, playbookSchema } from './schema.ts';
 import { compileText, fillAll, fillList, type ValueTemplate } from './value-template.ts';
 import { type Path, type Report, readWritten, type Written } from './written.ts';
 
@@ -52,29 +52,36 @@ function inOrder(errors: readonly Diagnostic[], files: readonly SourceFile[]): r
 
 function check(written: Written, catalogue: ActionCatalogue, report: Report): Playbook | undefined {
   const read = playbookSchema.safeParse(written.value);
-  if (!read.success) {
-    for (const issue of read.error.issues) reportIssue(issue, [], written, keysAt);
-    return undefined;
-  }
-  const { playbook: name, description, mode, on, steps } = read.data;
+  for (const issue of read.success ? [] : read.error.issues) reportIssue(issue, [], written, keysAt);
+  const outline = outlineOf(written.value);
   // A step may name what came before it.
-  const fieldsOf = (step: number) => makeScopeCatalogue(steps.slice(0, step).map(({ id }) => id));
-  const trigger: Trigger = {
-    rules: on.rules,
-    tags: on.tags,
-    priority: on.priority,
-    source: on.source,
-    condition:
-      on.condition === undefined ? undefined : checkCondition(['on', 'condition'], fieldsOf(0), written, report),
-  };
+  const fieldsOf = (step: number) => makeScopeCatalogue(outline.steps.slice(0, step).map(({ id }) => id));
+  const condition =
+    outline.condition === undefined ? undefined : checkCondition(['on', 'condition'], fieldsOf(0), written, report);
   const ids = new Set<string>();
-  const checked = steps.flatMap((step, index): Step[] => {
-    if (ids.has(step.id)) written.fail(['steps', index, 'id'], `another step is called ${step.id} already`);
+  const parts = outline.steps.map((step, index): StepParts | undefined => {
+    if (step.id !== '' && ids.has(step.id))
+      written.fail(['steps', index, 'id'], `another step is called ${step.id} already`);
     ids.add(step.id);
-    const found = checkStep(step, index, { written, catalogue, fields: fieldsOf(index), report });
-    return found === undefined ? [] : [found];
+    return checkStep(step, index, { written, catalogue, fields: fieldsOf(index), report });
   });
-  return { name, description, mode, path: written.path, on: trigger, steps: checked };
+  if (!read.success) return undefined;
+  const { playbook: name, description, mode, on, steps } = read.data;
+  const { rules, tags, priority, source } = on;
+  return {
+    name,
+    description,
+    mode,
+    path: written.path,
+    on: { rules, tags, priority, source, condition },
+    steps: steps.flatMap((step, index): Step[] => {
+      const found = parts[index];
+      if (found === undefined) return [];
+      const { id, uses, timeout: timeoutMs, on_error: onError } = step;
+      const retry = { attempts: step.retry.attempts, backoffMs: step.retry.backoff, mostMs: step.retry.most };
+      return [{ id, uses, ...found, timeoutMs, retry, onError }];
+    }),
+  };
 }
 
 function checkCondition(
@@ -98,9 +105,15 @@ type StepContext = {
   readonly report: Report;
 };
 
-function checkStep(step: WrittenPlaybook['steps'][number], index: number, context: StepContext): Step | undefined {
+type StepParts = Pick<Step, 'action' | 'fill' | 'guard'>;
+
+function checkStep(step: Outline['steps'][number], index: number, context: StepContext): StepParts | undefined {
   const { written, catalogue, fields, report } = context;
   const guard = step.if === undefined ? undefined : checkCondition(['steps', index, 'if'], fields, written, report);
+  const base: Path = ['steps', index, 'with'];
+  const fill = compileValue(step.with, base, 0, context);
+  // The schema has said that `uses` is missing.
+  if (step.uses === undefined) return undefined;
   const action = catalogue.get(step.uses);
   if (action === undefined) {
     const near = nearest(step.uses, catalogue.keys());
@@ -108,17 +121,13 @@ function checkStep(step: WrittenPlaybook['steps'][number], index: number, contex
     written.fail(['steps', index, 'uses'], `unknown action ${step.uses}; ${hint}`);
     return undefined;
   }
-  const base: Path = ['steps', index, 'with'];
-  const fill = compileValue(step.with, base, 0, context);
   const params = action.params.safeParse(step.with);
   for (const issue of params.success ? [] : params.error.issues) {
     // What a template becomes is checked when it is filled in.
     if (issue.code !== 'unrecognized_keys' && hasTemplate(valueAt(step.with, issue.path))) continue;
     reportIssue(issue, base, written, () => Object.keys('shape' in action.params ? Object(action.params.shape) : {}));
   }
-  const { id, uses } = step;
-  const retry = { attempts: step.retry.attempts, backoffMs: step.retry.backoff, mostMs: step.retry.most };
-  return { id, uses, action, fill, guard, timeoutMs: step.timeout, retry, onError: step.on_error };
+  return { action, fill, guard };
 }
 
 /** Whether some text of it may become something else when it is filled in. */

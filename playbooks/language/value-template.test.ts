@@ -105,6 +105,7 @@ describe('a template', () => {
     { text: '50% of', problem: '2: a field must follow %, as in %proc.name; write %% for a percent sign' },
     { text: 'a %proc.nmae', problem: '3: unknown field proc.nmae; did you mean proc.name?' },
     { text: 'a %{proc.nmae|x}', problem: '4: unknown field proc.nmae; did you mean proc.name?' },
+    { text: '%{proc.name|%proc.pid}', problem: '0: a default is plain text, without %' },
     { text: '%{}', problem: '0: expected the name of a field in %{…}' },
     { text: '%steps.kil.outcome', problem: '1: unknown field steps.kil.outcome; did you mean steps.kill.outcome?' },
     { text: '%secret.KEY', problem: '1: write a secret as %{secret.NAME}' },

@@ -63,6 +63,8 @@ export function compileText(
       else report({ message: wrong, source, span: { start, end } });
     } else if (inside === '') {
       report({ message: 'expected the name of a field in %{…}', source, span: { start, end } });
+    } else if (fallback?.includes('%')) {
+      report({ message: 'a default is plain text, without %', source, span: { start, end } });
     } else {
       const name = sliceSource(source, start + 1, start + 2 + inside.length);
       addTemplate({ ...name, text: `%${inside}` }, fallback, inside);

@@ -1,0 +1,67 @@
+import * as z from 'zod';
+import { priorities } from '#rules/alert';
+import type { ActionCatalogue } from './playbook.ts';
+import { playbookSchema } from './schema.ts';
+
+/** JSON, as much of it as is needed here. */
+type Json = { readonly [key: string]: unknown };
+
+/**
+ * What editors complete and check while one types; `lanner playbooks check` says the rest. Made from the schema that
+ * reads playbooks and from the actions' own, so it cannot say something else.
+ */
+export function makeJsonSchema(catalogue: ActionCatalogue): Json {
+  const { $schema, ...playbook } = toJson(playbookSchema);
+  const withActions = mapAt(playbook, ['properties', 'steps', 'items'], (step) => describeSteps(step, catalogue));
+  const withPriority = mapAt(withActions, ['properties', 'on', 'properties', 'priority'], (priority) => ({
+    ...priority,
+    // Case does not matter when it is read, but one spelling is enough to offer.
+    examples: priorities,
+  }));
+  return {
+    $schema,
+    title: 'Lanner playbooks: one, or a list of them',
+    anyOf: [{ $ref: '#/$defs/playbook' }, { type: 'array', items: { $ref: '#/$defs/playbook' } }],
+    $defs: { playbook: withPriority },
+  };
+}
+
+function toJson(schema: z.ZodType): Json {
+  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+}
+
+/** Each action has parameters of its own, so what may stand under `with` depends on `uses`. */
+function describeSteps(step: Json, catalogue: ActionCatalogue): Json {
+  const actions = [...catalogue.values()];
+  const uses = { oneOf: actions.map(({ name, doc }) => ({ const: name, description: doc })) };
+  const cases = actions.map(({ name, params }) => ({
+    if: { properties: { uses: { const: name } } },
+    // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so
+    then: { properties: { with: describeParams(params) } },
+  }));
+  return { ...mapAt(step, ['properties', 'uses'], () => uses), allOf: cases };
+}
+
+/** Names and which of them are needed; a value may be a template, so its type is open. */
+function describeParams(params: z.ZodType): Json {
+  const { properties, required } = toJson(params);
+  const names = Object.keys(isJson(properties) ? properties : {});
+  return {
+    type: 'object',
+    properties: Object.fromEntries(names.map((name) => [name, {}])),
+    ...(Array.isArray(required) ? { required } : {}),
+    additionalProperties: false,
+  };
+}
+
+/** A copy with the part at this path changed. */
+function mapAt(json: Json, [first, ...rest]: readonly string[], change: (part: Json) => Json): Json {
+  if (first === undefined) return change(json);
+  const part = json[first];
+  if (!isJson(part)) throw new Error(`the schema has no ${first}`);
+  return { ...json, [first]: mapAt(part, rest, change) };
+}
+
+function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,158 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { loadPlaybookFiles } from '#playbooks/cli/check';
+import { makeJsonSchema } from '#playbooks/language/json-schema';
+import { loadPlaybooks } from '#playbooks/language/load';
+import { matchPlaybooks } from '#playbooks/language/match';
+import { type Alert, alertSchema } from '#rules/alert';
+import { renderDiagnostic } from '#rules/language/diagnostic';
+import { actionCatalogue } from './all.ts';
+
+const root = new URL('../..', import.meta.url).pathname;
+const folder = `${root}playbooks/`;
+const names = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
+const readme = readFileSync(`${folder}README.md`, 'utf8');
+
+const full = 'c'.repeat(64);
+const shell: unknown = {
+  time: '2026-01-01T00:00:00Z',
+  rule: 'Terminal shell in container',
+  priority: 'Notice',
+  tags: ['container', 'shell'],
+  output_fields: { 'container.id': full.slice(0, 12), 'proc.name': 'sh' },
+  lanner: { version: 1, id: '0190a0a0-0000-7000-8000-000000000000', node: 'one', container: { id: full } },
+};
+const alertOf = (changes: Readonly<Record<string, unknown>> = {}): Alert =>
+  alertSchema.parse(Object.assign({}, shell, changes));
+
+/** For every shipped playbook, an alert that starts it and what its steps are then given; and one that does not. */
+const cases: Readonly<
+  Record<string, { readonly fires: Alert; readonly params: readonly unknown[]; readonly rests?: Alert }>
+> = {
+  'contain-shell': {
+    fires: alertOf(),
+    params: [{ container: full }],
+    rests: alertOf({ rule: 'Read sensitive file untrusted' }),
+  },
+  'log-everything': {
+    fires: alertOf({ rule: 'Anything at all', priority: 'Debug' }),
+    params: [{ file: '/var/log/lanner/alerts.jsonl', most_mb: 100 }],
+  },
+};
+
+describe('shipped playbooks', () => {
+  const { playbooks, errors } = loadPlaybookFiles([folder], actionCatalogue);
+
+  it('have no errors, and each is known here', () => {
+    expect(errors.map(renderDiagnostic)).toEqual([]);
+    expect(playbooks.map(({ name }) => name).toSorted()).toEqual(Object.keys(cases).toSorted());
+    expect(names.map((name) => name.replace('.yaml', '')).toSorted()).toEqual(Object.keys(cases).toSorted());
+  });
+
+  it.for(names)('%s says when to use it, and leaves the mode to the router', (name) => {
+    const text = readFileSync(folder + name, 'utf8');
+    expect(text).toMatch(/^# yaml-language-server: \$schema=\.\/playbook\.schema\.json\n#\n# When to use it: /);
+    expect(text).not.toMatch(/^mode:/m);
+  });
+
+  it.for(Object.entries(cases))(
+    '%s starts for its alert and fills in its steps',
+    ([name, { fires, params, rests }]) => {
+      const matched = matchPlaybooks(playbooks, fires, 'id').find((playbook) => playbook.name === name);
+      const filled = matched?.steps.map(({ fill }) =>
+        fill({ alert: fires, alertId: 'id', steps: new Map() }, () => undefined),
+      );
+      expect(filled).toEqual(params.map((value) => ({ ok: true, value, masked: value, secrets: [] })));
+      if (rests !== undefined)
+        expect(matchPlaybooks(playbooks, rests, 'id').map((one) => one.name)).not.toContain(name);
+    },
+  );
+
+  it('contain-shell leaves shells on the host alone', () => {
+    const host = alertOf({ output_fields: { 'container.id': 'host' }, lanner: undefined });
+    expect(matchPlaybooks(playbooks, host, 'id').map(({ name }) => name)).toEqual(['log-everything']);
+  });
+});
+
+describe('playbook.schema.json', () => {
+  it('is what the code says', () => {
+    const path = `${folder}playbook.schema.json`;
+    const wanted = makeJsonSchema(actionCatalogue);
+    if (process.env['LANNER_UPDATE'] === '1') writeFileSync(path, `${JSON.stringify(wanted, undefined, 2)}\n`);
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual(JSON.parse(JSON.stringify(wanted)));
+  });
+});
+
+describe('playbooks/README.md', () => {
+  const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text);
+
+  it('has examples, and every one of them is right', () => {
+    expect(blocks.length).toBeGreaterThan(1);
+    const files = blocks.map((text, index) => ({ path: `README.md example ${index + 1}`, text }));
+    const { playbooks, errors } = loadPlaybooks(files, actionCatalogue);
+    expect(errors.map(renderDiagnostic)).toEqual([]);
+    const used = new Set(playbooks.flatMap(({ steps }) => steps.map(({ uses }) => uses)));
+    expect([...used].toSorted()).toEqual([...actionCatalogue.keys()].toSorted());
+  });
+
+  it.for([...actionCatalogue.values()])('tells the parameters of $name, and whether it is safe to repeat', (action) => {
+    const [, side, params, repeat] =
+      readme.match(new RegExp(`^\\| \`${action.name}\` +\\| (\\w+) +\\| (.*?) +\\| (\\w+)`, 'm')) ?? [];
+    const shape = 'shape' in action.params ? Object.keys(Object(action.params.shape)) : [];
+    expect({ side, params, repeat }).toEqual({
+      side: action.side,
+      params: shape.map((name) => `\`${name}\``).join(', '),
+      repeat: action.idempotent ? 'yes' : 'no',
+    });
+  });
+
+  it('names commands that there are', () => {
+    const [, commands = ''] = readme.match(/```sh\n([\s\S]*?)```/) ?? [];
+    const lines = commands
+      .trim()
+      .split('\n')
+      .map((line) => line.replace(/ +#.*$/, ''));
+    expect(lines).toHaveLength(3);
+    for (const line of lines) {
+      const args = line
+        .replace(/^lanner /, '')
+        .replace('my-playbooks', 'playbooks')
+        .split(' ');
+      expect({ line, status: lanner(...args).status }).toEqual({ line, status: 0 });
+    }
+  });
+});
+
+describe('lanner playbooks check', () => {
+  it('prints every error of all files with its place, and exits with 1', async () => {
+    const { status, stdout, stderr } = lanner('playbooks', 'check', 'playbooks/cli/golden');
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '' });
+    await expect(stdout).toMatchFileSnapshot(`${folder}cli/golden/errors.txt`);
+  });
+
+  it('says the same as JSON', () => {
+    const { status, stdout } = lanner('playbooks', 'check', '--json', 'playbooks/cli/golden', 'nowhere.yaml');
+    const { ok, errors, playbooks } = JSON.parse(stdout);
+    expect({ status, ok, playbooks }).toEqual({ status: 1, ok: false, playbooks: [] });
+    expect(errors[0]).toMatchObject({ code: 'LOAD_ERR_FILE_READ', path: 'nowhere.yaml' });
+    expect(errors[1]).toEqual({
+      code: 'LOAD_ERR_COMPILE_CONDITION',
+      message: 'unknown field proc.nmae; did you mean proc.name?',
+      path: 'playbooks/cli/golden/first.yaml',
+      line: 5,
+      column: 9,
+    });
+  });
+
+  it('refuses an option that it does not know with 2', () => {
+    expect(lanner('playbooks', 'check', '--jsn')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--jsn'),
+    });
+  });
+});
+
+function lanner(...args: readonly string[]) {
+  return spawnSync(process.execPath, ['lanner.ts', ...args], { cwd: root, encoding: 'utf8' });
+}
