@@ -44,7 +44,12 @@ export function keepRunning({ name, argv, log }: ChildOptions): Child {
 
   const launch = () => {
     const begunMs = performance.now();
-    const launched = spawn(process.execPath, [...argv], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    // A process group of its own: Ctrl-C on the terminal reaches us only, and we end the children in their order. When
+    // we are killed ourselves, they see the channel close.
+    const launched = spawn(process.execPath, [...argv], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      detached: true,
+    });
     child = launched;
     launched.on('message', (message) => {
       const ready = readySchema.safeParse(message);

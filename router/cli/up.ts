@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { type Command, exitCodes, readArgs, UsageError } from '#rules/cli/command-line';
 import { type Log, makeLog } from '#rules/cli/log';
 import { DEFAULT_LISTEN, defaultDataFolder, readListen } from '../config/options.ts';
+import { readOrMakeToken } from '../config/token.ts';
 import { type Child, keepRunning } from './child.ts';
 
 const script = join(import.meta.dirname, '../../lanner.ts');
@@ -41,6 +42,8 @@ export const up: Command = {
     const data = resolve(values.data ?? defaultDataFolder());
     const listen = values.listen ?? DEFAULT_LISTEN;
     const log = makeLog('lanner', 'info', values.json === true || !process.stderr.isTTY ? 'json' : 'text');
+    // Made here, so that both children find it whichever of them is first.
+    readOrMakeToken(join(data, 'token'));
     return supervise(log, {
       router: [
         ...['--data', data, '--listen', listen, '--nodes', '1'],
@@ -85,15 +88,18 @@ async function supervise(log: Log, args: { readonly router: readonly string[]; r
     await children.agent?.close(AGENT_END_MS);
     await children.router?.close(ROUTER_END_MS);
   };
-  const launch = async (name: 'router' | 'agent') => {
+  const launch = (name: 'router' | 'agent') => {
     const child = keepRunning({ name, argv: [...nodeFlags, script, name, ...args[name]], log });
     children[name] = child;
     return Promise.race([child.started, stop.promise]);
   };
 
-  // The router first: at its first start it makes the token that the agent shows it.
-  for (const name of ['router', 'agent'] as const) {
-    const start = await launch(name);
+  // Both at once; the agent tries until the router listens.
+  for (const [name, started] of [
+    ['router', launch('router')],
+    ['agent', launch('agent')],
+  ] as const) {
+    const start = await started;
     if (start === 'stop' || start.status === 'ended') {
       await close();
       if (start === 'stop') return exitCodes.ok;
