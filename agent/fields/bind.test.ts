@@ -168,7 +168,7 @@ function sceneOf(event: Event, changes: Partial<Scene> = {}): Scene {
 function read(text: string, scene: Scene): unknown {
   const bracket = /^(.*)\[(.*)\]$/.exec(text);
   const found = fieldCatalogue.lookup(bracket?.[1] ?? text, bracket?.[2]);
-  if (!found.ok) throw new Error(found.message);
+  if (!found.ok) throw new Error(found.explain());
   const reader = bindField(found.use);
   if (reader === undefined) throw new Error(`${text} has no reader`);
   return reader(scene);
