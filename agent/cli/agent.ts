@@ -38,6 +38,7 @@ async function runAgent(options: AgentOptions): Promise<number> {
   const stopped = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopped.resolve());
   process.once('disconnect', () => stopped.resolve());
+  process.channel?.unref();
 
   const blocker = checkKernel().find(({ status }) => status === 'unsupported');
   if (blocker !== undefined) return refuse(`${blocker.detail}; ${blocker.remedy ?? 'see `lanner doctor`'}`);

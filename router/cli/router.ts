@@ -29,6 +29,7 @@ async function runRouter(options: RouterOptions): Promise<number> {
   const stopped = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopped.resolve());
   process.on('disconnect', () => stopped.resolve());
+  process.channel?.unref();
 
   const loaded = loadPlaybooks(options.playbookPaths.flatMap(readPlaybookFiles), actionCatalogue);
   for (const error of loaded.errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
