@@ -1,15 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Log } from '#rules/cli/log';
-import { takeLock } from './lock.ts';
+import { startTicks, takeLock } from './lock.ts';
 
 /** Longest path of a unix socket, less its NUL (unix(7), sun_path). */
 const MOST_SOCKET_PATH = 107;
 const START_MS = 15_000;
+const ADOPT_MS = START_MS;
+const STOP_MS = 1_000;
+const KILL_MS = 5_000;
+const MAX_MEMORY = '512mb';
 const PING_MS = 2_000;
 const PINGS_MISSED = 5;
 
@@ -44,8 +48,8 @@ export async function startEmbedded(data: string, log: Log): Promise<EmbeddedSta
       kind: 'locked',
       reason: `another router (process ${lock.owner}) uses ${folder}; stop it or choose another --data folder`,
     };
-  const adopted = await answers(socket);
   const server = new Server(program, folder, socket, log);
+  const adopted = await server.adopt();
   if (!adopted) {
     const failure = await server.start();
     if (failure !== undefined) {
@@ -92,15 +96,49 @@ function configuration(folder: string, socket: string): string {
     `unixsocket "${socket}"`,
     'unixsocketperm 700',
     `dir "${folder}"`,
+    `pidfile "${pidFile(folder)}"`,
     'appendonly yes',
     'appendfsync always',
     'aof-load-truncated yes',
     'save ""',
+    // Without it there is nothing that the share at which alerts are refused (memory.ts) could be a share of.
+    `maxmemory ${MAX_MEMORY}`,
     'maxmemory-policy noeviction',
     'daemonize no',
     'loglevel warning',
     '',
   ].join('\n');
+}
+
+/** A process, and its start time, because pids are used again. */
+type ServerProcess = { readonly pid: number; readonly ticks: string };
+
+const pidFile = (folder: string): string => join(folder, 'redis.pid');
+
+/** The server that works in this folder, whoever started it, and whether or not it answers now. */
+function findProcess(folder: string): ServerProcess | undefined {
+  try {
+    const pid = Number(readFileSync(pidFile(folder), 'utf8'));
+    const name = readFileSync(`/proc/${pid}/comm`, 'latin1');
+    if (!/^(redis|valkey)/.test(name) || readlinkSync(`/proc/${pid}/cwd`) !== realpathSync(folder)) return undefined;
+    const ticks = startTicks(pid);
+    return ticks === '' ? undefined : { pid, ticks };
+  } catch {
+    return undefined; // It never ran here, or has ended.
+  }
+}
+
+/** Every answered write is on disk, so a killed server loses nothing. Resolves when it is gone. */
+async function end({ pid, ticks }: ServerProcess, signal: NodeJS.Signals, withinMs: number): Promise<void> {
+  const deadlineMs = Date.now() + withinMs;
+  if (startTicks(pid) === ticks) process.kill(pid, signal);
+  while (startTicks(pid) === ticks) {
+    if (Date.now() > deadlineMs) {
+      if (signal === 'SIGKILL') throw new Error(`Redis, process ${pid}, cannot be killed`);
+      return end({ pid, ticks }, 'SIGKILL', withinMs);
+    }
+    await sleep(5);
+  }
 }
 
 async function answers(socket: string): Promise<boolean> {
@@ -142,8 +180,21 @@ class Server {
     this.#log = log;
   }
 
+  /** Takes on the server that a killed router left behind, also while it still loads its file. */
+  async adopt(): Promise<boolean> {
+    const deadlineMs = Date.now() + ADOPT_MS;
+    while (findProcess(this.#folder) !== undefined && Date.now() < deadlineMs) {
+      if (await answers(this.#socket)) return true;
+      await sleep(15);
+    }
+    return false;
+  }
+
   /** Resolves when it answers; else with the reason why not. */
   async start(): Promise<string | undefined> {
+    // Two servers over one append-only file would spoil it: whichever still runs here goes first.
+    const before = findProcess(this.#folder);
+    if (before !== undefined) await end(before, 'SIGKILL', KILL_MS);
     // A session of its own: a Ctrl-C on the terminal reaches us, and we stop it when the last write is done.
     const child = spawn(this.#program, ['-'], { cwd: this.#folder, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     this.#child = child;
@@ -184,8 +235,8 @@ class Server {
     const isAlive = await answers(this.#socket);
     this.#missed = isAlive ? 0 : this.#missed + 1;
     if (this.#isStopping) return;
-    if (this.#missed >= PINGS_MISSED || (this.#missed > 0 && this.#child === undefined))
-      return this.#restart('it does not answer');
+    const isGone = !isAlive && findProcess(this.#folder) === undefined;
+    if (this.#missed >= PINGS_MISSED || isGone) return this.#restart(isGone ? 'it ended' : 'it does not answer');
     this.#timer = setTimeout(() => void this.#check(), PING_MS);
     this.#timer.unref();
   }
@@ -208,23 +259,10 @@ class Server {
     if (this.#isStopping) return;
     this.#isStopping = true;
     clearTimeout(this.#timer);
-    const redis = new Redis(this.#socket, {
-      lazyConnect: true,
-      retryStrategy: () => null,
-      maxRetriesPerRequest: 0,
-      // Redis has closed the socket by then, and ioredis would still wait 2 s for that, and keep the process alive.
-      disconnectTimeout: 50,
-    });
-    redis.on('error', () => undefined);
-    try {
-      await redis.connect();
-      // SHUTDOWN writes and syncs the append-only file, then the connection ends without an answer.
-      await redis.call('SHUTDOWN', 'NOSAVE').catch(() => undefined);
-    } catch {
-      this.#child?.kill('SIGTERM');
-    } finally {
-      redis.disconnect();
-    }
-    for (let waitedMs = 0; waitedMs < 1_000 && existsSync(this.#socket); waitedMs += 10) await sleep(10);
+    // SIGTERM: it writes and syncs its file, then ends.
+    const running = findProcess(this.#folder);
+    if (running !== undefined) await end(running, 'SIGTERM', STOP_MS);
+    // One that was only being started, and had no pid file yet.
+    else this.#child?.kill('SIGTERM');
   }
 }

@@ -36,11 +36,12 @@ function livingOwner(path: string): number | undefined {
   }
 }
 
-/** Field 22 of proc(5)'s stat: with the pid it says which process this is. Empty when there is none. */
-function startTicks(pid: number): string {
+/** Field 22 of proc(5)'s stat: with the pid it says which process this is. Empty when there is none, or it has ended. */
+export function startTicks(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? '' : (fields[19] ?? '');
   } catch {
     return '';
   }
