@@ -306,6 +306,8 @@ describe('hostile files', () => {
     { name: '1 MiB of one letter', text: 'x'.repeat(1 << 20) },
     { name: '1 MiB of zeros', text: '\0'.repeat(1 << 20) },
     { name: '1 MiB of quotes', text: "- '".repeat((1 << 20) / 3) },
+    { name: '1 MiB of lines with an error', text: '- @\n'.repeat((1 << 20) / 4) },
+    { name: '1 MiB of list items', text: '- x\n'.repeat((1 << 20) / 4) },
     {
       name: 'a quantifier bomb',
       text: rule(`evt.type = open and proc.name regex '((((a{100}){100}){100}){100}){100}'`),
