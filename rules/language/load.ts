@@ -40,6 +40,9 @@ export type LoadOutcome = {
   readonly files: readonly FileOutcome[];
 };
 
+/** Nobody reads more of one file; finding the places of a million would take minutes. */
+const mostDiagnostics = 1_000;
+
 /** Reads the files in order into one rule set; after each, everything so far is put together again. */
 export function loadRules(files: readonly SourceFile[], options: LoadOptions): LoadOutcome {
   const collection = makeCollection();
@@ -49,7 +52,7 @@ export function loadRules(files: readonly SourceFile[], options: LoadOptions): L
   for (const file of files) {
     const diagnostics: Diagnostic[] = [];
     const report: Report = (code: DiagnosticCode, message: string, at: At) => {
-      diagnostics.push({ code, message, source: at.source, span: at.span });
+      if (diagnostics.length < mostDiagnostics) diagnostics.push({ code, message, source: at.source, span: at.span });
       return undefined;
     };
     readFile(file, collection, options, diagnostics, report);
@@ -88,6 +91,7 @@ function readFile(
       continue;
     }
     for (const value of document.items) {
+      if (diagnostics.length >= mostDiagnostics) return;
       const before = diagnostics.length;
       const item = readItem(value, report);
       if (item !== undefined) collect(item, collection, collecting, report);

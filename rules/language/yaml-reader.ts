@@ -16,6 +16,8 @@ import { type Piece, type Source, type SourceFile, type Span, sourceOf } from '.
 /** Larger files are refused: they cost more to read than any rule file is worth. */
 const mostBytes = 8 * 1024 * 1024;
 const mostLine = 65_536;
+/** The package takes some 40 µs a line; the longest published rule file has 1,300. */
+const mostLines = 20_000;
 const mostDepth = 100;
 
 /** A YAML value with the place where it stands. Scalars are their text; what they mean is the caller's to say. */
@@ -40,9 +42,8 @@ export function readYaml(file: SourceFile): YamlResult {
     documents: [],
   });
   if (file.text.length > mostBytes) return refuse(`the file has more than ${mostBytes} characters`);
-  const longLine = findLongLine(file.text);
-  if (longLine !== undefined)
-    return refuse(`a line of more than ${mostLine} characters`, { start: longLine, end: longLine + 1 });
+  const excess = findExcess(file.text);
+  if (excess !== undefined) return refuse(excess.message, { start: excess.at, end: excess.at + 1 });
   const tooDeep = findDeepFlow(file.text);
   if (tooDeep !== undefined)
     return refuse(`more than ${mostDepth} nested brackets`, { start: tooDeep, end: tooDeep + 1 });
@@ -97,11 +98,13 @@ function firstLine(message: string): string {
     .replace(/^./, (letter) => letter.toLowerCase());
 }
 
-function findLongLine(text: string): number | undefined {
+function findExcess(text: string): { readonly message: string; readonly at: number } | undefined {
+  let lines = 0;
   for (let start = 0; start < text.length; ) {
-    const end = text.indexOf('\n', start);
-    if ((end === -1 ? text.length : end) - start > mostLine) return start;
-    if (end === -1) return undefined;
+    const found = text.indexOf('\n', start);
+    const end = found === -1 ? text.length : found;
+    if (end - start > mostLine) return { message: `a line of more than ${mostLine} characters`, at: start };
+    if (++lines > mostLines) return { message: `more than ${mostLines} lines; use several files`, at: start };
     start = end + 1;
   }
   return undefined;
