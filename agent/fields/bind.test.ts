@@ -79,6 +79,7 @@ const shell: Process = {
   pid: 42,
   startNs: 90 * second,
   ppid: 7,
+  parentStartNs: undefined,
   parent: undefined,
   comm: 'sh',
   exePath: '/bin/busybox',

@@ -34,6 +34,7 @@ export function follow(event: Event, processes: ProcessTable): Process | undefin
 function adopt(process: Process, ppid: number): void {
   if (process.ppid === ppid) return;
   process.ppid = ppid;
+  process.parentStartNs = undefined;
   process.parent = undefined; // Looked up when somebody asks.
 }
 
@@ -44,6 +45,7 @@ function followExec(event: Event, processes: ProcessTable): Process {
     pid,
     startNs,
     ppid,
+    parentStartNs: ppid === 0 ? undefined : exec.parentStartNs,
     parent: ppid === 0 ? undefined : processes.find(ppid, exec.parentStartNs),
     comm: event.comm,
     exePath: exec.exePath,
@@ -91,6 +93,7 @@ function followFork(event: Event, processes: ProcessTable): Process | undefined 
       pid: fork.pid,
       startNs: fork.startNs,
       ppid: fork.ppid,
+      parentStartNs: parent?.startNs,
       parent,
       vpid: fork.vpid,
       execNs: undefined,

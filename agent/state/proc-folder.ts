@@ -28,6 +28,7 @@ export function readProcess(pid: number, proc = '/proc'): Process | undefined {
       pid,
       startNs: stat.startTicks * TICK_NS,
       ppid: stat.ppid,
+      parentStartNs: undefined,
       parent: undefined,
       comm: stat.comm,
       exePath: link(`${proc}/${pid}/exe`)?.replace(/ \(deleted\)$/, ''),

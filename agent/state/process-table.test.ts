@@ -9,6 +9,7 @@ function process(pid: number, startNs: number, ppid = 1, more: Partial<Process> 
     pid,
     startNs,
     ppid,
+    parentStartNs: undefined,
     parent: undefined,
     comm: `p${pid}`,
     exePath: undefined,

@@ -80,10 +80,14 @@ export class ProcessTable {
     return page;
   }
 
-  /** The parent was a process that started no later than its child; else the pid has another owner by now. */
+  /** By start time where that is known; else a parent started no later than its child, or the pid has a new owner. */
   #parentOf(process: Process): Process | undefined {
     const parent = this.peek(process.ppid);
-    return parent !== undefined && parent !== process && parent.startNs <= process.startNs ? parent : undefined;
+    if (parent === undefined || parent === process) return undefined;
+    const { parentStartNs } = process;
+    const fits =
+      parentStartNs === undefined ? parent.startNs <= process.startNs : isStartOf(parent.startNs, parentStartNs);
+    return fits ? parent : undefined;
   }
 
   /** Marks the end. The entry goes when it is old or when too many have ended. */

@@ -7,6 +7,8 @@ export type Process = {
   /** start_boottime of the thread-group leader, nanoseconds since boot; a multiple of 10 ms when read from /proc. */
   readonly startNs: number;
   ppid: number;
+  /** The parent's start time, where an event told it: what has the parent's pid now may be another process. */
+  parentStartNs: number | undefined;
   /** The parent when it was known; it may have exited since. Pid 1 has none. */
   parent: Process | undefined;
   /** At most 15 bytes (TASK_COMM_LEN). */

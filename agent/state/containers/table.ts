@@ -71,14 +71,6 @@ export class ContainerTable {
     return seen;
   }
 
-  /** By full id, or by a prefix of at least 12 digits that only one container has. */
-  find(id: string): Container | undefined {
-    const exact = this.#byId.get(id);
-    if (exact !== undefined || id.length < 12) return exact;
-    const matching = [...this.#byId.values()].filter((container) => container.id.startsWith(id));
-    return matching.length === 1 ? matching[0] : undefined;
-  }
-
   get size(): number {
     return this.#byId.size;
   }

@@ -1,0 +1,219 @@
+import { describe, expect, it, vi } from 'vitest';
+import { fieldCatalogue } from '#rules/fields';
+import { compileRuleSet } from '#rules/language/compile';
+import { loadRules } from '#rules/language/load';
+import { type Batch, Event } from '../events/event.ts';
+import { type Kind, kinds } from '../events/kinds.ts';
+import { execLayout, fileLayout, forkLayout, headerLayout } from '../events/layout.ts';
+import { bindField } from '../fields/bind.ts';
+import type { Scene } from '../fields/scene.ts';
+import { Cgroups } from '../state/cgroups.ts';
+import type { CgroupContainer } from '../state/containers/cgroup.ts';
+import type { Container } from '../state/containers/container.ts';
+import { ProcessTable } from '../state/process-table.ts';
+import { Engine } from './engine.ts';
+
+const second = 1_000_000_000;
+const id = 'ab'.repeat(32);
+
+type Numbers = Readonly<Record<string, number>>;
+const offsets: Readonly<Record<Kind, Numbers>> = {
+  exec: { ...headerLayout, ...execLayout },
+  fork: { ...headerLayout, ...forkLayout },
+  file: { ...headerLayout, ...fileLayout },
+  exit: headerLayout,
+  socket: headerLayout,
+  call: headerLayout,
+};
+const wide = new Set(['time_ns', 'start_ns', 'cgroup', 'ret', 'inode', 'parent_start_ns', 'child_start_ns']);
+
+function record(kind: Kind, numbers: Numbers, texts: Readonly<Record<string, string>> = {}): Event {
+  const bytes = Buffer.alloc(1_024);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const layout = offsets[kind];
+  for (const [name, value] of Object.entries({ kind: kinds[kind], nr: kind === 'file' ? 257 : 59, ...numbers })) {
+    const at = layout[name];
+    if (at === undefined) throw new Error(`a ${kind} record has no ${name}`);
+    if (wide.has(name)) view.setBigUint64(at, BigInt(value), true);
+    else view.setUint32(at, value, true);
+  }
+  let end = 512;
+  for (const [name, text] of Object.entries(texts)) {
+    const at = layout[name] ?? 0;
+    if (name === 'comm') bytes.write(text, at, 'latin1');
+    else {
+      view.setUint16(at, end, true);
+      view.setUint16(at + 2, text.length, true);
+      end += bytes.write(text, end, 'latin1');
+    }
+  }
+  view.setUint32(headerLayout.length, end, true);
+  return new Event(batchOf(bytes));
+}
+
+function batchOf(bytes: Buffer): Batch {
+  return {
+    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    latin1: (from, to) => bytes.toString('latin1', from, to),
+    copy: (from, to) => batchOf(Buffer.from(bytes.subarray(from, to))),
+  };
+}
+
+function execOf(name: string, { pid = 10, cgroup = 5, path = '/', ppid = 1, timeNs = 10 * second } = {}): Event {
+  // Start times of this test's processes are their pids, in seconds.
+  const starts = { start_ns: pid * second, parent_start_ns: ppid * second };
+  const numbers = { pid, tid: pid, ppid, ...starts, time_ns: timeNs, cgroup };
+  return record('exec', numbers, { comm: name, argv: `/bin/${name}\0`, cgroup_path: path });
+}
+
+const details = {
+  name: 'web',
+  image: 'app:1',
+  imageId: undefined,
+  repository: 'app',
+  tag: '1',
+  digest: undefined,
+  privileged: false,
+  mounts: [],
+  labels: new Map(),
+  ip: undefined,
+  hostNetwork: false,
+  hostPid: false,
+  hostIpc: false,
+  createdMs: undefined,
+};
+
+/** An engine with one container, whose state the test decides. */
+function setUp(status: Container['status'], condition = 'evt.type=execve') {
+  const yaml = `- rule: R\n  desc: d\n  condition: ${condition}\n  output: "%proc.name %proc.pname %container.name"\n  priority: INFO\n`;
+  const loaded = loadRules([{ path: 'r.yaml', text: yaml }], { fields: fieldCatalogue });
+  const processes = new ProcessTable(() => undefined);
+  const texts: string[] = [];
+  const parts: unknown[] = [];
+  const world = { nowMs: 0, container: status };
+  const containerOf = (named: CgroupContainer): Container => ({
+    ...named,
+    status: world.container,
+    details: world.container === 'known' ? details : undefined,
+  });
+  const see = vi.fn(containerOf);
+  const engine = new Engine({
+    rules: compileRuleSet<Scene>(loaded.ruleSet, bindField, { matching: 'first' }),
+    processes,
+    cgroups: new Cgroups(() => undefined),
+    see,
+    around: {
+      processes,
+      users: { user: () => undefined, groupName: () => undefined },
+      hostname: 'h',
+      wallNs: (ns) => BigInt(ns),
+      offsetMinutes: () => 0,
+      startedNs: 0,
+      environment: () => undefined,
+    },
+    fired: ({ rule, scene, part }) => {
+      texts.push(rule.format(scene));
+      parts.push(part);
+    },
+    nowMs: () => world.nowMs,
+  });
+  const answer = () => {
+    world.container = 'known';
+    engine.settle({ id, engine: 'docker', status: 'known', details });
+  };
+  return { engine, texts, parts, world, see, processes, answer };
+}
+
+const inside = { cgroup: 9, path: `/docker/${id}` };
+
+describe('the engine', () => {
+  it('knows a program by its exec and its parent by the fork before', () => {
+    const { engine, texts } = setUp('known');
+    engine.handle(execOf('bash', { pid: 10 }));
+    const fork = { pid: 10, tid: 10, start_ns: 10 * second, child_pid: 20, child_tid: 20, child_ppid: 10 };
+    engine.handle(record('fork', { ...fork, child_start_ns: 20 * second, cgroup: 5 }));
+    engine.handle(execOf('ls', { pid: 20, ppid: 10 }));
+    expect(texts).toEqual(['bash <NA> host', 'ls bash host']);
+  });
+
+  it('finds the parent by its start time, not by its pid alone', () => {
+    const { engine, texts } = setUp('known');
+    engine.handle(execOf('bash', { pid: 10 }));
+    const numbers = { pid: 20, tid: 20, ppid: 10, start_ns: 20 * second, cgroup: 5 };
+    engine.handle(record('exec', { ...numbers, parent_start_ns: 10 * second }, { comm: 'ls', argv: 'ls\0' }));
+    engine.handle(record('exec', { ...numbers, parent_start_ns: 15 * second }, { comm: 'ls', argv: 'ls\0' }));
+    expect(texts).toEqual(['bash <NA> host', 'ls bash host', 'ls <NA> host']);
+  });
+
+  it('asks for a container at its first exec, also when no rule is for it', () => {
+    const { engine, texts, see } = setUp('waiting', 'evt.type=connect');
+    engine.handle(execOf('sh', inside));
+    expect(see).toHaveBeenCalledWith({ id, engine: 'docker' });
+    expect(texts).toEqual([]);
+  });
+
+  it('lets the events of an unknown container wait, in order, and others pass', () => {
+    const { engine, texts, answer, parts } = setUp('waiting');
+    engine.handle(execOf('sh', { ...inside, pid: 10 }));
+    engine.handle(execOf('ls', { ...inside, pid: 11 }));
+    engine.handle(execOf('cat', { pid: 12 }));
+    expect(texts).toEqual(['cat <NA> host']);
+    expect(engine.waiting).toBe(2);
+    answer();
+    expect(texts.slice(1)).toEqual(['sh <NA> web', 'ls <NA> web']);
+    expect(parts[1]).toMatchObject({
+      container: { id, engine: 'docker' },
+      process: { pid: 10, start_ns: '10000000000' },
+    });
+    expect(parts[1]).not.toHaveProperty('enrichment');
+    engine.handle(execOf('ps', { ...inside, pid: 13 }));
+    expect(texts.at(-1)).toBe('ps <NA> web');
+  });
+
+  it('keeps the program that made an event while it waits', () => {
+    const { engine, texts, answer } = setUp('waiting');
+    engine.handle(execOf('sh', { ...inside, pid: 10 }));
+    engine.handle(execOf('ls', { ...inside, pid: 10 }));
+    answer();
+    expect(texts).toEqual(['sh <NA> web', 'ls <NA> web']);
+  });
+
+  it('goes on after half a second, says so, and waits no second time', () => {
+    const { engine, texts, world, parts } = setUp('waiting');
+    engine.handle(execOf('sh', inside));
+    world.nowMs = 499;
+    expect(engine.tick(world.nowMs)).toBe(1);
+    world.nowMs = 500;
+    expect(engine.tick(world.nowMs)).toBe(0);
+    engine.handle(execOf('ls', inside));
+    expect(texts).toEqual(['sh <NA> <NA>', 'ls <NA> <NA>']);
+    expect(parts[1]).toMatchObject({ enrichment: 'pending' });
+    expect(engine.counters).toMatchObject({ waited: 1, pending: 2, matched: 2 });
+  });
+
+  it('bounds how many wait', () => {
+    const { engine, texts } = setUp('waiting');
+    for (let pid = 101; pid <= 5_100; pid++) engine.handle(execOf(`p${pid}`, { ...inside, pid }));
+    expect(engine.waiting).toBeLessThanOrEqual(4_096);
+    expect(texts.slice(0, 3)).toEqual(['p101 <NA> <NA>', 'p102 <NA> <NA>', 'p103 <NA> <NA>']);
+    engine.tick(1_000);
+    expect(texts).toHaveLength(5_000);
+    expect(texts.at(-1)).toBe('p5100 <NA> <NA>');
+  });
+
+  it('does not wait for an engine that is not there', () => {
+    const { engine, texts, parts } = setUp('unknown');
+    engine.handle(execOf('sh', inside));
+    expect(texts).toEqual(['sh <NA> <NA>']);
+    expect(parts[0]).not.toHaveProperty('enrichment');
+  });
+
+  it('finds the container of an event by the number of its group', () => {
+    const { engine, texts } = setUp('known', 'evt.type=openat');
+    engine.handle(execOf('sh', { ...inside, pid: 10 }));
+    // A process of the host that moved into the group without starting a program.
+    engine.handle(execOf('runc', { pid: 11 }));
+    engine.handle(record('file', { pid: 11, tid: 11, start_ns: 11 * second, ppid: 1, cgroup: 9 }, { comm: 'runc' }));
+    expect(texts).toEqual(['runc <NA> web']);
+  });
+});
