@@ -10,7 +10,7 @@ import {
   type FieldValue,
   fieldTypes,
 } from '../language/field.ts';
-import { familyOf, normalizeInteger } from '../language/types.ts';
+import { familyOf, normalizeInteger } from '../language/type-family.ts';
 
 /**
  * Fields that a question brings along: `{"f.s": "CHARBUF", "f.l": "UINT64[]"}`. The form is that of the conformance

@@ -7,7 +7,7 @@ import type { FieldCatalogue } from './field.ts';
 import { nearest } from './nearest.ts';
 import { printCondition } from './print.ts';
 import { checkCall } from './transformers.ts';
-import { operatorsOf } from './types.ts';
+import { operatorsOf } from './type-family.ts';
 
 /** `unknown`: a field or event type that does not exist, which `skip-if-unknown-filter` forgives. */
 export type Problem = { readonly message: string; readonly at: At; readonly kind: 'unknown' | 'invalid' };

@@ -1,20 +1,13 @@
 import type { Priority } from '../alert.ts';
 import type { At } from './ast.ts';
 import { checkExpression, makeChecker } from './check.ts';
+import type { ExceptionItem } from './exception-item.ts';
 import { checkComps, defaultComps, type Exception } from './exceptions.ts';
 import type { FieldCatalogue } from './field.ts';
+import type { Report } from './item-value.ts';
 import { nearest } from './nearest.ts';
 import { parseFieldExpression } from './parser.ts';
-import type {
-  ExceptionItem,
-  Item,
-  ListItem,
-  MacroItem,
-  PluginRequirement,
-  Report,
-  RuleItem,
-  RuleKeys,
-} from './rules-file.ts';
+import type { Item, ListItem, MacroItem, PluginRequirement, RuleItem, RuleKeys } from './rules-file.ts';
 import { insertedText, joinSources, type Source, sliceSource } from './source.ts';
 
 export type ListDefinition = {

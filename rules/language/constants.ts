@@ -4,7 +4,7 @@ import { toByteString } from './byte-string.ts';
 import type { FieldType } from './field.ts';
 import { checkPattern } from './regex.ts';
 import { services } from './services.ts';
-import { familyOf, wrapInteger } from './types.ts';
+import { familyOf, wrapInteger } from './type-family.ts';
 
 /** A right-hand constant in the form in which it is compared; text is a byte string. */
 export type Constant = string | number | bigint | boolean | Uint8Array | Network;

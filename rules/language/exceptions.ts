@@ -1,6 +1,7 @@
 import { type At, listOperators, modifiers, operators, symbolOperators, wordOperators } from './ast.ts';
+import type { ExceptionValue, OneOrMany } from './exception-item.ts';
+import type { Report } from './item-value.ts';
 import { nearest } from './nearest.ts';
-import type { ExceptionValue, OneOrMany, Report } from './rules-file.ts';
 import { insertedText, joinSources, type Source } from './source.ts';
 
 /** An exception whose fields and operators fit each other. */

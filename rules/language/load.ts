@@ -4,8 +4,9 @@ import type { At } from './ast.ts';
 import { type Collection, collect, makeCollection } from './collect.ts';
 import { type Diagnostic, type DiagnosticCode, isWarning } from './diagnostic.ts';
 import type { FieldCatalogue } from './field.ts';
+import type { Report } from './item-value.ts';
 import type { RuleSet } from './rule-set.ts';
-import { type Report, readItem } from './rules-file.ts';
+import { readItem } from './rules-file.ts';
 import { locate, type SourceFile } from './source.ts';
 import { readYaml } from './yaml-reader.ts';
 

@@ -7,7 +7,7 @@ import type { FieldType, FieldValue } from './field.ts';
 import { compileGlob } from './glob.ts';
 import { compilePathMatch } from './path-match.ts';
 import { compilePattern } from './regex.ts';
-import { familyOf } from './types.ts';
+import { familyOf } from './type-family.ts';
 
 /** Says whether a present value passes a test. */
 export type Matcher = (value: FieldValue) => boolean;

@@ -5,7 +5,7 @@ import { foldForType, mergeChecks } from './fold.ts';
 import { compilePredicate, type Machine, type Predicate, readerOf } from './predicate.ts';
 import { compileRefuter, type Refuter, verdicts } from './refute.ts';
 import type { Rule } from './rule-set.ts';
-import { familyOf } from './types.ts';
+import { familyOf } from './type-family.ts';
 
 /**
  * What is done with an event of one type. Most events fire nothing, and most of their values have been seen before. So

@@ -3,7 +3,7 @@ import type { CheckedNode, CheckedTest, Expression } from './checked.ts';
 import type { Bind, FieldReader, FieldUse, FieldValue } from './field.ts';
 import { compileConstants, compilePair, type Matcher } from './matchers.ts';
 import { compileCall } from './transformers.ts';
-import { familyOf } from './types.ts';
+import { familyOf } from './type-family.ts';
 
 export type Predicate<E> = (event: E) => boolean;
 

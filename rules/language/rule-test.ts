@@ -4,9 +4,9 @@ import { fromByteString, toByteString } from './byte-string.ts';
 import { fieldText } from './catalogue.ts';
 import { compileRuleSet } from './compile.ts';
 import type { Bind, FieldCatalogue, FieldUse, FieldValue } from './field.ts';
+import type { Report } from './item-value.ts';
 import type { Rule, RuleSet } from './rule-set.ts';
-import type { Report } from './rules-file.ts';
-import { familyOf, normalizeInteger } from './types.ts';
+import { familyOf, normalizeInteger } from './type-family.ts';
 import type { Entry, Value } from './yaml-reader.ts';
 
 /** One test of rules: an event, given by its fields, and the rules that it fires. */

@@ -1,33 +1,24 @@
-import { type Priority, parsePriority, priorities } from '../alert.ts';
+import type { Priority } from '../alert.ts';
 import type { At } from './ast.ts';
-import type { DiagnosticCode } from './diagnostic.ts';
+import { type Change, type ExceptionItem, readExceptions } from './exception-item.ts';
+import {
+  entry,
+  type MapValue,
+  type Report,
+  readBoolean,
+  readPriority,
+  readText,
+  readTexts,
+  shape,
+} from './item-value.ts';
 import { nearest } from './nearest.ts';
 import type { Source } from './source.ts';
 import type { Entry, Value } from './yaml-reader.ts';
 
-/** Where the reading and the collecting of items put what they find, in the order in which they find it. */
-export type Report = (code: DiagnosticCode, message: string, at: At) => undefined;
-
 export type PluginVersion = { readonly name: string; readonly version: string };
 export type PluginRequirement = PluginVersion & { readonly alternatives: readonly PluginVersion[] };
 
-/** What an item does with an earlier one of its name. */
-export type Change = 'define' | 'append' | 'override' | 'toggle';
 export type Operation = 'append' | 'replace';
-
-export type ExceptionValue =
-  | { readonly kind: 'one'; readonly source: Source }
-  | { readonly kind: 'many'; readonly values: readonly ExceptionValue[]; readonly at: At };
-/** One text or a list of them: the shape decides what the exception means. */
-export type OneOrMany = { readonly many: boolean; readonly sources: readonly Source[]; readonly at: At };
-
-export type ExceptionItem = {
-  readonly name: string;
-  readonly fields: OneOrMany | undefined;
-  readonly comps: OneOrMany | undefined;
-  readonly values: readonly ExceptionValue[] | undefined;
-  readonly at: At;
-};
 
 export type ListItem = {
   readonly kind: 'list';
@@ -129,9 +120,6 @@ const overridable: Readonly<Record<'list' | 'macro' | 'rule', Readonly<Record<Op
   },
 };
 
-type MapValue = Extract<Value, { kind: 'map' }>;
-const shape: DiagnosticCode = 'LOAD_ERR_YAML_VALIDATE';
-
 /** Reads one item of a rule file; `undefined` when it is to be skipped, with or without an error. */
 export function readItem(value: Value, report: Report): Item | undefined {
   if (value.kind === 'null') return undefined;
@@ -168,34 +156,6 @@ export function readItem(value: Value, report: Report): Item | undefined {
     case 'rule':
       return readRule(value, report);
   }
-}
-
-function entry(map: MapValue, key: string): Entry | undefined {
-  return map.entries.find((one) => one.key === key);
-}
-
-/** A required text. `undefined`: reported. */
-function readText(map: MapValue, key: string, report: Report): Extract<Value, { kind: 'text' }> | undefined {
-  const found = entry(map, key);
-  if (found === undefined) return report(shape, `${key} is missing`, map.at);
-  const { value } = found;
-  if (value.kind === 'text' && value.text !== '') return value;
-  if (value.kind === 'list' || value.kind === 'map')
-    return report(shape, `${key} must be a text, found a ${value.kind}`, value.at);
-  return report(shape, `${key} is empty`, found.keyAt);
-}
-
-/** yaml-cpp's truth values, quoted or not; `1` and `0` are none. */
-function readBoolean(map: MapValue, key: string, report: Report): boolean | undefined {
-  const found = entry(map, key);
-  if (found === undefined) return undefined;
-  const text = found.value.kind === 'text' ? found.value.text : '';
-  const lower = text.toLowerCase();
-  const spelled =
-    text === lower || text === text.toUpperCase() || text === lower.charAt(0).toUpperCase() + lower.slice(1);
-  if (spelled && ['true', 'yes', 'on', 'y'].includes(lower)) return true;
-  if (spelled && ['false', 'no', 'off', 'n'].includes(lower)) return false;
-  return report(shape, `${key} must be true or false`, found.value.at);
 }
 
 const engineVersion: readonly [number, number, number] = [0, 62, 0];
@@ -323,25 +283,6 @@ function readList(map: MapValue, report: Report): Item | undefined {
   };
 }
 
-function readTexts(
-  map: MapValue,
-  key: string,
-  report: Report,
-): readonly Extract<Value, { kind: 'text' }>[] | undefined {
-  const found = entry(map, key);
-  if (found === undefined) return report(shape, `${key} is missing`, map.at);
-  if (found.value.kind !== 'list') return report(shape, `${key} must be a list`, found.value.at);
-  const texts = found.value.items.filter((item) => item.kind === 'text');
-  const odd = found.value.items.find((item) => item.kind !== 'text');
-  if (odd !== undefined)
-    return report(
-      shape,
-      `${key} must be a list of texts, found ${odd.kind === 'null' ? 'an empty item' : `a ${odd.kind}`}`,
-      odd.at,
-    );
-  return texts;
-}
-
 function readMacro(map: MapValue, report: Report): Item | undefined {
   const name = readText(map, 'macro', report);
   if (name !== undefined && !/^[a-zA-Z]+[a-zA-Z0-9_]*$/.test(name.text)) {
@@ -459,83 +400,4 @@ function readRuleKey(
     case 'exceptions':
       return set('exceptions', readExceptions(map, change, report));
   }
-}
-
-function readPriority(map: MapValue, report: Report): Priority | undefined {
-  const value = readText(map, 'priority', report);
-  if (value === undefined) return undefined;
-  const priority = parsePriority(value.text);
-  if (priority !== undefined) return priority;
-  const near = nearest(
-    value.text.toLowerCase(),
-    priorities.map((known) => known.toLowerCase()),
-  );
-  return report(
-    shape,
-    `unknown priority ${JSON.stringify(value.text)}; ${near === undefined ? `one of ${priorities.join(', ')}` : `did you mean ${near.toUpperCase()}?`}`,
-    value.at,
-  );
-}
-
-function readExceptions(map: MapValue, change: Change, report: Report): readonly ExceptionItem[] | undefined {
-  const found = entry(map, 'exceptions');
-  if (found === undefined || found.value.kind === 'null') return [];
-  if (found.value.kind !== 'list') return report(shape, 'exceptions must be a list of maps', found.value.at);
-  const appending = change === 'append' || (change === 'override' && overrideOf(map) === 'append');
-  const names = new Set<string>();
-  const items: ExceptionItem[] = [];
-  for (const value of found.value.items) {
-    const item = readException(value, appending, report);
-    if (item === undefined) continue;
-    if (names.has(item.name))
-      report('LOAD_EXCEPTION_NAME_NOT_UNIQUE', `two exceptions are called ${item.name}; both apply`, item.at);
-    names.add(item.name);
-    if (appending && item.values === undefined)
-      report('LOAD_APPEND_NO_VALUES', `the appended exception ${item.name} has no values`, item.at);
-    items.push(item);
-  }
-  return items;
-}
-
-function overrideOf(map: MapValue): string | undefined {
-  const value = entry(map, 'override')?.value;
-  const operation = value?.kind === 'map' ? entry(value, 'exceptions')?.value : undefined;
-  return operation?.kind === 'text' ? operation.text : undefined;
-}
-
-function readException(value: Value, appending: boolean, report: Report): ExceptionItem | undefined {
-  if (value.kind !== 'map') return report(shape, 'an exception must be a map with name and fields', value.at);
-  const name = readText(value, 'name', report);
-  if (name === undefined) return undefined;
-  const fieldsEntry = entry(value, 'fields');
-  if (fieldsEntry === undefined && !appending) return report(shape, `exception ${name.text} needs fields`, name.at);
-  const fields = readOneOrMany(fieldsEntry, report);
-  const comps = readOneOrMany(entry(value, 'comps'), report);
-  const values = entry(value, 'values')?.value;
-  if (values === undefined) return { name: name.text, fields, comps, values: undefined, at: name.at };
-  if (values.kind === 'null') return { name: name.text, fields, comps, values: [], at: name.at };
-  if (values.kind !== 'list') return report(shape, 'values must be a list', values.at);
-  const rows = values.items.map((item) => readExceptionValue(item, 2, report));
-  const known = rows.filter((row) => row !== undefined);
-  return known.length < rows.length ? undefined : { name: name.text, fields, comps, values: known, at: name.at };
-}
-
-function readOneOrMany(found: Entry | undefined, report: Report): OneOrMany | undefined {
-  if (found === undefined) return undefined;
-  const { key, value } = found;
-  if (value.kind === 'text') return { many: false, sources: [value.toSource()], at: value.at };
-  if (value.kind !== 'list') return report(shape, `${key} must be a text or a list of texts`, value.at);
-  const texts = value.items.filter((item) => item.kind === 'text');
-  if (texts.length < value.items.length) return report(shape, `${key} must be a list of texts`, value.at);
-  return { many: true, sources: texts.map((text) => text.toSource()), at: value.at };
-}
-
-/** `depth`: so many lists may still be inside each other. */
-function readExceptionValue(value: Value, depth: number, report: Report): ExceptionValue | undefined {
-  if (value.kind === 'text') return { kind: 'one', source: value.toSource() };
-  if (value.kind !== 'list' || depth === 0)
-    return report(shape, 'an exception value must be a text or a list of texts', value.at);
-  const values = value.items.map((item) => readExceptionValue(item, depth - 1, report));
-  const known = values.filter((item) => item !== undefined);
-  return known.length < values.length ? undefined : { kind: 'many', values: known, at: value.at };
 }

@@ -1,7 +1,7 @@
 import type { TransformerName } from './ast.ts';
 import type { Expression } from './checked.ts';
 import type { FieldType, FieldValue } from './field.ts';
-import { familyOf } from './types.ts';
+import { familyOf } from './type-family.ts';
 
 type CallType =
   | { readonly ok: true; readonly type: FieldType; readonly list: boolean }
