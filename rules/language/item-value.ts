@@ -72,3 +72,11 @@ export function readPriority(map: MapValue, report: Report): Priority | undefine
     value.at,
   );
 }
+
+export const engineVersion: readonly [number, number, number] = [0, 62, 0];
+
+/** Whether what runs (the engine, a plugin) is what is asked for: equal major number, and not older. */
+export function isCompatible([major, minor, patch]: readonly number[]): boolean {
+  const [ownMajor, ownMinor, ownPatch] = engineVersion;
+  return major === ownMajor && ((minor ?? 0) < ownMinor || (minor === ownMinor && (patch ?? 0) <= ownPatch));
+}

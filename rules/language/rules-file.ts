@@ -2,7 +2,9 @@ import type { Priority } from '../alert.ts';
 import type { At } from './ast.ts';
 import { type Change, type ExceptionItem, readExceptions } from './exception-item.ts';
 import {
+  engineVersion,
   entry,
+  isCompatible,
   type MapValue,
   type Report,
   readBoolean,
@@ -156,14 +158,6 @@ export function readItem(value: Value, report: Report): Item | undefined {
     case 'rule':
       return readRule(value, report);
   }
-}
-
-const engineVersion: readonly [number, number, number] = [0, 62, 0];
-
-/** Whether what runs (the engine, a plugin) is what is asked for: equal major number, and not older. */
-function isCompatible([major, minor, patch]: readonly number[]): boolean {
-  const [ownMajor, ownMinor, ownPatch] = engineVersion;
-  return major === ownMajor && ((minor ?? 0) < ownMinor || (minor === ownMinor && (patch ?? 0) <= ownPatch));
 }
 
 function readEngineVersion(map: MapValue, report: Report): Item | undefined {
