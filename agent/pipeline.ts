@@ -37,7 +37,7 @@ export type PipelineOptions = {
   readonly log: Log;
 };
 
-export type AgentCounters = {
+type AgentCounters = {
   readonly capture: CaptureCounters;
   readonly engine: EngineCounters;
   readonly processes: ProcessCounters;

@@ -2,9 +2,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { fieldCatalogue } from '#rules/fields';
 import { compileRuleSet } from '#rules/language/compile';
 import { loadRules } from '#rules/language/load';
-import { type Batch, Event } from '../events/event.ts';
-import { type Kind, kinds } from '../events/kinds.ts';
-import { execLayout, fileLayout, forkLayout, headerLayout } from '../events/layout.ts';
+import type { Event } from '../events/event.ts';
+import { writeRecord } from '../events/write-record.ts';
 import { bindField } from '../fields/bind.ts';
 import type { Scene } from '../fields/scene.ts';
 import { Cgroups } from '../state/cgroups.ts';
@@ -16,54 +15,11 @@ import { Engine } from './engine.ts';
 const second = 1_000_000_000;
 const id = 'ab'.repeat(32);
 
-type Numbers = Readonly<Record<string, number>>;
-const offsets: Readonly<Record<Kind, Numbers>> = {
-  exec: { ...headerLayout, ...execLayout },
-  fork: { ...headerLayout, ...forkLayout },
-  file: { ...headerLayout, ...fileLayout },
-  exit: headerLayout,
-  socket: headerLayout,
-  call: headerLayout,
-};
-const wide = new Set(['time_ns', 'start_ns', 'cgroup', 'ret', 'inode', 'parent_start_ns', 'child_start_ns']);
-
-function record(kind: Kind, numbers: Numbers, texts: Readonly<Record<string, string>> = {}): Event {
-  const bytes = Buffer.alloc(1_024);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const layout = offsets[kind];
-  for (const [name, value] of Object.entries({ kind: kinds[kind], nr: kind === 'file' ? 257 : 59, ...numbers })) {
-    const at = layout[name];
-    if (at === undefined) throw new Error(`a ${kind} record has no ${name}`);
-    if (wide.has(name)) view.setBigUint64(at, BigInt(value), true);
-    else view.setUint32(at, value, true);
-  }
-  let end = 512;
-  for (const [name, text] of Object.entries(texts)) {
-    const at = layout[name] ?? 0;
-    if (name === 'comm') bytes.write(text, at, 'latin1');
-    else {
-      view.setUint16(at, end, true);
-      view.setUint16(at + 2, text.length, true);
-      end += bytes.write(text, end, 'latin1');
-    }
-  }
-  view.setUint32(headerLayout.length, end, true);
-  return new Event(batchOf(bytes));
-}
-
-function batchOf(bytes: Buffer): Batch {
-  return {
-    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-    latin1: (from, to) => bytes.toString('latin1', from, to),
-    copy: (from, to) => batchOf(Buffer.from(bytes.subarray(from, to))),
-  };
-}
-
 function execOf(name: string, { pid = 10, cgroup = 5, path = '/', ppid = 1, timeNs = 10 * second } = {}): Event {
   // Start times of this test's processes are their pids, in seconds.
   const starts = { start_ns: pid * second, parent_start_ns: ppid * second };
   const numbers = { pid, tid: pid, ppid, ...starts, time_ns: timeNs, cgroup };
-  return record('exec', numbers, { comm: name, argv: `/bin/${name}\0`, cgroup_path: path });
+  return writeRecord('exec', 'execve', { numbers, texts: { comm: name, argv: `/bin/${name}\0`, cgroup_path: path } });
 }
 
 const details = {
@@ -131,7 +87,7 @@ describe('the engine', () => {
     const { engine, texts } = setUp('known');
     engine.handle(execOf('bash', { pid: 10 }));
     const fork = { pid: 10, tid: 10, start_ns: 10 * second, child_pid: 20, child_tid: 20, child_ppid: 10 };
-    engine.handle(record('fork', { ...fork, child_start_ns: 20 * second, cgroup: 5 }));
+    engine.handle(writeRecord('fork', 'clone', { numbers: { ...fork, child_start_ns: 20 * second, cgroup: 5 } }));
     engine.handle(execOf('ls', { pid: 20, ppid: 10 }));
     expect(texts).toEqual(['bash <NA> host', 'ls bash host']);
   });
@@ -140,8 +96,13 @@ describe('the engine', () => {
     const { engine, texts } = setUp('known');
     engine.handle(execOf('bash', { pid: 10 }));
     const numbers = { pid: 20, tid: 20, ppid: 10, start_ns: 20 * second, cgroup: 5 };
-    engine.handle(record('exec', { ...numbers, parent_start_ns: 10 * second }, { comm: 'ls', argv: 'ls\0' }));
-    engine.handle(record('exec', { ...numbers, parent_start_ns: 15 * second }, { comm: 'ls', argv: 'ls\0' }));
+    const ls = (parentStartNs: number) =>
+      writeRecord('exec', 'execve', {
+        numbers: { ...numbers, parent_start_ns: parentStartNs },
+        texts: { comm: 'ls', argv: 'ls\0' },
+      });
+    engine.handle(ls(10 * second));
+    engine.handle(ls(15 * second));
     expect(texts).toEqual(['bash <NA> host', 'ls bash host', 'ls <NA> host']);
   });
 
@@ -213,7 +174,8 @@ describe('the engine', () => {
     engine.handle(execOf('sh', { ...inside, pid: 10 }));
     // A process of the host that moved into the group without starting a program.
     engine.handle(execOf('runc', { pid: 11 }));
-    engine.handle(record('file', { pid: 11, tid: 11, start_ns: 11 * second, ppid: 1, cgroup: 9 }, { comm: 'runc' }));
+    const numbers = { pid: 11, tid: 11, start_ns: 11 * second, ppid: 1, cgroup: 9 };
+    engine.handle(writeRecord('file', 'openat', { numbers, texts: { comm: 'runc' } }));
     expect(texts).toEqual(['runc <NA> web']);
   });
 });

@@ -11,7 +11,6 @@ const serverCalls: ReadonlySet<string> = new Set(['accept', 'accept4', 'listen',
 /** Sockets that only wait: they have one end. */
 const listeningCalls: ReadonlySet<string> = new Set(['listen', 'bind']);
 
-export const isSocketEvent = (scene: Scene): boolean => scene.kind === 'socket';
 export const isServer = (scene: Scene): boolean => serverCalls.has(scene.type);
 export const isListening = (scene: Scene): boolean => listeningCalls.has(scene.type);
 

@@ -19,7 +19,7 @@ const colours: Readonly<Record<Priority, string>> = {
 };
 
 /** Control characters and bidi marks in a name or an argument would let an attacker rewrite the operator's terminal. */
-export function escapeForTerminal(text: string): string {
+function escapeForTerminal(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (found) => `\\u{${found.codePointAt(0)?.toString(16)}}`);
 }
 

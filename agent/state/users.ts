@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 
-export type User = { readonly name: string; readonly home: string; readonly shell: string };
+type User = { readonly name: string; readonly home: string; readonly shell: string };
 
 const MOST_LINES = 65_536;
 const CHECK_MS = 2_000;

@@ -19,7 +19,7 @@ const printedAlert = z.strictObject({
   tags: z.array(z.string()),
   time: z.string(),
 });
-export type AgentAlert = z.output<typeof printedAlert> & { readonly receivedMs: number };
+type AgentAlert = z.output<typeof printedAlert> & { readonly receivedMs: number };
 
 /** A running `lanner agent --json` with rules of its own, without a router. */
 export type Agent = {

@@ -39,7 +39,7 @@ export type Container = {
 };
 
 /** `registry:5000/team/app:1.2@sha256:…` in its parts. A tag has no `/`, so a registry's port is none. */
-export function splitImage(image: string): { repository: string; tag: string | undefined; digest: string | undefined } {
+function splitImage(image: string): { repository: string; tag: string | undefined; digest: string | undefined } {
   const at = image.indexOf('@');
   const digest = at < 0 ? undefined : image.slice(at + 1);
   const name = at < 0 ? image : image.slice(0, at);

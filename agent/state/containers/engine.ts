@@ -12,12 +12,12 @@ const knownSockets = [
 /** An answer beyond this is no container's description. */
 const MOST_ANSWER_BYTES = 4 * 1024 * 1024;
 
-export type EngineAnswer =
+type EngineAnswer =
   | { readonly status: 'found'; readonly details: ContainerDetails }
   | { readonly status: 'unknown' }
   | { readonly status: 'failed'; readonly reason: string };
 
-export type KillAnswer =
+type KillAnswer =
   | { readonly status: 'killed' | 'not_running' | 'unknown' }
   | { readonly status: 'failed'; readonly reason: string };
 
