@@ -1,0 +1,212 @@
+import { describe, expect, it, vi } from 'vitest';
+import * as z from 'zod';
+import { loadPlaybooks } from '#playbooks/language/load';
+import type { Run, RunMode } from '#playbooks/language/run';
+import { alertSchema } from '#rules/alert';
+import { type ActionContext, type ActionResult, defineAction } from './action.ts';
+import { performRun } from './perform.ts';
+import type { Ledger, RunPorts } from './ports.ts';
+
+const alert = alertSchema.parse({
+  time: '2026-01-01T00:00:00Z',
+  rule: 'r',
+  priority: 'Error',
+  output_fields: { 'proc.name': 'sh', 'proc.pid': 7 },
+});
+
+/** A journal in memory that keeps JSON, as Redis does. */
+function memoryLedger() {
+  const runs = new Map<string, string>();
+  const begun = new Set<string>();
+  const ledger: Ledger = {
+    load: async (id) => JSON.parse(runs.get(id) ?? 'null') ?? undefined,
+    save: async (run) => void runs.set(run.id, JSON.stringify(run)),
+    async begin(id, key) {
+      const isBegun = begun.has(`${id} ${key}`);
+      begun.add(`${id} ${key}`);
+      return isBegun ? 'begun' : 'fresh';
+    },
+  };
+  return { ledger, journal: (): Run => JSON.parse(runs.get('run') ?? 'null') };
+}
+
+type Perform = (params: unknown, context: ActionContext) => Promise<ActionResult>;
+const done: ActionResult = { status: 'done', detail: 'it is done' };
+
+function setUp(steps: string, perform: Perform = async () => done, mode: RunMode = 'enforce') {
+  const acted = vi.fn(perform);
+  const make = (name: string, idempotent: boolean) =>
+    defineAction<{ readonly value?: unknown }>({
+      name,
+      side: 'router',
+      doc: '',
+      params: z.strictObject({ value: z.unknown().optional() }),
+      idempotent,
+      run: acted,
+      dryRun: ({ value }) => ({ status: 'skipped', detail: `would act on ${value}` }),
+    });
+  const actions = new Map([make('act', true), make('once', false)].map((action) => [action.name, action]));
+  const text = `playbook: p\non: { rules: [r] }\nsteps:\n${steps.replace(/^/gm, '  ')}\n`;
+  const { playbooks, errors } = loadPlaybooks([{ path: 'p.yaml', text }], actions);
+  const [playbook] = playbooks;
+  if (playbook === undefined) throw new Error(errors.map(({ message }) => message).join());
+  const memory = memoryLedger();
+  const clock = { nowMs: 1_000 };
+  const ports: RunPorts = {
+    actions,
+    ledger: memory.ledger,
+    sendToNode: () => Promise.reject(new Error('no node')),
+    secrets: (name) => (name === 'KEY' ? 's3cret' : undefined),
+    nowMs: () => clock.nowMs,
+    random: () => 0,
+  };
+  const request = { runId: 'run', alertId: 'an-alert', alert, playbook, mode };
+  const run = (signal = new AbortController().signal) => performRun(request, ports, signal);
+  return { run, acted, clock, ports, ...memory };
+}
+
+describe('performRun', () => {
+  it('fills in the parameters, performs the steps and keeps the journal', async () => {
+    const { run, acted, journal } = setUp(
+      '- { id: a, uses: act, with: { value: { pid: "%proc.pid", text: "%proc.name!" } } }\n- { id: b, uses: once, with: { value: "%steps.a.outcome: %steps.a.detail" } }',
+    );
+    const performed = await run();
+    expect(acted.mock.calls.map(([params]) => params)).toEqual([
+      { value: { pid: 7, text: 'sh!' } },
+      { value: 'done: it is done' },
+    ]);
+    expect(acted.mock.calls[1]?.[1]).toMatchObject({ idempotencyKey: 'an-alert/p/b', deadlineMs: 11_000 });
+    expect(performed).toEqual({ kind: 'finished', run: journal() });
+    expect(journal()).toMatchObject({
+      id: 'run',
+      alert: 'an-alert',
+      rule: 'r',
+      playbook: 'p',
+      mode: 'enforce',
+      state: 'done',
+      steps: [
+        {
+          id: 'a',
+          uses: 'act',
+          state: 'done',
+          params: { value: { pid: 7, text: 'sh!' } },
+          attempts: [{ outcome: 'done' }],
+        },
+        { id: 'b', uses: 'once', state: 'done' },
+      ],
+    });
+  });
+
+  it('skips a step whose condition does not hold', async () => {
+    const { run, acted } = setUp(
+      '- { id: a, uses: act, if: proc.name = bash }\n- { id: b, uses: act, if: steps.a.outcome = skipped }',
+    );
+    expect(await run()).toMatchObject({ run: { state: 'done', steps: [{ state: 'skipped' }, { state: 'done' }] } });
+    expect(acted).toHaveBeenCalledTimes(1);
+  });
+
+  it('fails a step with a field that has no value, and does not act', async () => {
+    const { run, acted } = setUp('- { id: a, uses: act, with: { value: { deep: ["%user.name"] } } }');
+    expect(await run()).toMatchObject({
+      run: {
+        state: 'failed',
+        steps: [{ state: 'failed', detail: expect.stringContaining('value: deep: [0]: %user.name has no value') }],
+      },
+    });
+    expect(acted).not.toHaveBeenCalled();
+  });
+
+  it('does nothing in a dry run, and says what it would do', async () => {
+    const { run, acted } = setUp('- { id: a, uses: once, with: { value: "%proc.name" } }', undefined, 'dry-run');
+    expect(await run()).toMatchObject({
+      run: { state: 'done', steps: [{ state: 'skipped', detail: 'would act on sh' }] },
+    });
+    expect(acted).not.toHaveBeenCalled();
+  });
+
+  it('writes no secret into the journal, whatever an action says', async () => {
+    const { run, acted, journal } = setUp(
+      '- { id: a, uses: act, with: { value: "Bearer %{secret.KEY}" }, on_error: continue }\n- { id: b, uses: act, with: { value: "%{secret.KEY}" }, if: steps.a.detail contains s3cret or steps.a.detail contains *** }',
+      async (params) => ({ status: 'failed', retry: false, reason: `refused ${JSON.stringify(params)}` }),
+    );
+    await run();
+    expect(acted.mock.calls.map(([params]) => params)).toEqual([{ value: 'Bearer s3cret' }, { value: 's3cret' }]);
+    expect(JSON.stringify(journal())).not.toContain('s3cret');
+    expect(journal().steps[0]).toMatchObject({
+      params: { value: 'Bearer ***' },
+      detail: 'refused {"value":"Bearer ***"}',
+    });
+  });
+
+  it('sits out a short wait, and gives the worker free for a long one', async () => {
+    const answers: ActionResult[] = [
+      { status: 'failed', retry: true, reason: 'busy' },
+      { status: 'failed', retry: true, reason: 'busy', retryAfterMs: 30_000 },
+      done,
+    ];
+    const { run, acted, clock } = setUp('- { id: a, uses: act, retry: { attempts: 3, backoff: 10ms } }', async () => {
+      // The clock goes on while the wait is sat out.
+      setTimeout(() => {
+        clock.nowMs += 10;
+      }, 5);
+      return answers.shift() ?? done;
+    });
+    expect(await run()).toEqual({ kind: 'wait', untilMs: 31_010 });
+    expect(acted).toHaveBeenCalledTimes(2);
+    clock.nowMs = 31_010;
+    expect(await run()).toMatchObject({
+      kind: 'finished',
+      run: { state: 'done', steps: [{ attempts: [{}, {}, {}] }] },
+    });
+    expect(acted).toHaveBeenCalledTimes(3);
+  });
+
+  it.for([
+    { uses: 'act', calls: 2, state: 'done', detail: 'it is done' },
+    { uses: 'once', calls: 1, state: 'failed', detail: 'unknown' },
+  ])('after a worker that died while it acted, $uses is $state', async ({ uses, calls, state, detail }) => {
+    const worker = new AbortController();
+    let isFirst = true;
+    const { run, acted } = setUp(`- { id: a, uses: ${uses} }`, async () => {
+      if (!isFirst) return done;
+      isFirst = false;
+      worker.abort(new Error('killed'));
+      return done;
+    });
+    await expect(run(worker.signal)).rejects.toThrow('killed');
+    expect(await run()).toMatchObject({
+      kind: 'finished',
+      run: { state, steps: [{ state, detail: expect.stringContaining(detail) }] },
+    });
+    expect(acted).toHaveBeenCalledTimes(calls);
+  });
+
+  it('does not perform a finished run again', async () => {
+    const { run, acted } = setUp('- { id: a, uses: act }');
+    const first = await run();
+    expect(await run()).toEqual(first);
+    expect(acted).toHaveBeenCalledTimes(1);
+  });
+
+  it('ends an action at its time-out; what is not safe to repeat is not tried again', async () => {
+    const waits: Perform = (_, { signal }) =>
+      new Promise((resolve) =>
+        signal.addEventListener('abort', () => resolve({ status: 'timed_out', detail: 'late' })),
+      );
+    const { run, acted } = setUp(
+      '- { id: a, uses: once, timeout: 20ms, retry: { attempts: 3, backoff: 10ms } }',
+      waits,
+    );
+    expect(await run()).toMatchObject({
+      run: { state: 'failed', steps: [{ state: 'timed_out', attempts: [{ outcome: 'timed_out' }] }] },
+    });
+    expect(acted).toHaveBeenCalledTimes(1);
+  });
+
+  it('begins nothing when the journal cannot be written', async () => {
+    const { run, acted, ports } = setUp('- { id: a, uses: act }');
+    ports.ledger.save = () => Promise.reject(new Error('Redis is away'));
+    await expect(run()).rejects.toThrow('Redis is away');
+    expect(acted).not.toHaveBeenCalled();
+  });
+});
