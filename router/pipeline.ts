@@ -70,15 +70,12 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   const byName = new Map(playbooks.map((playbook) => [playbook.name, playbook]));
   const perform = async (job: RunJob, signal: AbortSignal): Promise<JobResult> => {
     const playbook = byName.get(job.playbook);
-    const alert = await alerts.find(job.alert);
-    if (playbook === undefined || alert === undefined) {
-      log('warn', 'a job has no playbook or alert any more and is left out', {
-        alert: job.alert,
-        playbook: job.playbook,
-      });
+    if (playbook === undefined) {
+      log('warn', 'a run is left out: its playbook is not loaded any more', { alert: job.id, playbook: job.playbook });
       return { kind: 'finished' };
     }
-    const request = { runId: runIdOf(job), alertId: job.alert, alert, playbook, mode: playbook.mode ?? mode };
+    const { id: alertId, alert } = job;
+    const request = { runId: runIdOf(job), alertId, alert, playbook, mode: playbook.mode ?? mode };
     const performed = await performRun(request, ports, signal);
     if (performed.kind === 'wait') return performed;
     metrics.runsFinished.inc({ playbook: job.playbook, state: performed.run.state });

@@ -20,22 +20,26 @@ export type IngestPorts = {
 
 /**
  * Takes alerts in: playbooks are matched here, so an alert that none wants costs no job. Resolves when Redis has the
- * jobs and the alerts; rejects when that is not sure, and then the sender repeats, which every part of this recognises.
+ * jobs and the alerts; rejects when that is not sure, and then the sender repeats.
+ *
+ * The jobs go first and the alert's id is remembered last: whatever ends in between, the repeat makes the jobs again
+ * under the same ids, and once the id is remembered, no repeat makes any.
  */
 export async function ingest(
   alerts: readonly Alert[],
   { playbooks, queue, alerts: store }: IngestPorts,
 ): Promise<Ingested> {
   const placed = alerts.map((alert) => ({ id: alertIdOf(alert), alert }));
-  const fresh = await store.add(placed);
-  // Jobs of repeats are offered again: the first time may have ended between the alert and its jobs.
   const jobs = placed.flatMap(({ id, alert }) =>
     matchPlaybooks(playbooks(), alert, id).map(
-      (playbook): PlacedJob => ({ alert: id, playbook: playbook.name, urgency: urgencyOf(playbook, alert) }),
+      (playbook): PlacedJob => ({ id, alert, playbook: playbook.name, urgency: urgencyOf(playbook, alert) }),
     ),
   );
-  await queue.add(jobs);
-  return { ids: placed.map(({ id }) => id), duplicates: placed.length - fresh.length, matched: jobs.length };
+  const known = await store.known(jobs.map(({ id }) => id));
+  const fresh = jobs.filter(({ id }) => !known.has(id));
+  await queue.add(fresh);
+  const stored = await store.add(placed);
+  return { ids: placed.map(({ id }) => id), duplicates: placed.length - stored, matched: fresh.length };
 }
 
 /** 1 to 16, smaller first: what contains goes before what tells, then the more severe alert. */

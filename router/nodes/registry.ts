@@ -1,5 +1,4 @@
 import type { Redis } from '../redis/connection.ts';
-import { runPipeline } from '../store/alerts.ts';
 import { keys } from '../store/keys.ts';
 
 /** A node as it introduced itself last. */
@@ -30,9 +29,8 @@ export function makeNodeRegistry(redis: Redis, nowMs: () => number): NodeRegistr
       const records = Object.values(await redis.hgetall(keys.nodes)).map((json) => JSON.parse(json) as NodeRecord);
       const old = records.filter(({ connected, changedMs }) => !connected && nowMs() - changedMs > KEEP_MS);
       if (old.length > 0) {
-        const pipeline = redis.pipeline();
-        for (const { node } of old) pipeline.hdel(keys.nodes, node).del(keys.outbox(node));
-        await runPipeline(pipeline);
+        await redis.hdel(keys.nodes, ...old.map(({ node }) => node));
+        await redis.del(...old.map(({ node }) => keys.outbox(node)));
       }
       return records.filter((record) => !old.includes(record)).sort((a, b) => a.node.localeCompare(b.node));
     },

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { DelayedError, Queue, Worker } from 'bullmq';
+import type { Alert } from '#rules/alert';
 import type { Log } from '#rules/cli/log';
 import type { Redis } from '../redis/connection.ts';
 
-/** What a job carries: which alert, which playbook. The alert itself is in the store. */
-export type RunJob = { readonly alert: string; readonly playbook: string };
+/** What a job carries: the alert with its id, and which playbook. */
+export type RunJob = { readonly id: string; readonly alert: Alert; readonly playbook: string };
 
 /** Priorities of the queue: a container is contained before a person is told. Smaller goes first. */
 export type PlacedJob = RunJob & { readonly urgency: number };
@@ -25,8 +26,8 @@ export type RunQueue = {
 };
 
 /** Same alert and playbook, same id: letters and digits, since BullMQ takes neither `:` nor plain numbers. */
-export function runIdOf({ alert, playbook }: RunJob): string {
-  return `r${createHash('sha256').update(`${alert}\n${playbook}`).digest('hex').slice(0, 31)}`;
+export function runIdOf({ id, playbook }: Pick<RunJob, 'id' | 'playbook'>): string {
+  return `r${createHash('sha256').update(`${id}\n${playbook}`).digest('hex').slice(0, 31)}`;
 }
 
 /** `connection` must be ready; a queue that is built before stays broken. */
@@ -38,11 +39,11 @@ export function makeRunQueue(connection: Redis): RunQueue {
     async add(jobs) {
       if (jobs.length === 0) return;
       await queue.addBulk(
-        jobs.map(({ alert, playbook, urgency }) => ({
+        jobs.map(({ id, alert, playbook, urgency }) => ({
           name: 'run',
-          data: { alert, playbook },
+          data: { id, alert, playbook },
           opts: {
-            jobId: runIdOf({ alert, playbook }),
+            jobId: runIdOf({ id, playbook }),
             priority: urgency,
             attempts: 1_000,
             backoff: { type: 'exponential', delay: 500 },
@@ -95,7 +96,7 @@ export function makeRunWorker(
   worker.on('failed', (job, error) => {
     if (!stop.signal.aborted)
       log('error', 'a run was interrupted and will be tried again', {
-        alert: job?.data.alert,
+        alert: job?.data.id,
         playbook: job?.data.playbook,
         reason: error.message,
       });

@@ -1,40 +1,59 @@
-import { type Alert, alertSchema } from '#rules/alert';
-import type { Redis } from '../redis/connection.ts';
-import { KEEP_S, keys, MOST_ALERTS, MOST_LIVE } from './keys.ts';
+import type { Redis } from 'ioredis';
+import type { Alert } from '#rules/alert';
+import { keys } from './keys.ts';
+import { makeScript } from './script.ts';
 
 export type StoredAlert = { readonly id: string; readonly alert: Alert };
 
 export type AlertStore = {
+  /** Those of these ids whose alerts were taken lately. */
+  known(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /**
-   * Keeps these alerts. Resolves when Redis has them all, with those that it did not have before; rejects when it
+   * Keeps these alerts and remembers their ids. Resolves with how many were new when Redis has them all; rejects when it
    * cannot tell, and then the sender repeats.
    */
-  add(alerts: readonly StoredAlert[]): Promise<readonly StoredAlert[]>;
-  find(id: string): Promise<Alert | undefined>;
+  add(alerts: readonly StoredAlert[]): Promise<number>;
   /** The latest first. */
   latest(count: number): Promise<readonly StoredAlert[]>;
 };
 
+/** Alerts kept to be looked at, and entries kept for live views. What a run needs of its alert lies in its job. */
+const MOST_ALERTS = 10_000;
+const MOST_LIVE = 2_000;
+/** At least the last so many ids are remembered, and at most twice as many. */
+const MOST_REMEMBERED = 100_000;
+
+/** KEYS: seen, seenBefore, alerts, live. ARGV: the three bounds, then id and JSON of each alert. Returns how many were new. */
+const store = makeScript(`
+local fresh = 0
+for at = 4, #ARGV, 2 do
+  local id = ARGV[at]
+  if redis.call('SISMEMBER', KEYS[2], id) == 0 and redis.call('SADD', KEYS[1], id) == 1 then
+    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[1], '*', 'json', ARGV[at + 1])
+    redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[2], '*', 'kind', 'alert', 'json', ARGV[at + 1])
+    fresh = fresh + 1
+  end
+end
+if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[3]) then
+  redis.call('UNLINK', KEYS[2])
+  redis.call('RENAME', KEYS[1], KEYS[2])
+end
+return fresh`);
+
 export function makeAlertStore(redis: Redis): AlertStore {
   return {
-    async add(alerts) {
-      const first = redis.pipeline();
-      for (const { id, alert } of alerts) first.set(keys.alert(id), JSON.stringify(alert), 'EX', KEEP_S, 'NX');
-      const answers = await runPipeline(first);
-      const fresh = alerts.filter((_, index) => answers[index] === 'OK');
-      if (fresh.length === 0) return fresh;
-      const second = redis.pipeline();
-      for (const { id, alert } of fresh) {
-        const json = JSON.stringify({ id, alert });
-        second.xadd(keys.alerts, 'MAXLEN', '~', MOST_ALERTS, '*', 'json', json);
-        second.xadd(keys.live, 'MAXLEN', '~', MOST_LIVE, '*', 'kind', 'alert', 'json', json);
-      }
-      await runPipeline(second);
-      return fresh;
+    async known(ids) {
+      if (ids.length === 0) return new Set();
+      const [now, before] = await Promise.all([
+        redis.smismember(keys.seen, ...ids),
+        redis.smismember(keys.seenBefore, ...ids),
+      ]);
+      return new Set(ids.filter((_, index) => now[index] === 1 || before[index] === 1));
     },
-    async find(id) {
-      const json = await redis.get(keys.alert(id));
-      return json === null ? undefined : alertSchema.parse(JSON.parse(json));
+    async add(alerts) {
+      const words = alerts.flatMap(({ id, alert }) => [id, JSON.stringify({ id, alert })]);
+      const places = [keys.seen, keys.seenBefore, keys.alerts, keys.live];
+      return Number(await store(redis, places, [MOST_ALERTS, MOST_LIVE, MOST_REMEMBERED, ...words]));
     },
     async latest(count) {
       const entries = await redis.xrevrange(keys.alerts, '+', '-', 'COUNT', count);
@@ -48,14 +67,4 @@ export function makeAlertStore(redis: Redis): AlertStore {
 
 function isStored(value: unknown): value is StoredAlert {
   return typeof value === 'object' && value !== null && 'id' in value && 'alert' in value;
-}
-
-/** Runs a pipeline; one failed command fails it all. */
-export async function runPipeline(pipeline: ReturnType<Redis['pipeline']>): Promise<readonly unknown[]> {
-  const answers = await pipeline.exec();
-  if (answers === null) throw new Error('Redis gave no answer to a pipeline');
-  return answers.map(([error, value]) => {
-    if (error !== null) throw error;
-    return value;
-  });
 }

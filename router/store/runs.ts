@@ -1,36 +1,49 @@
+import type { Redis } from 'ioredis';
 import type { Run } from '#playbooks/language/run';
-import type { Redis } from '../redis/connection.ts';
 import type { Ledger } from '../runs/ports.ts';
-import { runPipeline } from './alerts.ts';
-import { KEEP_S, keys, MOST_LIVE, MOST_RUNS } from './keys.ts';
+import { keys } from './keys.ts';
+import { makeScript } from './script.ts';
 
 export type RunStore = Ledger & {
   /** The latest first. */
   latest(count: number): Promise<readonly Run[]>;
 };
 
+/** Journals kept, and for how long at most. */
+const MOST_RUNS = 20_000;
+const KEEP_S = 7 * 24 * 3_600;
+const MOST_LIVE = 2_000;
+
+/**
+ * KEYS: the run, its begun attempts, runs, live. ARGV: JSON, seconds, start, id, most runs, most live, prefix of a run's
+ * key. Keeps the journal, and takes the oldest away when there are too many.
+ */
+const save = makeScript(`
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+redis.call('ZADD', KEYS[3], ARGV[3], ARGV[4])
+redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[6], '*', 'kind', 'run', 'json', ARGV[1])
+local old = redis.call('ZRANGE', KEYS[3], 0, -(tonumber(ARGV[5]) + 1))
+for _, id in ipairs(old) do
+  redis.call('UNLINK', ARGV[7] .. id, ARGV[7] .. id .. ':begun')
+  redis.call('ZREM', KEYS[3], id)
+end
+return #old`);
+
 /** The journals of runs. What is written here was written by `save`, so it is read back as it is. */
 export function makeRunStore(redis: Redis): RunStore {
-  const load = async (id: string): Promise<Run | undefined> => {
-    const json = await redis.get(keys.run(id));
-    return json === null ? undefined : (JSON.parse(json) as Run);
-  };
   return {
-    load,
+    async load(id) {
+      const json = await redis.get(keys.run(id));
+      return json === null ? undefined : (JSON.parse(json) as Run);
+    },
     async save(run) {
-      const json = JSON.stringify(run);
-      const pipeline = redis
-        .pipeline()
-        .set(keys.run(run.id), json, 'EX', KEEP_S)
-        .zadd(keys.runs, run.startedMs, run.id)
-        .zremrangebyrank(keys.runs, 0, -MOST_RUNS - 1)
-        .xadd(keys.live, 'MAXLEN', '~', MOST_LIVE, '*', 'kind', 'run', 'json', json);
-      await runPipeline(pipeline);
+      const { id, startedMs } = run;
+      const places = [keys.run(id), keys.begun(id), keys.runs, keys.live];
+      await save(redis, places, [JSON.stringify(run), KEEP_S, startedMs, id, MOST_RUNS, MOST_LIVE, keys.run('')]);
     },
     async begin(id, key) {
-      const isFresh = await redis.hsetnx(keys.begun(id), key, String(Date.now()));
-      if (isFresh === 1) await redis.expire(keys.begun(id), KEEP_S);
-      return isFresh === 1 ? 'fresh' : 'begun';
+      return (await redis.hsetnx(keys.begun(id), key, String(Date.now()))) === 1 ? 'fresh' : 'begun';
     },
     async latest(count) {
       const ids = await redis.zrevrange(keys.runs, 0, count - 1);
