@@ -13,8 +13,6 @@ export const nodeActionParams = {
   }),
 } as const;
 
-export type NodeActionName = keyof typeof nodeActionParams;
-
 /**
  * Router → node. `id` is the idempotency key (alert/playbook/step): a node journals it and answers a repeat with the
  * first receipt instead of acting again.
@@ -41,7 +39,7 @@ export const commandSchema = z.strictObject({
  * How an action went. `gone`: the target no longer exists (or its pid now belongs to another process) and nothing was
  * touched. `refused`: a guard rail said no. `skipped`: dry run, nothing done.
  */
-export const outcomes = ['done', 'failed', 'refused', 'gone', 'timed_out', 'skipped'] as const;
+const outcomes = ['done', 'failed', 'refused', 'gone', 'timed_out', 'skipped'] as const;
 export type Outcome = (typeof outcomes)[number];
 
 /** Node → router: the answer to one command. Sent again until the router acknowledges it. */
@@ -58,7 +56,7 @@ export const receiptSchema = z.strictObject({
 });
 
 /** Node → router, first message after the socket opens. */
-export const helloSchema = z.strictObject({
+const helloSchema = z.strictObject({
   version: z.literal(CHANNEL_VERSION),
   kind: z.literal('hello'),
   node: z.string().min(1).max(253),

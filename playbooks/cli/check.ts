@@ -7,7 +7,7 @@ import { type LoadedPlaybooks, loadPlaybooks } from '../language/load.ts';
 import type { ActionCatalogue } from '../language/playbook.ts';
 
 /** The playbooks that Lanner comes with. */
-export const builtInPlaybooks: string = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+const builtInPlaybooks: string = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 
 /** Checks playbook files against the actions that there are. */
 export function makeCheck(catalogue: ActionCatalogue): Command {

@@ -24,7 +24,7 @@ export type RunEvent =
     };
 
 /** What to do next; a run that is over gets none. */
-export type RunCommand =
+type RunCommand =
   /** Look at the guard, fill in the parameters, act. */
   | { readonly kind: 'begin'; readonly step: Step; readonly attempt: number }
   | { readonly kind: 'wait'; readonly untilMs: number }

@@ -51,7 +51,7 @@ export type Step = {
 };
 
 /** Attempts in all; the wait before attempt n+1 is `backoffMs` × 2^(n-1), at most `mostMs`, less up to half as jitter. */
-export type Retry = { readonly attempts: number; readonly backoffMs: number; readonly mostMs: number };
+type Retry = { readonly attempts: number; readonly backoffMs: number; readonly mostMs: number };
 
 export type Trigger = {
   readonly rules: readonly string[] | undefined;

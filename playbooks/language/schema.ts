@@ -4,7 +4,7 @@ import { parsePriority, priorities } from '#rules/alert';
 const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
 /** `500ms`, `30s`, `10m`, `2h`, in milliseconds. */
-export function parseDuration(text: string): number | undefined {
+function parseDuration(text: string): number | undefined {
   const found = /^(\d{1,6})(ms|s|m|h)$/.exec(text);
   if (found === null) return undefined;
   const unit = Object.entries(units).find(([name]) => name === found[2]);
@@ -79,8 +79,6 @@ export const playbookSchema = z.strictObject({
   on: triggerSchema.describe('Which alerts start it: every key must agree.'),
   steps: z.array(stepSchema).min(1).max(32).describe('What is done, one after the other.'),
 });
-
-export type WrittenPlaybook = z.output<typeof playbookSchema>;
 
 /** The parts that `load.ts` checks further. */
 export type Outline = {
