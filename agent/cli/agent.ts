@@ -6,6 +6,7 @@ import { renderDiagnostic } from '#rules/language/diagnostic';
 import { AGENT_USAGE, type AgentOptions, readAgentOptions } from '../config/options.ts';
 import { type RunningAgent, startAgent } from '../pipeline.ts';
 import { checkKernel } from './machine.ts';
+import { unblock } from './unblock.ts';
 
 const VERSION = '0.1.0';
 
@@ -61,15 +62,21 @@ async function runAgent(options: AgentOptions): Promise<number> {
     log,
   });
   if (!start.ok) return refuse(start.reason);
+  unblock(process.stdout);
+  unblock(process.stderr);
   announce(start.agent, options, log);
   await stopped.promise;
   await start.agent.close();
+  // A reader that takes nothing would keep the process alive for the lines that it has not taken.
+  if (process.stdout.writableLength > 0 || process.stderr.writableLength > 0) process.exit(exitCodes.ok);
   return exitCodes.ok;
 }
 
+/** The kernel's verifier writes pages; the first line says what is wrong. */
 function refuse(reason: string): number {
+  const [sentence = ''] = reason.split('\n');
   process.stderr.write(
-    `lanner agent: cannot watch this host: ${reason}\nThe router alone (\`lanner router\`) runs without; \`lanner doctor\` says more.\n`,
+    `lanner agent: cannot watch this host: ${sentence}\nThe router alone (\`lanner router\`) runs without; \`lanner doctor\` says more.\n`,
   );
   return exitCodes.unsupported;
 }

@@ -1,5 +1,5 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Agent, startAgent } from '../support/agent.ts';
 import { docker, image, remove } from '../support/docker.ts';
+import { eventually } from '../support/eventually.ts';
 
 const run = promisify(execFile);
 const root = new URL('../..', import.meta.url).pathname;
@@ -191,6 +192,40 @@ describe('starting and stopping the agent', () => {
     const { code, tookMs } = await other.close(signal);
     expect(code).toBe(0);
     expect(tookMs).toBeLessThan(1_000);
+  });
+
+  it('goes on watching when nobody reads its output, and still ends', async () => {
+    const path = join(folder, 'stuck.yaml');
+    const alertsFile = join(folder, 'alerts.jsonl');
+    const mark = join(folder, 'stuck-');
+    writeFileSync(
+      path,
+      `- rule: R\n  desc: d\n  condition: evt.type=openat and fd.name startswith "${mark}"\n  output: "%fd.name ${'x'.repeat(1_000)}"\n  priority: INFO\n`,
+    );
+    const child = spawn(
+      process.execPath,
+      ['lanner.ts', 'agent', '--json', '--rules', path, '--alerts-file', alertsFile],
+      {
+        cwd: root,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    child.stdout.pause(); // A pipe holds 64 KB; nobody takes more.
+    let said = '';
+    child.stderr.on('data', (chunk) => {
+      said += chunk;
+    });
+    await eventually('the agent to watch', () => said.includes('watching') || undefined);
+    await shell(`for i in $(seq 500); do : > "${mark}$i"; done`);
+    await eventually(
+      'the last alert in the file',
+      () => readFileSync(alertsFile, 'utf8').includes(`${mark}500 `) || undefined,
+    );
+    const begunMs = performance.now();
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    expect(performance.now() - begunMs).toBeLessThan(1_000);
   });
 
   it('says every mistake in the rules with its place', async () => {
