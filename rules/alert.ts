@@ -75,7 +75,12 @@ const lannerPartSchema = z.strictObject({
 
 /** An alert as it crosses the wire: Falco's keys, plus `lanner` when one of our agents raised it. */
 export const alertSchema = z.strictObject({
-  time: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})$/, 'expected ISO 8601 with up to nanoseconds'),
+  time: z
+    .string()
+    .regex(
+      /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})$/,
+      'expected ISO 8601 with up to nanoseconds',
+    ),
   rule: z.string().min(1).max(1_024),
   priority: prioritySchema,
   source: z.string().max(128).default('syscall'),

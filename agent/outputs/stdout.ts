@@ -1,4 +1,5 @@
 import type { Alert, Priority } from '#rules/alert';
+import { printable } from '#rules/language/printable';
 import { falcoJson } from '../alerts/falco-json.ts';
 import type { Output } from './output.ts';
 
@@ -18,15 +19,10 @@ const colours: Readonly<Record<Priority, string>> = {
   Debug: '\u001b[90m',
 };
 
-/** Control characters and bidi marks in a name or an argument would let an attacker rewrite the operator's terminal. */
-function escapeForTerminal(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (found) => `\\u{${found.codePointAt(0)?.toString(16)}}`);
-}
-
 /** One line an alert: Falco's JSON, or `TIME: PRIORITY text`. */
 export function renderAlert(alert: Alert, form: StdoutForm): string {
   if (form === 'json') return `${falcoJson(alert)}\n`;
-  const line = escapeForTerminal(alert.output);
+  const line = printable(alert.output);
   return form === 'colour' ? `${colours[alert.priority]}${line}\u001b[0m\n` : `${line}\n`;
 }
 

@@ -11,7 +11,7 @@ export const DEFAULT_LISTEN = '127.0.0.1:7470';
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
 /** The playbooks that Lanner comes with. */
-export const builtInPlaybooks: string = join(root, 'playbooks');
+const builtInPlaybooks: string = join(root, 'playbooks');
 
 export type Listen = { readonly host: string; readonly port: number };
 
@@ -68,7 +68,7 @@ export function readRouterOptions(args: readonly string[]): RouterOptions {
  * `--playbooks A B C`: words that directly follow the value of `flag` are further values of it. `stray` is the first
  * word that belongs to nothing.
  */
-export function claimPaths(args: readonly string[], flag: string, positionals: readonly string[]) {
+function claimPaths(args: readonly string[], flag: string, positionals: readonly string[]) {
   const own: string[] = [];
   const left = [...positionals];
   let inFlag = false;

@@ -6,7 +6,7 @@ import type { Log } from '#rules/cli/log';
 import type { Outbox } from './outbox.ts';
 import type { NodeRegistry } from './registry.ts';
 
-export const CHANNEL_PATH = '/api/nodes/channel';
+const CHANNEL_PATH = '/api/nodes/channel';
 
 const MOST_MESSAGE_BYTES = 256 * 1024;
 const MOST_NODES = 5_000;

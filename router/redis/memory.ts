@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from './connection.ts';
 
 const LOOK_MS = 1_000;
 /** Beyond this share of `maxmemory` no new alerts are taken: at the limit itself, workers could not drain the queue either. */

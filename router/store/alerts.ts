@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import type { Alert } from '#rules/alert';
+import type { Redis } from '../redis/connection.ts';
 import { keys } from './keys.ts';
 import { makeScript } from './script.ts';
 

@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import type { Run } from '#playbooks/language/run';
+import type { Redis } from '../redis/connection.ts';
 import type { Ledger } from '../runs/ports.ts';
 import { keys } from './keys.ts';
 import { makeScript } from './script.ts';

@@ -5,9 +5,9 @@ import { renderDiagnostic } from '../language/diagnostic.ts';
 import { eventTypes } from '../language/event-names.ts';
 import { type EventSet, holdsEvent } from '../language/event-set.ts';
 import { templateFields } from '../language/format.ts';
+import { matchesName } from '../language/name-pattern.ts';
 import { printCondition, printOperand } from '../language/print.ts';
 import type { LoadedMacro, Rule, RuleSet } from '../language/rule-set.ts';
-import { matchesName } from '../language/select.ts';
 import { type Command, exitCodes, readArgs } from './command-line.ts';
 import { loadFiles } from './load-files.ts';
 

@@ -1,6 +1,6 @@
 import { fieldSpecs } from '../fields.ts';
 import type { FieldSpec } from '../language/field.ts';
-import { matchesName } from '../language/select.ts';
+import { matchesName } from '../language/name-pattern.ts';
 import { type Command, exitCodes, readArgs, UsageError } from './command-line.ts';
 
 /** Lists the fields that conditions and outputs may name. */

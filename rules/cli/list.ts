@@ -1,7 +1,7 @@
 import { parsePriority, priorities, severityOf } from '../alert.ts';
 import { renderDiagnostic } from '../language/diagnostic.ts';
+import { matchesName } from '../language/name-pattern.ts';
 import type { Rule } from '../language/rule-set.ts';
-import { matchesName } from '../language/select.ts';
 import { type Command, exitCodes, readArgs, UsageError } from './command-line.ts';
 import { loadFiles } from './load-files.ts';
 

@@ -58,7 +58,7 @@ export function toLoadResults(outcome: LoadOutcome): object {
   };
 }
 
-export function toMessage(diagnostic: Diagnostic): Message {
+function toMessage(diagnostic: Diagnostic): Message {
   const { code, message, source, span } = diagnostic;
   const { path, line, column, offset, lineText } = locate(source, span.start);
   const position: Position = { name: path, line: line - 1, column: column - 1, offset };

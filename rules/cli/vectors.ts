@@ -74,7 +74,7 @@ export function vectorBind(fields: Readonly<Record<string, VectorValue>>, types:
   };
 }
 
-export function readVectorValue(value: VectorValue, type: FieldType): FieldValue | undefined {
+function readVectorValue(value: VectorValue, type: FieldType): FieldValue | undefined {
   if (value === null) return undefined;
   if (typeof value === 'object')
     return value.map((element) => readVectorValue(element, type)).filter((element) => element !== undefined);

@@ -2,16 +2,14 @@ import { checkCondition, makeChecker, type Problem } from './check.ts';
 import type { CheckedNode } from './checked.ts';
 import type { Diagnostic, Diagnostics, Result } from './diagnostic.ts';
 import type { Bind, FieldCatalogue } from './field.ts';
-import { compileSegments } from './format.ts';
 import { nearest } from './nearest.ts';
 import { parseCondition } from './parser.ts';
 import { compilePredicate, makeMachine } from './predicate.ts';
 import { resolveNames } from './resolve.ts';
 import { type Source, sourceOf } from './source.ts';
-import { readTemplate } from './template.ts';
 
 /** Checks a condition that stands alone: no macros, no lists. */
-export function checkText(text: string | Source, catalogue: FieldCatalogue): Result<CheckedNode> {
+function checkText(text: string | Source, catalogue: FieldCatalogue): Result<CheckedNode> {
   const source = typeof text === 'string' ? sourceOf('condition', text) : text;
   const parsed = parseCondition(source);
   if (!parsed.ok) return parsed;
@@ -49,24 +47,6 @@ export function compileCondition<E>(
   const value = (event: E): boolean => {
     machine.generation++;
     return predicate(event);
-  };
-  return { ok: true, value };
-}
-
-/** A template as a function of an event; what is missing prints `<NA>`. */
-export function compileTemplate<E>(
-  text: string | Source,
-  bind: Bind<E>,
-  catalogue: FieldCatalogue,
-): Result<(event: E) => string> {
-  const source = typeof text === 'string' ? sourceOf('template', text) : text;
-  const read = readTemplate(source, catalogue);
-  if (!read.ok) return { ok: false, diagnostics: toDiagnostics(read.problems, 'LOAD_ERR_COMPILE_OUTPUT') };
-  const machine = makeMachine(bind);
-  const compiled = compileSegments(read.template, machine, true);
-  const value = (event: E): string => {
-    machine.generation++;
-    return compiled.render(event).text;
   };
   return { ok: true, value };
 }

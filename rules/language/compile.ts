@@ -7,7 +7,7 @@ import { compilePlan, type Plan } from './plan.ts';
 import { type Machine, makeMachine, readerOf } from './predicate.ts';
 import { isActive, type Rule, type RuleSet } from './rule-set.ts';
 
-export { compileCondition, compileTemplate } from './compile-text.ts';
+export { compileCondition } from './compile-text.ts';
 
 export type CompiledRule<E> = {
   readonly name: string;

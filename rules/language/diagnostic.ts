@@ -1,3 +1,4 @@
+import { printable } from './printable.ts';
 import { locate, type Source, type Span } from './source.ts';
 
 export const errorCodes = [
@@ -62,13 +63,4 @@ export function renderDiagnostic(diagnostic: Diagnostic): string {
   const before = printable(place.lineText.slice(from, place.column - 1).replaceAll('\t', ' ')).length;
   const width = Math.max(1, Math.min(span.end - span.start, shown.length - before));
   return `${head}\n  ${shown}\n  ${' '.repeat(before)}${'^'.repeat(place.exact ? width : 1)}`;
-}
-
-/** Control characters and bidi marks in a rule file must not rewrite the reader's terminal. */
-function printable(text: string): string {
-  return text.replace(
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

@@ -4,7 +4,7 @@ import { genericCodes } from './event-names.ts';
 /** A set of names, or everything but these names. */
 export type EventSet = { readonly kind: 'only' | 'all-but'; readonly names: ReadonlySet<string> };
 
-export const allEvents: EventSet = { kind: 'all-but', names: new Set() };
+const allEvents: EventSet = { kind: 'all-but', names: new Set() };
 
 /** The event types for which the condition can be true, as far as its checks of `evt.type` say. */
 export function eventSetOf(node: CheckedNode, nameOf: (name: string) => string = (name) => name): EventSet {

@@ -139,7 +139,7 @@ function compileScalar(operator: Operator, type: FieldType, values: readonly Con
 }
 
 /** Byte strings are ordered as bytes; numbers and bigints compare with each other. */
-export function compareOrdered(
+function compareOrdered(
   operator: '<' | '<=' | '>' | '>=',
   left: FieldValue | Constant,
   right: FieldValue | Constant,

@@ -1,6 +1,6 @@
 import { parseAddress } from './address.ts';
 import type { At } from './ast.ts';
-import { fromByteString, toByteString } from './byte-string.ts';
+import { toByteString } from './byte-string.ts';
 import { fieldText } from './catalogue.ts';
 import { compileRuleSet } from './compile.ts';
 import type { Bind, FieldCatalogue, FieldUse, FieldValue } from './field.ts';
@@ -157,11 +157,4 @@ function judge(
   }
   if (!test.event.has('evt.type')) failures.push('the event has no evt.type');
   return failures;
-}
-
-/** For messages: the event's fields as text. */
-export function showEvent(test: RuleTest): string {
-  return [...test.event]
-    .map(([name, value]) => `${name}=${typeof value === 'string' ? fromByteString(value) : String(value)}`)
-    .join(' ');
 }

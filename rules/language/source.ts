@@ -41,10 +41,6 @@ export function sourceOf(path: string, text: string): Source {
   return { path, text, pieces: [{ start: 0, file: { path, text }, at: 0, verbatim: true }] };
 }
 
-export function wholeSpan(source: Source): Span {
-  return { start: 0, end: source.text.length };
-}
-
 /** Text of ours, shown at `offset` of `near`. */
 export function insertedText(text: string, near: Source, offset: number): Source {
   const piece = pieceAt(near, offset);

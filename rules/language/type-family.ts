@@ -55,7 +55,6 @@ const facts: Readonly<Record<FieldType, TypeFacts>> = {
 };
 
 export const familyOf = (type: FieldType): TypeFamily => facts[type].family;
-export const bitsOf = (type: FieldType): number => facts[type].bits;
 
 const equality: readonly Operator[] = ['=', '==', '!='];
 const sets: readonly Operator[] = ['in', 'intersects'];

@@ -5,7 +5,7 @@ import { isNeedless } from './regex.ts';
 
 export type Warning = { readonly code: DiagnosticCode; readonly message: string; readonly at: At };
 
-export const deprecatedFields = [
+const deprecatedFields = [
   'evt.dir',
   'evt.latency',
   'evt.latency.s',

@@ -44,7 +44,7 @@ export function spreadOf(samples: readonly number[]): Spread {
 }
 
 /** Four significant digits: more would claim what a shared machine cannot measure. */
-export function round(value: number): number {
+function round(value: number): number {
   return Number(value.toPrecision(4));
 }
 

@@ -6,6 +6,7 @@ import { type Bench, type BenchLine, lineOf } from './bench.ts';
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   memory: async () => (await import('./memory.ts')).memory,
   response: async () => (await import('./response.ts')).response,
+  rules: async () => (await import('./rules.ts')).bench,
   start: async () => (await import('./start.ts')).start,
 };
 

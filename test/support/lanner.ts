@@ -58,7 +58,7 @@ export async function runLanner(...args: readonly string[]) {
 }
 
 /** How a checkout runs `lanner up`: without the shell scripts around it, or as people type it. */
-export const directly = [process.execPath, 'lanner.ts', 'up'] as const;
+const directly = [process.execPath, 'lanner.ts', 'up'] as const;
 export const byNpm = ['npm', 'start', '--'] as const;
 
 /** Starts `lanner up ARGS --json` and waits until router and agent are ready. */

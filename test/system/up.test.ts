@@ -28,12 +28,13 @@ describe('lanner up', () => {
     expect(before.filter((pid) => processesBelow(pid).length > 0)).toEqual([]);
   });
 
-  it('starts a second time in under 2 s', async () => {
+  // How long it takes is a benchmark: `npm run bench -- start`.
+  it('sets nothing up a second time', async () => {
     lanner = await startLanner([], byNpm);
     await lanner.close();
-    const begunMs = performance.now();
     lanner = await startLanner([], byNpm);
-    expect(performance.now() - begunMs).toBeLessThan(2_000);
+    expect(lanner.said()).toContain('watching');
+    expect(lanner.said()).not.toContain('setup:');
   });
 
   it.for(['agent', 'router'])('starts a killed %s again', async (part) => {
@@ -64,7 +65,7 @@ describe('lanner up', () => {
       const { code, stderr } = await runLanner('up', '--listen', `127.0.0.1:${port}`);
       expect(code).toBe(1);
       expect(stderr).toContain(String(port));
-      expect(stderr).toMatch(/in use/);
+      expect(stderr).toMatch(/taken/);
     } finally {
       server.close();
     }
