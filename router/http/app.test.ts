@@ -1,0 +1,176 @@
+import { describe, expect, it } from 'vitest';
+import type { Alert } from '#rules/alert';
+import { type AppParts, makeApp } from './app.ts';
+import { makeGuard } from './auth.ts';
+import { makeMetrics } from './metrics.ts';
+
+const token = 'a-token-of-this-test';
+const authorization = `Bearer ${token}`;
+const alert = { time: '2026-11-23T14:00:00Z', rule: 'Shell', priority: 'Notice' };
+
+/** The HTTP side over parts that work, or over the ones given. */
+function appOver(parts: Partial<AppParts> = {}, alerts: Partial<AppParts['alerts']> = {}) {
+  const metrics = makeMetrics();
+  const taken: Alert[] = [];
+  const app = makeApp({
+    isAllowed: makeGuard(token),
+    alerts: {
+      ingest: async (received) => {
+        taken.push(...received);
+        return { ids: received.map((_, index) => `id-${index}`), duplicates: 0, matched: received.length };
+      },
+      latest: async () => [],
+      refusal: () => undefined,
+      metrics,
+      ...alerts,
+    },
+    health: { metrics, readiness: async () => ({ ready: true, parts: {} }), measure: async () => undefined },
+    runs: runsOf(),
+    nodes: { all: async () => [], put: async () => undefined },
+    feed: { follow: async function* () {}, close: () => undefined },
+    playbooks: () => [],
+    mode: 'dry-run',
+    failed: () => undefined,
+    ...parts,
+  });
+  const post = (body: BodyInit, headers: Record<string, string> = { authorization }) =>
+    app.request('/api/alerts', { method: 'POST', body, headers });
+  return { app, post, taken, metrics };
+}
+
+describe('the token', () => {
+  it.for(['/api/alerts', '/api/runs', '/api/runs/r1', '/api/playbooks', '/api/nodes', '/api/events', '/api/unknown'])(
+    'is wanted by %s',
+    async (path) => {
+      const { app } = appOver();
+      expect((await app.request(path)).status).toBe(401);
+      const answer = await app.request(path, { headers: { authorization } });
+      expect([200, 404]).toContain(answer.status);
+      await answer.body?.cancel();
+    },
+  );
+
+  it.for(['', 'Bearer ', 'Bearer a-token', `Bearer ${token} `, `bearer ${token}`, token, `Basic ${token}`])(
+    'is not %o',
+    async (given) => {
+      const { post, taken } = appOver();
+      const answer = await post(JSON.stringify(alert), { authorization: given });
+      // The Headers of fetch cut white space off the ends, as HTTP does.
+      expect(answer.status).toBe(given.trim() === authorization ? 202 : 401);
+      if (answer.status === 401) expect(taken).toEqual([]);
+    },
+  );
+
+  it.for(['/healthz', '/readyz', '/metrics', '/'])('is not wanted by %s', async (path) => {
+    expect((await appOver().app.request(path)).status).toBe(200);
+  });
+});
+
+describe('POST /api/alerts', () => {
+  it('answers 202 with what became of the alerts', async () => {
+    const { post, taken } = appOver();
+    const answer = await post(JSON.stringify([alert, alert]));
+    expect(answer.status).toBe(202);
+    expect(await answer.json()).toEqual({ accepted: 2, duplicates: 0, runs: 2, ids: ['id-0', 'id-1'] });
+    expect(taken.map(({ rule }) => rule)).toEqual(['Shell', 'Shell']);
+  });
+
+  it('answers 400 with the path of the wrong key, and takes none of the alerts', async () => {
+    const { post, taken } = appOver();
+    const answer = await post(JSON.stringify([alert, { ...alert, rule: 7 }]));
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toEqual({ error: expect.stringMatching(/^\[1\]\.rule: expected string/) });
+    expect(taken).toEqual([]);
+  });
+
+  it.for(['with', 'without'])('answers 413 to more than 4 MiB %s a length in its head', async (how) => {
+    const { post } = appOver();
+    const body = 'x'.repeat(4 * 1024 * 1024 + 1);
+    const headers = { authorization, ...(how === 'with' ? { 'content-length': String(body.length) } : {}) };
+    const answer = await post(body, headers);
+    expect(answer.status).toBe(413);
+    expect(await answer.json()).toEqual({ error: expect.stringContaining('4194304 bytes') });
+  });
+
+  it.for([
+    {
+      name: 'Redis does not take them',
+      parts: { ingest: () => Promise.reject(new Error('away')) },
+      error: /send them again/,
+    },
+    { name: 'Redis is nearly full', parts: { refusal: () => 'Redis is nearly full' }, error: /nearly full/ },
+  ])('answers 503 and when to come back while $name', async ({ parts, error }) => {
+    const { post, metrics } = appOver({}, parts);
+    const answer = await post(JSON.stringify(alert));
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get('retry-after')).toBe('2');
+    expect(await answer.json()).toEqual({ error: expect.stringMatching(error) });
+    expect(await metrics.registry.metrics()).toContain('lanner_alert_requests_refused_total{status="503"} 1');
+  });
+});
+
+describe('other routes', () => {
+  it.for([
+    ['5', 5],
+    ['0', 1],
+    ['999999', 1_000],
+    ['-1', 100],
+    ['many', 100],
+    ['', 100],
+  ] as const)('read ?limit=%s as %d', async ([text, count]) => {
+    const asked: number[] = [];
+    const latest = async (limit: number) => {
+      asked.push(limit);
+      return [];
+    };
+    await appOver({}, { latest }).app.request(`/api/alerts?limit=${text}`, { headers: { authorization } });
+    expect(asked).toEqual([count]);
+  });
+
+  it('answer 404 for a run that is not kept, and for what no run can be called', async () => {
+    const asked: string[] = [];
+    const load = async (id: string) => {
+      asked.push(id);
+      return undefined;
+    };
+    const { app } = appOver({ runs: { ...runsOf(), load } });
+    const known = `r${'0'.repeat(31)}`;
+    for (const id of [known, 'x', '..%2fsecret', `${known}0`])
+      expect((await app.request(`/api/runs/${id}`, { headers: { authorization } })).status, id).toBe(404);
+    expect(asked).toEqual([known]);
+  });
+
+  it('answer 503 and not a stack when Redis is away', async () => {
+    const all = () => Promise.reject(new Error('connect ENOENT /secret/redis.sock'));
+    const failed: string[] = [];
+    const { app } = appOver({
+      nodes: { all, put: async () => undefined },
+      failed: ({ message }) => failed.push(message),
+    });
+    const answer = await app.request('/api/nodes', { headers: { authorization } });
+    expect(answer.status).toBe(503);
+    expect(await answer.text()).not.toContain('secret');
+    expect(failed).toHaveLength(1);
+  });
+
+  it('say 503 on /readyz when a part is missing', async () => {
+    const parts = { redis: { ok: false, detail: 'does not answer' } };
+    const health = {
+      metrics: makeMetrics(),
+      readiness: async () => ({ ready: false, parts }),
+      measure: async () => undefined,
+    };
+    const answer = await appOver({ health }).app.request('/readyz');
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toEqual({ ready: false, parts });
+  });
+});
+
+function runsOf(): AppParts['runs'] {
+  return {
+    load: async () => undefined,
+    latest: async () => [],
+    save: async () => undefined,
+    begin: async () => 'fresh',
+  };
+}
