@@ -27,6 +27,8 @@ const WORKER_END_MS = 500;
 
 export type RouterSettings = {
   readonly redis: RedisAddress;
+  /** No other router works on this Redis. */
+  readonly isAlone: boolean;
   readonly listen: Listen;
   readonly token: string;
   readonly playbooks: readonly Playbook[];
@@ -83,6 +85,10 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     settings.runFinished(performed.run);
     return { kind: 'finished' };
   };
+  if (settings.isAlone) {
+    const count = await queue.reclaim();
+    if (count > 0) log('info', 'runs that were cut off go on', { count });
+  }
   const worker = makeRunWorker(jobs, perform, log);
 
   const redisAnswers = async (): Promise<boolean> => (await requests.ping().catch(() => '')) === 'PONG';

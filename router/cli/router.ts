@@ -51,6 +51,7 @@ async function runRouter(options: RouterOptions): Promise<number> {
   try {
     running = await startRouter({
       redis: redis.address,
+      isAlone: redis.embedded !== undefined,
       listen: options.listen,
       token,
       playbooks: loaded.playbooks,

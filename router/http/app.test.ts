@@ -33,7 +33,7 @@ function appOver(parts: Partial<AppParts> = {}, alerts: Partial<AppParts['alerts
     failed: () => undefined,
     ...parts,
   });
-  const post = (body: BodyInit, headers: Record<string, string> = { authorization }) =>
+  const post = (body: string, headers: Record<string, string> = { authorization }) =>
     app.request('/api/alerts', { method: 'POST', body, headers });
   return { app, post, taken, metrics };
 }

@@ -16,11 +16,18 @@ const CONCURRENCY = 32;
 const LOCK_MS = 15_000;
 /** Deaths of workers that one job survives: it is cut off later by `maxStartedAttempts` of BullMQ, not at the second. */
 const MOST_STALLS = 20;
+/** BullMQ's word for: whoever holds the lock. */
+const ANY_LOCK = '0';
 const KEEP = { age: 24 * 3_600, count: 5_000 };
 
 export type RunQueue = {
   /** Resolves when Redis has every job; a job that is there already is left alone. */
   add(jobs: readonly PlacedJob[]): Promise<void>;
+  /**
+   * Gives back what a router that died was performing, at once instead of after its locks have run out. Only for the one
+   * router of its Redis, before its worker starts: nobody else may be at these jobs. Resolves with how many there were.
+   */
+  reclaim(): Promise<number>;
   counts(): Promise<Readonly<Record<string, number>>>;
   close(): Promise<void>;
 };
@@ -52,6 +59,11 @@ export function makeRunQueue(connection: Redis): RunQueue {
           },
         })),
       );
+    },
+    async reclaim() {
+      const held = await queue.getActive();
+      for (const job of held) await job.moveToWait(ANY_LOCK);
+      return held.length;
     },
     counts: () => queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'completed', 'failed'),
     close: () => queue.close(),

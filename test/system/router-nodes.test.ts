@@ -58,7 +58,7 @@ const endOf = (alert: string) =>
       const run = await runOf(alert).catch(() => undefined);
       return run?.state === 'running' ? undefined : run;
     },
-    80_000,
+    10_000,
   );
 const commandTo = (end: NodeEnd) => eventually('a command', () => end.commands[0], 15_000);
 
