@@ -55,6 +55,7 @@ find_missing() {
 	has docker || miss docker-cli
 	has iptables || miss iptables
 	[ -x /bin/busybox ] || miss busybox-static
+	[ -x /usr/bin/chromium ] || miss chromium
 	has clang-format || miss clang-format
 	has shellcheck || miss shellcheck
 }
@@ -113,7 +114,7 @@ install_npm_packages() {
 	has npm || lacks 'npm is missing: install Node 18 or newer with npm'
 	say 'installing npm packages'
 	# No package here needs its install script. The log level is ours: under `npm run -s` errors would be silent.
-	npm ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund --loglevel=error
+	NODE_OPTIONS="--require \"$root/infra/pinned-node.cjs\"" npm ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund --loglevel=error
 	# npm 9 leaves out the link to a program that is named node.
 	for node in node_modules/node-linux-*/bin/node; do ln -sf "../${node#node_modules/}" node_modules/.bin/node; done
 	[ -x node_modules/.bin/node ] || lacks "no Node 24 for this machine ($(uname -m)): Lanner runs on x86_64 and aarch64"

@@ -75,6 +75,8 @@ if [ "$stage" = outside ]; then
 	tar -C "$tree" -xf "$tree.tar"
 	settle
 	git clone -q --bare "$root" "$tree/srv/lanner.git"
+	# The conformance data, which CI has beside the checkout.
+	[ ! -d "$root/../shared/conformance" ] || { mkdir "$tree/srv/shared" && cp -r "$root/../shared/conformance" "$tree/srv/shared/"; }
 	# Mounts end with this namespace; what still runs in it is ended first, at the end of stage two.
 	code=0
 	if [ "$tests" = no ]; then set -- --no-test; else set --; fi

@@ -120,14 +120,15 @@ function summary(
 ): string[] {
   const acting = playbooks.filter((playbook) => (playbook.mode ?? mode) === 'enforce').length;
   const said =
-    acting === playbooks.length
-      ? 'they act'
-      : acting === 0
-        ? 'dry run: they only say what they would do; --enforce makes them act'
-        : `${acting} act, the others only say what they would do`;
+    acting === 0
+      ? 'dry run: only says what it would do; --enforce makes it act'
+      : `${acting} of them ${acting === 1 ? 'acts' : 'act'}`;
   // A log keeps what a terminal forgets, so only a terminal is shown the token.
   const console = process.stderr.isTTY ? `${url}/#token=${token}` : `${url}/ (token in ${tokenFile})`;
-  return [`${playbooks.length} playbooks (${said})`, `API ${url}/api, console ${console}`];
+  return [
+    `${playbooks.length} ${playbooks.length === 1 ? 'playbook' : 'playbooks'} (${said})`,
+    `API ${url}/api, console ${console}`,
+  ];
 }
 
 function printRun(run: Run, output: RouterOptions['output']): void {
