@@ -22,7 +22,7 @@ for word; do
 		;;
 	esac
 done
-tree=$cache/$suite
+base=$cache/$suite.tar
 
 say() { printf 'fresh: %s\n' "$*"; }
 lacks() {
@@ -31,7 +31,9 @@ lacks() {
 }
 
 make_base() {
-	[ -f "$tree.tar" ] && return
+	[ -f "$base" ] && return
+	tree=$(mktemp -d "$cache/$suite.XXXXXX")
+	chmod 755 "$tree"
 	# shellcheck disable=SC2016 # apt-get expands it
 	site=$(apt-get indextargets --format '$(SITE)' 'Identifier: Packages' | grep -m 1 '/debian$' || echo http://deb.debian.org/debian)
 	say "making a bare $suite"
@@ -51,8 +53,9 @@ make_base() {
 		>>"$cache/debootstrap.log" 2>&1
 	# The first set-up has to fetch the package lists itself.
 	rm -rf "$tree"/var/lib/apt/lists/* "$tree"/var/cache/apt/archives/*.deb
-	tar -C "$tree" -cf "$tree.tar.new" .
-	mv "$tree.tar.new" "$tree.tar"
+	tar -C "$tree" -cf "$base.new" .
+	mv "$base.new" "$base"
+	rm -rf --one-file-system "$tree"
 }
 
 # This machine's way to the network: names, certificates, npm's settings.
@@ -70,9 +73,9 @@ if [ "$stage" = outside ]; then
 	command -v debootstrap >/dev/null || lacks "needs debootstrap: run 'apt-get install debootstrap'"
 	mkdir -p "$cache"
 	make_base
-	rm -rf --one-file-system "$tree"
-	mkdir "$tree"
-	tar -C "$tree" -xf "$tree.tar"
+	tree=$(mktemp -d "$cache/$suite.XXXXXX")
+	chmod 755 "$tree"
+	tar -C "$tree" -xf "$base"
 	settle
 	git clone -q --bare "$root" "$tree/srv/lanner.git"
 	# The conformance data, which CI has beside the checkout.
@@ -80,7 +83,7 @@ if [ "$stage" = outside ]; then
 	# Mounts end with this namespace; what still runs in it is ended first, at the end of stage two.
 	code=0
 	if [ "$tests" = no ]; then set -- --no-test; else set --; fi
-	LANNER_OUTER_MOUNTS=$(readlink /proc/self/ns/mnt) unshare --mount --propagation private sh "$0" "$suite" "$@" --inside || code=$?
+	LANNER_OUTER_MOUNTS=$(readlink /proc/self/ns/mnt) LANNER_TREE=$tree unshare --mount --propagation private sh "$0" "$suite" "$@" --inside || code=$?
 	rm -rf --one-file-system "$tree"
 	exit $code
 fi
@@ -89,6 +92,7 @@ fi
 here=$(readlink /proc/self/ns/mnt)
 case ${LANNER_OUTER_MOUNTS-$here} in "$here") lacks '--inside is for this script alone' ;; esac
 
+tree=$LANNER_TREE
 # A real root, not a chroot: container engines refuse to work in a chroot.
 mount --bind "$tree" "$tree"
 for dir in dev sys proc; do mount --rbind "/$dir" "$tree/$dir"; done
