@@ -1,8 +1,11 @@
 import type { Scene } from '../fields/scene.ts';
 import type { Container } from '../state/containers/container.ts';
 
-/** How long a container's events wait for its engine, counted from the first of them. */
-const WAIT_MS = 500;
+/**
+ * How long a container's events wait for its engine, counted from the first of them. dockerd answers only when the start
+ * is over, which on a loaded host takes more than half a second.
+ */
+const WAIT_MS = 2_000;
 /** Events that wait, of all containers together; further ones are matched with what is known. */
 const MOST_HELD = 4_096;
 
