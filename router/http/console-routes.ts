@@ -41,11 +41,19 @@ const headers = {
 export function consoleRoutes(): Hono {
   const app = new Hono();
   for (const [path, { name, type }] of Object.entries(files)) {
-    const text = readFileSync(new URL(name, folder), 'utf8');
-    const body = name.endsWith('.ts') ? toJavaScript(text) : text;
-    app.get(path, (context) => context.body(body, 200, { ...headers, 'Content-Type': type }));
+    // Read when first asked for: the router starts sooner without the type stripper.
+    let body: string | undefined;
+    app.get(path, (context) => {
+      body ??= readPage(name);
+      return context.body(body, 200, { ...headers, 'Content-Type': type });
+    });
   }
   return app;
+}
+
+function readPage(name: string): string {
+  const text = readFileSync(new URL(name, folder), 'utf8');
+  return name.endsWith('.ts') ? toJavaScript(text) : text;
 }
 
 /** As Node does with every other file of ours; imports name the .ts file there and the .js address in a browser. */
