@@ -9,6 +9,7 @@ say() { printf 'fresh: %s\n' "$*"; }
 # Starts Lanner, reads a file that a rule watches until its alert is printed, stops Lanner; prints the times.
 start_once() {
 	# Its own port: the host's network is shared, and Lanner may run there too.
+	: >/srv/start.log
 	npm start -- --json --listen 127.0.0.1:27470 >/srv/start.log 2>&1 &
 	pid=$!
 	reads=0
