@@ -48,7 +48,15 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   const nowMs = (): number => Date.now();
   const open = (use: ConnectionUse) => connect(settings.redis, use, log);
   const [requests, subscriber, reader, jobs] = [open('request'), open('worker'), open('worker'), open('worker')];
-  await Promise.all([requests, subscriber, reader, jobs].map((redis) => whenReady(redis, REDIS_READY_MS)));
+  const disconnect = (): void => {
+    for (const redis of [requests, subscriber, reader, jobs]) redis.disconnect();
+  };
+  try {
+    await Promise.all([requests, subscriber, reader, jobs].map((redis) => whenReady(redis, REDIS_READY_MS)));
+  } catch (error) {
+    disconnect();
+    throw error;
+  }
 
   const metrics = makeMetrics();
   const alerts = makeAlertStore(requests);
@@ -135,7 +143,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     server.close();
     await Promise.race([worker.close(), sleep(WORKER_END_MS, undefined, { ref: false })]);
     await queue.close().catch(() => undefined);
-    for (const redis of [requests, subscriber, jobs, reader]) redis.disconnect();
+    disconnect();
   };
   try {
     return { url: await server.listen(settings.listen), close };

@@ -31,7 +31,15 @@ async function runRouter(options: RouterOptions): Promise<number> {
   process.on('disconnect', () => stopped.resolve());
   process.channel?.unref();
 
-  const loaded = loadPlaybooks(options.playbookPaths.flatMap(readPlaybookFiles), actionCatalogue);
+  let files: readonly SourceFile[];
+  try {
+    files = options.playbookPaths.flatMap(readPlaybookFiles);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    process.stderr.write(`lanner router: playbooks cannot be read: ${error.message}\n`);
+    return exitCodes.failed;
+  }
+  const loaded = loadPlaybooks(files, actionCatalogue);
   for (const error of loaded.errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
   if (!loaded.ok) return exitCodes.failed;
 
