@@ -312,11 +312,13 @@ describe('hostile files', () => {
       name: 'a quantifier bomb',
       text: rule(`evt.type = open and proc.name regex '((((a{100}){100}){100}){100}){100}'`),
     },
-  ])('$name gives an error within a second', ({ text }) => {
-    const start = performance.now();
+  ])('$name gives an error within a second', { retry: 2 }, ({ text }) => {
+    // Processor time: other tests run beside this one.
+    const before = process.cpuUsage();
     const outcome = loadRules([{ path: 'hostile.yaml', text }], { fields: fieldCatalogue });
+    const { user, system } = process.cpuUsage(before);
     expect(outcome.errors.length).toBeGreaterThan(0);
-    expect(performance.now() - start).toBeLessThan(1_000);
+    expect((user + system) / 1_000).toBeLessThan(1_000);
   });
 
   it('any text of 1 KiB is read without a crash', () => {
