@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 
 /**
  * Takes the data folder for this process, so that two routers never start two Redis servers over one file. The lock
@@ -7,20 +7,41 @@ import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:f
 export function takeLock(
   path: string,
 ): { readonly ok: true; release(): void } | { readonly ok: false; readonly owner: number } {
-  for (let tries = 0; tries < 3; tries++) {
-    try {
-      const file = openSync(path, 'wx', 0o600);
-      writeSync(file, `${process.pid} ${startTicks(process.pid)}\n`);
-      closeSync(file);
-      return { ok: true, release: () => releaseLock(path) };
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  const mine = `${path}.${process.pid}`;
+  writeFileSync(mine, `${process.pid} ${startTicks(process.pid)}\n`, { mode: 0o600 });
+  try {
+    for (let tries = 0; tries < 3; tries++) {
+      try {
+        // A link, so that nobody ever reads a lock that does not name its owner yet.
+        linkSync(mine, path);
+        return { ok: true, release: () => releaseLock(path) };
+      } catch (error) {
+        if (!isCode(error, 'EEXIST')) throw error;
+      }
       const owner = livingOwner(path);
       if (owner !== undefined) return { ok: false, owner };
-      unlinkSync(path);
+      dropStale(path, `${mine}.stale`);
     }
+    return { ok: false, owner: livingOwner(path) ?? 0 };
+  } finally {
+    unlinkSync(mine);
   }
-  return { ok: false, owner: 0 };
+}
+
+/** Takes away the lock of an owner that is gone. When another process was quicker, it is theirs that went: it goes back. */
+function dropStale(path: string, aside: string): void {
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return; // another process has done it
+    throw error;
+  }
+  if (livingOwner(aside) !== undefined) linkSync(aside, path);
+  unlinkSync(aside);
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 function releaseLock(path: string): void {
