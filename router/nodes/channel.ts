@@ -64,6 +64,7 @@ function serve(socket: WebSocket, current: Map<string, WebSocket>, options: Chan
   const sentMs = new Map<string, number>();
   let hello: Hello | undefined;
   let isHeard = true;
+  let changedMs = nowMs();
   let forget: () => void = () => undefined;
   const greeting = setTimeout(() => socket.close(1008, 'no hello'), HELLO_MS);
 
@@ -83,13 +84,14 @@ function serve(socket: WebSocket, current: Map<string, WebSocket>, options: Chan
     if (!isHeard) return socket.terminate();
     isHeard = false;
     socket.ping();
+    note(true);
   }, PING_MS);
 
   const note = (connected: boolean): void => {
     if (hello === undefined) return;
     const { node, agent_version: agentVersion, boot_id: bootId, actions } = hello;
     registry
-      .put({ node, agentVersion, bootId, actions, connected, changedMs: nowMs() })
+      .put({ node, agentVersion, bootId, actions, connected, changedMs, seenMs: nowMs() })
       .catch((error) => log('warn', 'a node could not be entered', { node, reason: String(error) }));
   };
 
@@ -107,6 +109,7 @@ function serve(socket: WebSocket, current: Map<string, WebSocket>, options: Chan
       clearTimeout(greeting);
       forget();
       hello = message;
+      changedMs = nowMs();
       current.set(message.node, socket);
       forget = outbox.onWake(message.node, drainSafely);
       note(true);
@@ -130,6 +133,7 @@ function serve(socket: WebSocket, current: Map<string, WebSocket>, options: Chan
     forget();
     if (hello === undefined || current.get(hello.node) !== socket) return;
     current.delete(hello.node);
+    changedMs = nowMs();
     note(false);
     log('warn', 'a node has gone', { node: hello.node });
   });

@@ -10,7 +10,12 @@ export type NodeRecord = {
   readonly connected: boolean;
   /** When it connected or went, milliseconds since the epoch. */
   readonly changedMs: number;
+  /** When the router that holds its socket last heard of it. */
+  readonly seenMs: number;
 };
+
+/** A node that nobody has heard of for so long is gone, though its router, which died, could not say so. */
+const SILENT_MS = 30_000;
 
 /** A node that has not been seen for so long is forgotten. */
 const KEEP_MS = 30 * 24 * 3_600_000;
@@ -32,7 +37,10 @@ export function makeNodeRegistry(redis: Redis, nowMs: () => number): NodeRegistr
         await redis.hdel(keys.nodes, ...old.map(({ node }) => node));
         await redis.del(...old.map(({ node }) => keys.outbox(node)));
       }
-      return records.filter((record) => !old.includes(record)).sort((a, b) => a.node.localeCompare(b.node));
+      return records
+        .filter((record) => !old.includes(record))
+        .map((record) => ({ ...record, connected: record.connected && nowMs() - record.seenMs < SILENT_MS }))
+        .sort((a, b) => a.node.localeCompare(b.node));
     },
   };
 }

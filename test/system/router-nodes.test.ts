@@ -3,6 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { makeNodeRegistry } from '../../router/nodes/registry.ts';
+import { connect as connectTo, whenReady } from '../../router/redis/connection.ts';
 import { eventually } from '../support/eventually.ts';
 import { helloOf, type NodeEnd, openNodeEnd } from '../support/node-end.ts';
 import { makePlace, type Place, type RouterProcess, startRouterAt } from '../support/router.ts';
@@ -131,6 +133,30 @@ describe('the channel to nodes', () => {
     await eventually('web-1 to be shown', async () => (await connected()) || undefined);
     await web.close();
     await eventually('web-1 to be shown as gone', async () => !(await connected()) || undefined);
+  });
+
+  it('does not show a node as connected for ever when the router that held it was killed', async () => {
+    await connect('web-1');
+    await eventually(
+      'web-1 to be shown',
+      async () => /"connected":true/.test(await (await place.get('/api/nodes')).text()) || undefined,
+    );
+    await router.end('SIGKILL');
+    const redis = connectTo(
+      { kind: 'socket', path: join(place.dataFolder, 'redis/redis.sock') },
+      'request',
+      () => undefined,
+    );
+    try {
+      await whenReady(redis, 5_000);
+      const connectedAfter = async (ms: number) =>
+        (await makeNodeRegistry(redis, () => Date.now() + ms).all()).map(({ connected }) => connected);
+      expect(await connectedAfter(1_000)).toEqual([true]);
+      expect(await connectedAfter(31_000)).toEqual([false]);
+    } finally {
+      redis.disconnect();
+    }
+    await start();
   });
 
   it.for([
