@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import * as z from 'zod';
 import type { Log } from '#rules/cli/log';
 
 const FIRST_WAIT_MS = 500;
@@ -8,11 +7,16 @@ const MOST_WAIT_MS = 30_000;
 const WELL_AFTER_MS = 60_000;
 
 /** What a child says once it works: a JSON line on the IPC channel. `lines` are its part of the start summary. */
-const readySchema = z.looseObject({
-  kind: z.literal('ready'),
-  lines: z.array(z.string().max(1_000)).max(20).default([]),
-});
-export type Ready = z.output<typeof readySchema>;
+export type Ready = { readonly lines: readonly string[] };
+
+/** Read by hand: loading a schema library would hold up the start of both children. */
+function readReady(message: unknown): Ready | undefined {
+  if (typeof message !== 'object' || message === null || !('kind' in message) || message.kind !== 'ready') {
+    return undefined;
+  }
+  const lines: readonly unknown[] = 'lines' in message && Array.isArray(message.lines) ? message.lines : [];
+  return { lines: lines.filter((line) => typeof line === 'string') };
+}
 
 export type ChildOptions = {
   readonly name: string;
@@ -52,11 +56,11 @@ export function keepRunning({ name, argv, log }: ChildOptions): Child {
     });
     child = launched;
     launched.on('message', (message) => {
-      const ready = readySchema.safeParse(message);
-      if (!ready.success) return;
+      const ready = readReady(message);
+      if (ready === undefined) return;
       if (hasBeenReady) log('info', `${name} runs again`);
       hasBeenReady = true;
-      started.resolve({ status: 'ready', ready: ready.data });
+      started.resolve({ status: 'ready', ready });
     });
     // `error`: it could not be started at all; no `exit` follows.
     launched.once('error', (error) => ended(`cannot be started: ${error.message}`, 70, begunMs));
