@@ -143,6 +143,8 @@ describe('the agent on this kernel', () => {
   it('knows name, image and mounts of a container at its very first program, every time', async () => {
     const names = Array.from({ length: 10 }, (_, number) => `lanner-first-${number}`);
     for (const name of names) {
+      // One that an interrupted run of the tests left behind.
+      await remove(name);
       const id = await docker(
         'run',
         '-d',

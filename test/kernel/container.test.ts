@@ -10,7 +10,7 @@ let recorder: Recorder;
 
 beforeAll(async () => {
   recorder = new Recorder(['open', 'openat']);
-  container = await docker('run', '-d', image, '/bin/busybox', 'sleep', '600');
+  container = await docker('run', '-d', '--network', 'none', image, '/bin/busybox', 'sleep', '600');
 });
 
 afterAll(async () => {
