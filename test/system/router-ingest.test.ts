@@ -69,6 +69,35 @@ describe('POST /api/alerts', () => {
     expect(acts()).toHaveLength(2);
   });
 
+  it.for(['a declared', 'no declared'])('answers 413 to more than 4 MiB of %s length', async (how) => {
+    const bytes = new TextEncoder().encode(
+      JSON.stringify(alertOf('x'.repeat(200_000)))
+        .concat('\n')
+        .repeat(22),
+    );
+    // A stream has no length beforehand: it is sent in chunks.
+    const body = how === 'a declared' ? bytes : new Blob([bytes]).stream();
+    const answer = await fetch(`${place.url}/api/alerts`, {
+      method: 'POST',
+      headers: place.headers(),
+      body,
+      duplex: 'half',
+    });
+    expect(answer.status).toBe(413);
+    expect((await place.post(alertOf('next'))).status).toBe(202);
+  });
+
+  it('takes alerts whose length is not declared', async () => {
+    const body = new Blob([JSON.stringify([alertOf('one'), alertOf('two')])]).stream();
+    const answer = await fetch(`${place.url}/api/alerts`, {
+      method: 'POST',
+      headers: place.headers(),
+      body,
+      duplex: 'half',
+    });
+    expect(await answer.json()).toMatchObject({ accepted: 2 });
+  });
+
   it('knows repeats again after a restart', async () => {
     await place.post(alertOf('one'));
     await router.end();
