@@ -30,6 +30,8 @@ async function runRouter(options: RouterOptions): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopped.resolve());
   process.on('disconnect', () => stopped.resolve());
   process.channel?.unref();
+  // Nobody reads what we say any more (`| head`, a terminal that was closed): alerts and runs go on.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
   let files: readonly SourceFile[];
   try {

@@ -45,6 +45,8 @@ export type RouterProcess = {
   readonly pid: number;
   /** Lines on standard output and standard error so far. */
   readonly lines: readonly string[];
+  /** Closes our ends of its standard output and standard error. */
+  stopReading(): void;
   /** Sends the signal and resolves with the exit code once it is gone. May be called twice. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
 };
@@ -69,6 +71,10 @@ export async function startRouterAt(place: Place, args: readonly string[] = []):
   return {
     pid: child.pid,
     lines,
+    stopReading: () => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    },
     end: (signal = 'SIGTERM') => {
       child.kill(signal);
       return gone;

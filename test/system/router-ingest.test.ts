@@ -98,6 +98,19 @@ describe('POST /api/alerts', () => {
     expect(await answer.json()).toMatchObject({ accepted: 2 });
   });
 
+  it('goes on when nobody reads what the router says', async () => {
+    router.stopReading();
+    const seen = new Set<string>();
+    for (const output of ['one', 'two', 'three']) {
+      expect((await place.post(alertOf(output))).status).toBe(202);
+      await eventually(
+        `the run of ${output}`,
+        async () => (await ended()).some(({ id }) => !seen.has(id)) || undefined,
+      );
+      for (const { id } of await ended()) seen.add(id);
+    }
+  });
+
   it('knows repeats again after a restart', async () => {
     await place.post(alertOf('one'));
     await router.end();
