@@ -1,6 +1,6 @@
 import type { FieldCatalogue } from '#rules/language/field';
 import { compileSegments, type JsonValue } from '#rules/language/format';
-import { makeMachine } from '#rules/language/predicate';
+import { makeMachine, nextEvent } from '#rules/language/machine';
 import { type Source, type Span, sliceSource } from '#rules/language/source';
 import { readTemplate, type Template } from '#rules/language/template';
 import { bindScope } from './alert-fields.ts';
@@ -124,7 +124,7 @@ function valuePiece(template: Template, fallback: string | undefined): Piece {
   const isField = segment?.kind === 'value' && segment.expression.kind === 'field' && segment.width === 0;
   const shown = template.names.at(-1) ?? '';
   return (scope) => {
-    machine.generation++;
+    nextEvent(machine);
     const { text, complete } = compiled.render(scope);
     if (!complete) {
       if (fallback !== undefined) return { ok: true, value: fallback, text: fallback };

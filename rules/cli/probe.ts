@@ -8,7 +8,7 @@ import { fieldTypes } from '../language/field.ts';
 import { compileSegments } from '../language/format.ts';
 import { type LoadOutcome, loadRules } from '../language/load.ts';
 import { parseCondition } from '../language/parser.ts';
-import { makeMachine } from '../language/predicate.ts';
+import { makeMachine } from '../language/machine.ts';
 import { printCondition } from '../language/print.ts';
 import { isActive } from '../language/rule-set.ts';
 import { locate, sourceOf } from '../language/source.ts';

@@ -11,7 +11,10 @@ type Trie = {
   readonly states: number;
 };
 
-function buildTrie(words: readonly string[]): Trie {
+/** `any-case`: ASCII letters only. */
+type Letters = 'exact' | 'any-case';
+
+function buildTrie(words: readonly string[], letters: Letters = 'exact'): Trie {
   const classOf = new Uint8Array(256);
   let classes = 1;
   let most = 1;
@@ -23,6 +26,8 @@ function buildTrie(words: readonly string[]): Trie {
       if (classOf[code] === 0 && classes < 256) classOf[code] = classes++;
     }
   }
+  // Words are in lower case then: their capitals count as the same byte.
+  if (letters === 'any-case') for (let code = 65; code <= 90; code++) classOf[code] = classOf[code + 32] ?? 0;
   const next = new Int32Array(most * classes);
   const isEnd = new Uint8Array(most);
   let states = 1;
@@ -89,10 +94,13 @@ export function compilePathPrefixes(words: readonly string[]): (path: string) =>
   };
 }
 
-/** Whether the text contains one of the words (Aho and Corasick, with all transitions filled in). */
-export function compileContains(words: readonly string[]): (text: string) => boolean {
+/**
+ * Whether the text contains one of the words (Aho and Corasick, with all transitions filled in); for `any-case` the words
+ * are given in lower case.
+ */
+export function compileContains(words: readonly string[], letters: Letters = 'exact'): (text: string) => boolean {
   if (words.includes('')) return () => true;
-  const { classOf, classes, next, isEnd, states } = buildTrie(words);
+  const { classOf, classes, next, isEnd, states } = buildTrie(words, letters);
   const fallback = new Int32Array(states);
   const queue: number[] = [];
   for (let kind = 1; kind < classes; kind++) {

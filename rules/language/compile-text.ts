@@ -2,9 +2,10 @@ import { checkCondition, makeChecker, type Problem } from './check.ts';
 import type { CheckedNode } from './checked.ts';
 import type { Diagnostic, Diagnostics, Result } from './diagnostic.ts';
 import type { Bind, FieldCatalogue } from './field.ts';
+import { makeMachine, nextEvent } from './machine.ts';
 import { nearest } from './nearest.ts';
 import { parseCondition } from './parser.ts';
-import { compilePredicate, makeMachine } from './predicate.ts';
+import { compilePredicate } from './predicate.ts';
 import { resolveNames } from './resolve.ts';
 import { type Source, sourceOf } from './source.ts';
 
@@ -45,7 +46,7 @@ export function compileCondition<E>(
   const machine = makeMachine(bind);
   const predicate = compilePredicate(checked.value, machine);
   const value = (event: E): boolean => {
-    machine.generation++;
+    nextEvent(machine);
     return predicate(event);
   };
   return { ok: true, value };

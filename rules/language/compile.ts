@@ -3,8 +3,8 @@ import { conditionFields } from './condition-fields.ts';
 import { holdsEvent } from './event-set.ts';
 import type { Bind } from './field.ts';
 import { compileSegments, type JsonValue } from './format.ts';
+import { type Machine, makeMachine, nextEvent, readerOf } from './machine.ts';
 import { compilePlan, type Plan } from './plan.ts';
-import { type Machine, makeMachine, readerOf } from './predicate.ts';
 import { isActive, type Rule, type RuleSet } from './rule-set.ts';
 
 export { compileCondition } from './compile-text.ts';
@@ -52,10 +52,16 @@ export function compileRuleSet<E>(
     if (plans.size < 1_024) plans.set(eventType, plan);
     return plan;
   };
+  let lastType: string | undefined;
+  let lastPlan: Plan<E, CompiledRule<E>> = () => [];
   return {
     match: (eventType, event) => {
-      machine.generation++;
-      return (plans.get(eventType) ?? planFor(eventType))(event);
+      nextEvent(machine);
+      if (eventType !== lastType) {
+        lastPlan = plans.get(eventType) ?? planFor(eventType);
+        lastType = eventType;
+      }
+      return lastPlan(event);
     },
     rules,
     eventTypes: eventTypesOf(rules),

@@ -1,6 +1,6 @@
 import type { CheckedNode, CheckedTest } from './checked.ts';
 import type { Constant } from './constants.ts';
-import { matcherOf } from './predicate.ts';
+import { matcherOf } from './test-matcher.ts';
 
 /** A condition for events of one type: what the type decides is decided. */
 export type FoldedNode = CheckedNode | { readonly kind: 'always' } | { readonly kind: 'never' };
@@ -29,8 +29,11 @@ export function foldForType(node: CheckedNode, eventType: string): FoldedNode {
 }
 
 function foldTest(test: CheckedTest, eventType: string): FoldedNode {
-  const { left } = test;
-  if (left.kind !== 'field' || test.right.kind === 'expression') return test;
+  const { left, right, operator, modifier } = test;
+  // An empty list has no element to be equal to.
+  const isSearch = operator === 'in' || operator === 'intersects' || operator === 'pmatch' || modifier !== undefined;
+  if (isSearch && !left.list && right.kind === 'constants' && right.values.length === 0) return never;
+  if (left.kind !== 'field' || right.kind === 'expression') return test;
   const known = left.use.spec.name === 'evt.type' ? eventType : left.use.spec.name === 'evt.dir' ? '<' : undefined;
   if (known === undefined) return test;
   return matcherOf(test)?.(known) === true ? always : never;
@@ -80,7 +83,7 @@ function group(kind: 'and' | 'or', children: readonly CheckedNode[]): CheckedNod
   return first !== undefined && second === undefined ? first : { kind, children };
 }
 
-type Merged = { readonly test: CheckedTest; readonly values: Constant[] };
+type Merged = { readonly test: CheckedTest; readonly values: Constant[]; readonly texts: string[] };
 
 /** Operators of which several alternatives are one search; `=` and `in` are the same thing. */
 const searches: Readonly<Record<string, string>> = {
@@ -108,9 +111,10 @@ function mergeAlternatives(children: readonly CheckedNode[]): readonly CheckedNo
     const known = groups.get(key);
     if (known !== undefined) {
       known.values.push(...child.right.values);
+      known.texts.push(child.text);
       continue;
     }
-    const merged: Merged = { test: child, values: [...child.right.values] };
+    const merged: Merged = { test: child, values: [...child.right.values], texts: [child.text] };
     groups.set(key, merged);
     result.push(merged);
   }
@@ -122,10 +126,10 @@ function leftText(test: CheckedTest): string {
   return test.text.slice(0, test.text.indexOf(` ${test.operator}`));
 }
 
-function finish({ test, values }: Merged): CheckedTest {
-  if (test.right.kind !== 'constants' || values.length === test.right.values.length) return test;
+function finish({ test, values, texts }: Merged): CheckedTest {
+  if (test.right.kind !== 'constants' || texts.length === 1) return test;
   const operator = test.operator === '=' || test.operator === '==' ? 'in' : test.operator;
   const isSet = operator === 'in' || operator === 'pmatch';
-  const text = `${leftText(test)} ${operator} anyof ${JSON.stringify(values.map(String))}`;
-  return { ...test, operator, modifier: isSet ? undefined : 'anyof', right: { kind: 'constants', values }, text };
+  const modifier = isSet ? undefined : 'anyof';
+  return { ...test, operator, modifier, right: { kind: 'constants', values }, text: texts.join(' or ') };
 }

@@ -2,8 +2,9 @@ import { formatAddress } from './address.ts';
 import { fromByteString, toByteString } from './byte-string.ts';
 import { fieldText } from './catalogue.ts';
 import type { FieldReader, FieldSpec, FieldType, FieldUse, FieldValue } from './field.ts';
-import { candidatesOf, compileExpression, type Machine, readerOf } from './predicate.ts';
+import { compileExpression, type Machine, readerOf } from './machine.ts';
 import type { Segment, Template } from './template.ts';
+import { candidatesOf } from './test-matcher.ts';
 
 /** A value as it stands in `output_fields`; nanosecond times are bigint. */
 export type JsonValue = string | number | bigint | boolean | null | readonly JsonValue[];

@@ -78,12 +78,8 @@ function compileTextSearch(operator: Operator, texts: readonly string[]): ((text
     case 'bcontains':
       if (texts.length === 1) return (text) => text.includes(first);
       return texts.length < fewLiterals ? (text) => texts.some((one) => text.includes(one)) : compileContains(texts);
-    case 'icontains': {
-      const lower = texts.map(foldCase);
-      const search =
-        lower.length < fewLiterals ? (text: string) => lower.some((one) => text.includes(one)) : compileContains(lower);
-      return (text) => search(foldCase(text));
-    }
+    case 'icontains':
+      return compileContains(texts.map(lowerCase), 'any-case');
     case 'pmatch':
       return compilePathMatch(texts);
     case 'glob':
@@ -99,8 +95,7 @@ function compileTextSearch(operator: Operator, texts: readonly string[]): ((text
 }
 
 /** Only ASCII letters: a byte beyond is no letter, though it looks like one to `toLowerCase`. */
-function foldCase(text: string): string {
-  if (!/[\u0080-\u00ff]/.test(text)) return text.toLowerCase();
+function lowerCase(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
@@ -205,6 +200,9 @@ export function compilePair(operator: Operator): (left: FieldValue, right: Field
         const isMember = (element: FieldValue): boolean => right.some((other) => isEqual(element, other));
         return operator === 'in' ? left.every(isMember) : left.some(isMember);
       };
+    case 'icontains':
+      return (left, right) =>
+        typeof left === 'string' && typeof right === 'string' && lowerCase(left).includes(lowerCase(right));
     default:
       // The right side is only known now, so it is compiled for each event: rare, and bounded by the value's length.
       return (left, right) =>

@@ -13,8 +13,7 @@ export function compilePathMatch(paths: readonly string[]): (value: string) => b
   const globs = patterns
     .filter((pattern) => !isPlain(pattern))
     .map((pattern) => pattern.map((component) => compileGlob(component)));
-  const matchesPlain =
-    plain.length === 0 ? undefined : compilePathPrefixes(plain.map((pattern) => `/${pattern.join('/')}`));
+  const matchesPlain = compilePlain(plain.map((pattern) => `/${pattern.join('/')}`));
   return (value) => {
     if (matchesPlain?.(normalize(value)) === true) return true;
     if (globs.length === 0) return false;
@@ -24,6 +23,13 @@ export function compilePathMatch(paths: readonly string[]): (value: string) => b
         pattern.length <= components.length && pattern.every((matches, index) => matches(components[index] ?? '')),
     );
   };
+}
+
+function compilePlain(paths: readonly string[]): ((value: string) => boolean) | undefined {
+  const [first, second] = paths;
+  if (first === undefined || second !== undefined) return first === undefined ? undefined : compilePathPrefixes(paths);
+  const below = `${first}/`;
+  return (value) => value === first || value.startsWith(below);
 }
 
 function splitPath(path: string): readonly string[] {

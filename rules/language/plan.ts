@@ -1,55 +1,52 @@
 import type { CheckedNode } from './checked.ts';
-import { conditionFields } from './condition-fields.ts';
-import type { FieldReader, FieldValue } from './field.ts';
+import { sortByCost } from './cost.ts';
 import { foldForType, mergeChecks } from './fold.ts';
-import { compilePredicate, type Machine, type Predicate, readerOf } from './predicate.ts';
-import { compileRefuter, type Refuter, verdicts } from './refute.ts';
+import type { Machine } from './machine.ts';
+import { fieldsOf, type Mask, type MaskTable, maskOf, type Pivot, readPivots } from './pivot.ts';
+import { compileProgram, type Predicate } from './predicate.ts';
+import { verdicts } from './refute.ts';
 import type { Rule } from './rule-set.ts';
-import { familyOf } from './type-family.ts';
 
 /**
  * What is done with an event of one type. Most events fire nothing, and most of their values have been seen before. So
- * for a few telling fields (the pivots) we remember which rules each value leaves possible, and walk from one set of
- * possible rules to the next; only the rules that are left at the end are evaluated.
+ * we grow a decision tree over the events as they come: at each stage, the field whose value rules out most of the
+ * rules that are still possible there. Only the rules that are left at the end are evaluated.
  */
 export type Plan<E, R> = (event: E) => readonly R[];
 
-type Candidate<E, R> = { readonly rule: R; readonly condition: CheckedNode | undefined; readonly fires: Predicate<E> };
+type Candidate<E, R> = { readonly rule: R; readonly index: number; readonly fires: Predicate<E> };
 
-/** Which of the candidates a value leaves possible; equal ones are one object, so that they can be compared fast. */
-type Mask = { readonly key: string; readonly bits: readonly boolean[] };
-
-/** A set of candidates, and the sets that the next pivot's masks lead to. */
+/** The rules that are still possible, and where the next look leads. */
 type Stage<E, R> = {
-  readonly possible: readonly boolean[];
   readonly candidates: readonly Candidate<E, R>[];
-  readonly next: Map<Mask, Stage<E, R>>;
-  lastMask: Mask | undefined;
-  lastNext: Stage<E, R> | undefined;
+  /** Fields that were looked at on the way here. */
+  readonly used: readonly Pivot<E>[];
+  pivot: Pivot<E> | undefined;
+  /** By the mask's number. */
+  next: (Stage<E, R> | undefined)[];
+  /** For a value that nothing is known about. */
+  unknown: Stage<E, R> | undefined;
+  /** Events until it looks again at what its fields could rule out. */
+  untilSample: number;
+  round: number;
+  sampled: number;
+  /** By pivot: rules that it ruled out, over all sampled events. */
+  gains: number[];
 };
 
-type Pivot<E> = {
-  readonly read: FieldReader<E>;
-  readonly refuters: readonly Refuter[];
-  /** By value; `undefined`: seen once. What is only met once is not worth remembering more of. */
-  readonly masks: Map<FieldValue | undefined, Mask | undefined>;
-  lookups: number;
-  misses: number;
-  /** Lookups to leave out, because nearly every value was new. */
-  pause: number;
-};
+/** True of every event. */
+const anything: CheckedNode = { kind: 'and', children: [] };
 
 const mostPivots = 6;
-/** A pivot must rule out so many rules of an event, on average, to be worth its lookup. */
-const leastGain = 0.25;
-/** Values remembered per pivot; then it starts again. */
-const mostValues = 16_384;
-/** After so many lookups the share of new values is judged. */
-const window = 4_096;
-const pauseLength = 65_536;
-/** Pivots are chosen from so many events, and again when so many more have passed: what a host does changes. */
-const sampleSize = 64;
-const sampleAgain = [0, 4_096, 262_144];
+/** A look must rule out so many rules, on average, to be cheaper than to evaluate them. */
+const leastGain = 1.5;
+/** A stage chooses its field from so many events, some apart, and again after so many more: what a host does changes. */
+const sampleSize = 16;
+const sampleStride = 4;
+const sampleAgain = [4_096, 262_144];
+const never = 0x3fff_ffff;
+/** Stages that the tree may have; then it grows anew. */
+const mostStages = 4_096;
 
 export function compilePlan<E, R extends { readonly rule: Rule }>(
   rules: readonly R[],
@@ -57,14 +54,21 @@ export function compilePlan<E, R extends { readonly rule: Rule }>(
   machine: Machine<E>,
   matching: 'first' | 'all',
 ): Plan<E, R> {
-  const candidates = readCandidates(rules, eventType, machine);
+  const folded = rules.flatMap((rule): readonly { readonly rule: R; readonly condition: CheckedNode }[] => {
+    const condition = foldForType(rule.rule.condition, eventType);
+    if (condition.kind === 'never') return [];
+    return [{ rule, condition: condition.kind === 'always' ? anything : sortByCost(mergeChecks(condition)) }];
+  });
+  const conditions = folded.map(({ condition }) => condition);
+  const fields = fieldsOf(conditions);
+  const { predicates, readers } = compileProgram(conditions, [...fields.values()], machine);
+  const candidates = folded.flatMap(({ rule }, index): readonly Candidate<E, R>[] => {
+    const fires = predicates[index];
+    return fires === undefined ? [] : [{ rule, index, fires }];
+  });
+  const walk = makeWalk(candidates, () => readPivots(conditions, fields, readers));
   const none: readonly R[] = [];
-  let walk: Walk<E, R> = () => candidates;
-  let round = 0;
-  let untilSample = 0;
-  let sampler: Sampler<E> | undefined;
   return (event) => {
-    if (untilSample-- <= 0) sample(event);
     const possible = walk(event);
     let fired: R[] | undefined;
     for (let index = 0; index < possible.length; index++) {
@@ -76,223 +80,93 @@ export function compilePlan<E, R extends { readonly rule: Rule }>(
     }
     return fired ?? none;
   };
-
-  function sample(event: E): void {
-    sampler ??= makeSampler(candidates, machine);
-    sampler.take(event);
-    if (sampler.taken < sampleSize) return;
-    walk = makeWalk(candidates, sampler.choose());
-    sampler = undefined;
-    round++;
-    untilSample = sampleAgain[round] ?? Number.POSITIVE_INFINITY;
-  }
 }
 
-type Walk<E, R> = (event: E) => readonly Candidate<E, R>[];
-
-function readCandidates<E, R extends { readonly rule: Rule }>(
-  rules: readonly R[],
-  eventType: string,
-  machine: Machine<E>,
-): readonly Candidate<E, R>[] {
-  return rules.flatMap((rule): readonly Candidate<E, R>[] => {
-    const folded = foldForType(rule.rule.condition, eventType);
-    if (folded.kind === 'never') return [];
-    if (folded.kind === 'always') return [{ rule, condition: undefined, fires: () => true }];
-    const condition = mergeChecks(folded);
-    return [{ rule, condition, fires: compilePredicate(condition, machine) }];
-  });
-}
-
-/** A field that could be a pivot, and what each sampled event's value of it ruled out. */
-type Prospect<E> = {
-  readonly read: FieldReader<E>;
-  readonly refuters: readonly Refuter[];
-  readonly ruledOut: (readonly boolean[])[];
-  readonly values: Set<FieldValue | undefined>;
-};
-
-type Sampler<E> = {
-  readonly take: (event: E) => void;
-  readonly choose: () => readonly Pivot<E>[];
-  readonly taken: number;
-};
-
-function makeSampler<E, R>(candidates: readonly Candidate<E, R>[], machine: Machine<E>): Sampler<E> {
-  const prospects: readonly Prospect<E>[] = readProspects(candidates, machine);
-  let taken = 0;
-  return {
-    get taken() {
-      return taken;
-    },
-    take: (event) => {
-      taken++;
-      for (const { read, refuters, ruledOut, values } of prospects) {
-        const value = read(event);
-        values.add(value);
-        ruledOut.push(refuters.map((refute) => refute(value) === verdicts.no));
-      }
-    },
-    choose: () => choosePivots(prospects, candidates.length, taken),
-  };
-}
-
-function readProspects<E, R>(candidates: readonly Candidate<E, R>[], machine: Machine<E>): readonly Prospect<E>[] {
-  const fields = new Map(
-    candidates.flatMap(({ condition }) => (condition === undefined ? [] : [...conditionFields(condition)])),
-  );
-  return [...fields].map(([field, use]) => {
-    const read = readerOf(use, machine);
-    const family = familyOf(use.spec.type);
-    const refuters = candidates.map(({ condition }) =>
-      condition === undefined ? () => verdicts.open : compileRefuter(condition, field),
-    );
-    return {
-      read: family === 'address' || family === 'network' ? asKey(read) : read,
-      refuters: family === 'address' || family === 'network' ? refuters.map(fromKey) : refuters,
-      ruledOut: [],
-      values: new Set(),
-    };
-  });
-}
-
-/** Addresses are arrays of bytes, made anew for each event: IPv4 becomes a number, which can be looked up. */
-function asKey<E>(read: FieldReader<E>): FieldReader<E> {
-  return (event) => {
-    const value = read(event);
-    if (!(value instanceof Uint8Array)) return value;
-    if (value.length !== 4) return String.fromCharCode(...value);
-    return ((value[0] ?? 0) * 256 + (value[1] ?? 0)) * 65_536 + (value[2] ?? 0) * 256 + (value[3] ?? 0);
-  };
-}
-
-function fromKey(refute: Refuter): Refuter {
-  return (key) => {
-    if (typeof key === 'string') return refute(Uint8Array.from(key, (char) => char.charCodeAt(0)));
-    if (typeof key !== 'number') return refute(key);
-    return refute(Uint8Array.of(key / 16_777_216, (key / 65_536) & 255, (key / 256) & 255, key & 255));
-  };
-}
-
-/**
- * Takes the field that ruled out most of what the ones before it left, and so on. A field whose values were mostly new
- * may say nothing of the next one; so a second choice follows, made as if there were no such fields.
- */
-function choosePivots<E>(prospects: readonly Prospect<E>[], rules: number, events: number): readonly Pivot<E>[] {
-  const first = chooseGreedily(prospects, rules, events);
-  const familiar = prospects.filter(({ values }) => values.size <= events / 2);
-  const second = chooseGreedily(familiar, rules, events).filter((prospect) => !first.includes(prospect));
-  return [...first, ...second].map(({ read, refuters }) => ({
-    read,
-    refuters,
-    masks: new Map(),
-    lookups: 0,
-    misses: 0,
-    pause: 0,
-  }));
-}
-
-function chooseGreedily<E>(prospects: readonly Prospect<E>[], rules: number, events: number): readonly Prospect<E>[] {
-  const left = Array.from({ length: events }, () => new Array<boolean>(rules).fill(true));
-  const gainOf = ({ ruledOut }: Prospect<E>): number => {
-    let gain = 0;
-    for (const [event, row] of left.entries())
-      for (let rule = 0; rule < rules; rule++) if (row[rule] === true && ruledOut[event]?.[rule] === true) gain++;
-    return gain / events;
-  };
-  const chosen: Prospect<E>[] = [];
-  while (chosen.length < mostPivots) {
-    let best: { readonly prospect: Prospect<E>; readonly gain: number } | undefined;
-    for (const prospect of prospects) {
-      const gain = chosen.includes(prospect) ? 0 : gainOf(prospect);
-      if (gain > (best?.gain ?? leastGain)) best = { prospect, gain };
-    }
-    if (best === undefined) break;
-    chosen.push(best.prospect);
-    for (const [event, row] of left.entries()) {
-      for (let rule = 0; rule < rules; rule++) if (best.prospect.ruledOut[event]?.[rule] === true) row[rule] = false;
-    }
-  }
-  return chosen;
-}
-
-/** From an event to the candidates that its pivots leave. */
+/** From an event to the candidates that its values leave. */
 function makeWalk<E, R>(
   candidates: readonly Candidate<E, R>[],
-  pivots: readonly Pivot<E>[],
+  readFields: () => readonly Pivot<E>[],
 ): (event: E) => readonly Candidate<E, R>[] {
-  const known = new Map<string, Mask>();
-  const everything = intern(candidates.map(() => true));
-  const start = makeStage(candidates.map(() => true));
+  const table: MaskTable = { rules: candidates.length, known: new Map() };
+  let pivots: readonly Pivot<E>[] | undefined;
+  let stages = 0;
+  let root = makeStage(candidates, []);
   return (event) => {
-    let stage = start;
-    for (let index = 0; index < pivots.length; index++) {
-      if (stage.candidates.length === 0) break;
-      const pivot = pivots[index];
-      if (pivot === undefined) break;
-      const mask = maskOf(pivot, pivot.read(event));
-      if (mask === everything) continue;
-      stage = stage.lastMask === mask && stage.lastNext !== undefined ? stage.lastNext : advance(stage, mask);
+    let stage = root;
+    for (;;) {
+      if (stage.untilSample-- <= 0) sample(stage, event);
+      const { pivot } = stage;
+      if (pivot === undefined) return stage.candidates;
+      const mask = maskOf(pivot, event, table);
+      stage = (mask === undefined ? stage.unknown : stage.next[mask.id]) ?? grow(stage, pivot, mask);
     }
-    return stage.candidates;
   };
 
-  function makeStage(possible: readonly boolean[]): Stage<E, R> {
+  function makeStage(left: readonly Candidate<E, R>[], used: readonly Pivot<E>[]): Stage<E, R> {
+    stages++;
     return {
-      possible,
-      candidates: candidates.filter((_, index) => possible[index]),
-      next: new Map(),
-      lastMask: undefined,
-      lastNext: undefined,
+      candidates: left,
+      used,
+      pivot: undefined,
+      next: [],
+      unknown: undefined,
+      untilSample: left.length <= leastGain || used.length >= mostPivots ? never : 0,
+      round: 0,
+      sampled: 0,
+      gains: [],
     };
   }
 
-  function advance(stage: Stage<E, R>, mask: Mask): Stage<E, R> {
-    let next = stage.next.get(mask);
-    if (next === undefined) {
-      next = makeStage(stage.possible.map((isPossible, index) => isPossible && mask.bits[index] === true));
-      if (stage.next.size >= mostValues) stage.next.clear();
-      stage.next.set(mask, next);
+  function grow(stage: Stage<E, R>, pivot: Pivot<E>, mask: Mask | undefined): Stage<E, R> {
+    if (stages >= mostStages) {
+      stages = 0;
+      root = makeStage(candidates, []);
     }
-    stage.lastMask = mask;
-    stage.lastNext = next;
+    const left =
+      mask === undefined ? stage.candidates : stage.candidates.filter(({ index }) => mask.possible[index] === 1);
+    const next = makeStage(left, [...stage.used, pivot]);
+    if (mask === undefined) stage.unknown = next;
+    else stage.next[mask.id] = next;
     return next;
   }
 
-  function intern(bits: readonly boolean[]): Mask {
-    const key = bits.map((bit) => (bit ? '1' : '0')).join('');
-    const same = known.get(key);
-    if (same !== undefined) return same;
-    const mask: Mask = { key, bits };
-    if (known.size < mostValues) known.set(key, mask);
-    return mask;
+  /** Counts what each field would rule out of this stage's rules; when enough events were seen, one is chosen. */
+  function sample(stage: Stage<E, R>, event: E): void {
+    if (stage.candidates.length <= leastGain || stage.used.length >= mostPivots) {
+      stage.untilSample = never;
+      return;
+    }
+    pivots ??= readFields();
+    const left = new Set(stage.candidates.map(({ index }) => index));
+    for (const [index, pivot] of pivots.entries()) {
+      if (stage.used.includes(pivot)) continue;
+      const value = pivot.read(event);
+      let gain = 0;
+      for (const { rule, refute } of pivot.refuters) if (left.has(rule) && refute(value) === verdicts.no) gain++;
+      stage.gains[index] = (stage.gains[index] ?? 0) + gain;
+    }
+    stage.sampled++;
+    stage.untilSample = sampleStride;
+    if (stage.sampled >= sampleSize) choose(stage, pivots);
   }
 
-  function maskOf(pivot: Pivot<E>, value: FieldValue | undefined): Mask {
-    if (pivot.pause > 0) {
-      pivot.pause--;
-      return everything;
+  function choose(stage: Stage<E, R>, from: readonly Pivot<E>[]): void {
+    let best = leastGain * stage.sampled;
+    let chosen: Pivot<E> | undefined;
+    for (const [index, pivot] of from.entries()) {
+      const gain = stage.gains[index] ?? 0;
+      if (gain <= best) continue;
+      best = gain;
+      chosen = pivot;
     }
-    const mask = pivot.masks.get(value);
-    pivot.lookups++;
-    if (mask !== undefined) return mask;
-    return learn(pivot, value);
-  }
-
-  function learn(pivot: Pivot<E>, value: FieldValue | undefined): Mask {
-    pivot.misses++;
-    if (pivot.lookups >= window) {
-      if (pivot.misses > pivot.lookups / 2) pivot.pause = pauseLength;
-      pivot.lookups = 0;
-      pivot.misses = 0;
+    if (chosen !== stage.pivot) {
+      stage.pivot = chosen;
+      stage.next = [];
+      stage.unknown = undefined;
     }
-    if (pivot.masks.size >= mostValues) pivot.masks.clear();
-    if (!pivot.masks.has(value)) {
-      pivot.masks.set(value, undefined);
-      return everything;
-    }
-    const mask = intern(pivot.refuters.map((refute) => refute(value) !== verdicts.no));
-    pivot.masks.set(value, mask);
-    return mask;
+    stage.untilSample = sampleAgain[stage.round] ?? never;
+    stage.round++;
+    stage.sampled = 0;
+    stage.gains = [];
   }
 }

@@ -1,7 +1,7 @@
 import { fieldText } from './catalogue.ts';
 import type { CheckedNode, CheckedTest } from './checked.ts';
 import type { FieldValue } from './field.ts';
-import { candidatesOf, matcherOf } from './predicate.ts';
+import { candidatesOf, matcherOf } from './test-matcher.ts';
 
 /** What one field's value says about a condition. */
 export const verdicts = { no: 0, yes: 1, open: 2 } as const;
@@ -10,13 +10,18 @@ export type Refuter = (value: FieldValue | undefined) => Verdict;
 
 const open: Refuter = () => verdicts.open;
 
-/** Decides as much of the condition as the value of `field` alone allows. */
-export function compileRefuter(node: CheckedNode, field: string): Refuter {
+/** Decides as much of the condition as the value of `field` alone allows; `undefined`: nothing. */
+export function compileRefuter(node: CheckedNode, field: string): Refuter | undefined {
+  const refute = compile(node, field);
+  return refute === open ? undefined : refute;
+}
+
+function compile(node: CheckedNode, field: string): Refuter {
   switch (node.kind) {
     case 'check':
       return compileTest(node, field);
     case 'not': {
-      const child = compileRefuter(node.child, field);
+      const child = compile(node.child, field);
       if (child === open) return open;
       return (value) => {
         const verdict = child(value);
@@ -27,7 +32,7 @@ export function compileRefuter(node: CheckedNode, field: string): Refuter {
     case 'or': {
       const [deciding, neutral] =
         node.kind === 'and' ? ([verdicts.no, verdicts.yes] as const) : ([verdicts.yes, verdicts.no] as const);
-      const children = node.children.map((child) => compileRefuter(child, field));
+      const children = node.children.map((child) => compile(child, field));
       const speaking = children.filter((child) => child !== open);
       if (speaking.length === 0) return open;
       const rest = speaking.length === children.length ? neutral : verdicts.open;

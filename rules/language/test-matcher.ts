@@ -1,0 +1,24 @@
+import type { CheckedTest, Expression } from './checked.ts';
+import { compileConstants, type Matcher } from './matchers.ts';
+
+/** How a check treats a field that gives candidates; `undefined`: one value. */
+export function candidatesOf(expression: Expression): 'ancestors' | 'endpoints' | undefined {
+  if (expression.kind !== 'field' || typeof expression.use.argument === 'number') return undefined;
+  return expression.use.spec.candidates;
+}
+
+/** The test of a present value; candidates are one array value here. `undefined`: it needs a second field. */
+export function matcherOf(test: CheckedTest): Matcher | undefined {
+  const candidates = candidatesOf(test.left);
+  if (test.operator === 'exists') {
+    return candidates === 'ancestors' ? (value) => Array.isArray(value) && value.length > 0 : () => true;
+  }
+  if (test.right.kind !== 'constants') return undefined;
+  const around = test.left.kind === 'field' && test.left.use.spec.name === 'evt.around';
+  const matches = compileConstants(around ? { ...test, operator: '<=' } : test, test.right.values);
+  if (candidates === undefined) return matches;
+  if (candidates === 'endpoints' && test.operator === '!=') {
+    return (value) => Array.isArray(value) && value.length > 0 && value.every(matches);
+  }
+  return (value) => Array.isArray(value) && value.some(matches);
+}
