@@ -1,29 +1,28 @@
 /** Many literals looked for in one pass over the text, whatever their number. Texts are byte strings. */
 
-type Trie = {
+export type Trie = {
   /** Byte → class; bytes in no literal share class 0. */
-  readonly classOf: Uint8Array;
+  readonly classOf: Uint16Array;
   readonly classes: number;
   /** state × class → state; 0 is the root, which also means "no transition" before failure links are added. */
   readonly next: Int32Array;
   readonly isEnd: Uint8Array;
-  /** Literals in the order of their states. */
-  readonly states: number;
+  /** The state in which each word ends. */
+  readonly endOf: readonly number[];
 };
 
 /** `any-case`: ASCII letters only. */
 type Letters = 'exact' | 'any-case';
 
-function buildTrie(words: readonly string[], letters: Letters = 'exact'): Trie {
-  const classOf = new Uint8Array(256);
+export function buildTrie(words: readonly string[], letters: Letters = 'exact'): Trie {
+  const classOf = new Uint16Array(256);
   let classes = 1;
   let most = 1;
   for (const word of words) {
     most += word.length;
     for (let at = 0; at < word.length; at++) {
       const code = word.charCodeAt(at) & 0xff;
-      // With all 256 bytes in use, class 0 is one of them: 255 classes and the rest.
-      if (classOf[code] === 0 && classes < 256) classOf[code] = classes++;
+      if (classOf[code] === 0) classOf[code] = classes++;
     }
   }
   // Words are in lower case then: their capitals count as the same byte.
@@ -31,7 +30,7 @@ function buildTrie(words: readonly string[], letters: Letters = 'exact'): Trie {
   const next = new Int32Array(most * classes);
   const isEnd = new Uint8Array(most);
   let states = 1;
-  for (const word of words) {
+  const endOf = words.map((word) => {
     let state = 0;
     for (let at = 0; at < word.length; at++) {
       const slot = state * classes + (classOf[word.charCodeAt(at) & 0xff] ?? 0);
@@ -39,8 +38,9 @@ function buildTrie(words: readonly string[], letters: Letters = 'exact'): Trie {
       state = next[slot] ?? 0;
     }
     isEnd[state] = 1;
-  }
-  return { classOf, classes, next, isEnd, states };
+    return state;
+  });
+  return { classOf, classes, next: next.slice(0, states * classes), isEnd: isEnd.slice(0, states), endOf };
 }
 
 /** Whether the text starts with one of the words. */
@@ -95,13 +95,11 @@ export function compilePathPrefixes(words: readonly string[]): (path: string) =>
 }
 
 /**
- * Whether the text contains one of the words (Aho and Corasick, with all transitions filled in); for `any-case` the words
- * are given in lower case.
+ * Fills in all transitions, so that one pass finds words that begin anywhere (Aho and Corasick). Gives each state's
+ * longest other state that is a suffix of it; what ends there ends here, too.
  */
-export function compileContains(words: readonly string[], letters: Letters = 'exact'): (text: string) => boolean {
-  if (words.includes('')) return () => true;
-  const { classOf, classes, next, isEnd, states } = buildTrie(words, letters);
-  const fallback = new Int32Array(states);
+export function fillTransitions({ classes, next, isEnd }: Trie): Int32Array {
+  const fallback = new Int32Array(isEnd.length);
   const queue: number[] = [];
   for (let kind = 1; kind < classes; kind++) {
     const child = next[kind] ?? 0;
@@ -122,6 +120,15 @@ export function compileContains(words: readonly string[], letters: Letters = 'ex
       }
     }
   }
+  return fallback;
+}
+
+/** Whether the text contains one of the words; for `any-case` these are given in lower case. */
+export function compileContains(words: readonly string[], letters: Letters = 'exact'): (text: string) => boolean {
+  if (words.includes('')) return () => true;
+  const trie = buildTrie(words, letters);
+  fillTransitions(trie);
+  const { classOf, classes, next, isEnd } = trie;
   return (text) => {
     let state = 0;
     for (let at = 0; at < text.length; at++) {

@@ -2,6 +2,7 @@ import type { CheckedNode } from './checked.ts';
 import { conditionFields } from './condition-fields.ts';
 import type { FieldReader, FieldUse, FieldValue } from './field.ts';
 import { compileRefuter, type Refuter, verdicts } from './refute.ts';
+import { compileScan, type Scan } from './scan.ts';
 import { familyOf } from './type-family.ts';
 
 /** Which of the rules a value leaves possible: 1 or 0 for each. Equal ones are one object with one number. */
@@ -11,14 +12,25 @@ export type Mask = { readonly id: number; readonly possible: Uint8Array };
 export type Pivot<E> = {
   readonly read: FieldReader<E>;
   readonly refuters: readonly { readonly rule: number; readonly refute: Refuter }[];
+  /** What a text that is not remembered rules out, in one pass over it. */
+  readonly compileScan: () => Scan | undefined;
+  scan: Scan | undefined;
+  hasScan: boolean;
+  /** By the numbers of the literals that the scan found, as a text. */
+  readonly scanned: Map<string, Mask>;
+  scannedNone: Mask | undefined;
   readonly masks: Map<FieldValue | undefined, Mask>;
-  lookups: number;
+  lastValue: FieldValue | undefined;
+  lastMask: Mask | undefined;
+  /** Values that were not remembered, and the event at which we began to count them. */
   misses: number;
-  /** Lookups to leave out, because nearly every value was new. */
+  since: number;
+  /** Events for which nothing is looked up or remembered, because nearly every value was new. */
   pause: number;
 };
 
-export type MaskTable = { readonly rules: number; readonly known: Map<string, Mask> };
+/** All masks of a plan; `now` counts events. */
+export type MaskTable = { readonly rules: number; readonly known: Map<string, Mask>; readonly now: () => number };
 
 /** Values remembered per pivot; then it starts again. */
 const mostValues = 16_384;
@@ -26,8 +38,8 @@ const mostValues = 16_384;
 const longestValue = 256;
 /** From so many values on, only one new value in eight is remembered: what is met often gets its turn soon. */
 const manyValues = 2_048;
-/** After so many lookups the share of new values is judged. */
-const window = 8_192;
+/** After so many misses it is asked whether they were most of the events. */
+const window = 4_096;
 const pauseLength = 65_536;
 /** More different masks than this are not told apart. */
 const mostMasks = 4_096;
@@ -55,32 +67,54 @@ export function readPivots<E>(
     });
     const read = readers[index];
     if (refuters.length === 0 || read === undefined) return [];
-    return [{ read: isAddress ? asKey(read) : read, refuters, masks: new Map(), lookups: 0, misses: 0, pause: 0 }];
+    return [
+      {
+        read: isAddress ? asKey(read) : read,
+        refuters,
+        compileScan: () => (family === 'string' ? compileScan(conditions, name) : undefined),
+        scan: undefined,
+        hasScan: true,
+        scanned: new Map(),
+        scannedNone: undefined,
+        masks: new Map(),
+        lastValue: undefined,
+        lastMask: undefined,
+        misses: 0,
+        since: 0,
+        pause: 0,
+      },
+    ];
   });
 }
 
-/** What the event's value of the field leaves possible; `undefined`: nobody knows, for the value is too new. */
+/** What the event's value of the field leaves possible; `undefined`: nothing is known about such a value. */
 export function maskOf<E>(pivot: Pivot<E>, event: E, table: MaskTable): Mask | undefined {
+  const value = pivot.read(event);
+  if (value === pivot.lastValue && pivot.lastMask !== undefined) return pivot.lastMask;
   if (pivot.pause > 0) {
     pivot.pause--;
-    return undefined;
+    return scanValue(pivot, value, table);
   }
-  const value = pivot.read(event);
   const mask = pivot.masks.get(value);
-  pivot.lookups++;
-  if (mask !== undefined && mask !== metOnce) return mask;
-  return meet(pivot, value, mask === metOnce, table);
+  if (mask === undefined || mask === metOnce) return meet(pivot, value, mask, table);
+  pivot.lastValue = value;
+  pivot.lastMask = mask;
+  return mask;
 }
 
-function meet<E>(pivot: Pivot<E>, value: FieldValue | undefined, wasMet: boolean, table: MaskTable): Mask | undefined {
-  pivot.misses++;
-  if (pivot.lookups >= window) {
-    if (pivot.misses > pivot.lookups / 2) pivot.pause = pauseLength;
-    pivot.lookups = 0;
+function meet<E>(
+  pivot: Pivot<E>,
+  value: FieldValue | undefined,
+  known: Mask | undefined,
+  table: MaskTable,
+): Mask | undefined {
+  if (pivot.misses === 0) pivot.since = table.now();
+  if (++pivot.misses >= window) {
+    if (table.now() - pivot.since < 2 * pivot.misses) pivot.pause = pauseLength;
     pivot.misses = 0;
   }
-  if (typeof value === 'string' && value.length > longestValue) return undefined;
-  if (wasMet) {
+  if (typeof value === 'string' && value.length > longestValue) return scanValue(pivot, value, table);
+  if (known === metOnce) {
     const mask = workOut(pivot, value, table);
     if (mask !== undefined) pivot.masks.set(value, mask);
     return mask;
@@ -88,13 +122,40 @@ function meet<E>(pivot: Pivot<E>, value: FieldValue | undefined, wasMet: boolean
   const { size } = pivot.masks;
   if (size >= mostValues) pivot.masks.clear();
   if (size < manyValues || (pivot.misses & 7) === 0) pivot.masks.set(value, metOnce);
-  return undefined;
+  return scanValue(pivot, value, table);
+}
+
+/** Less exact than `workOut`, and cheaper. */
+function scanValue<E>(pivot: Pivot<E>, value: FieldValue | undefined, table: MaskTable): Mask | undefined {
+  if (typeof value !== 'string' || !pivot.hasScan) return undefined;
+  pivot.scan ??= pivot.compileScan();
+  const { scan } = pivot;
+  if (scan === undefined) {
+    pivot.hasScan = false;
+    return undefined;
+  }
+  const found = scan.find(value);
+  if (found.length === 0 && pivot.scannedNone !== undefined) return pivot.scannedNone;
+  const key = found.join(' ');
+  const same = pivot.scanned.get(key);
+  if (same !== undefined) return same;
+  const possible = scan.always.slice();
+  for (const literal of found) for (const rule of scan.conditionsOf[literal] ?? []) possible[rule] = 1;
+  const mask = intern(possible, table);
+  if (mask !== undefined && pivot.scanned.size < mostMasks) pivot.scanned.set(key, mask);
+  if (found.length === 0) pivot.scannedNone = mask;
+  return mask;
 }
 
 /** `undefined`: there are too many different masks already. */
 function workOut<E>(pivot: Pivot<E>, value: FieldValue | undefined, table: MaskTable): Mask | undefined {
   const possible = new Uint8Array(table.rules).fill(1);
   for (const { rule, refute } of pivot.refuters) if (refute(value) === verdicts.no) possible[rule] = 0;
+  return intern(possible, table);
+}
+
+/** `undefined`: there are too many different masks already. */
+function intern(possible: Uint8Array, table: MaskTable): Mask | undefined {
   const key = String.fromCharCode(...pack(possible));
   const same = table.known.get(key);
   if (same !== undefined) return same;

@@ -1,5 +1,5 @@
 import type { CheckedNode } from './checked.ts';
-import { sortByCost } from './cost.ts';
+import { type Estimate, sortByCost } from './cost.ts';
 import { foldForType, mergeChecks } from './fold.ts';
 import type { Machine } from './machine.ts';
 import { fieldsOf, type Mask, type MaskTable, maskOf, type Pivot, readPivots } from './pivot.ts';
@@ -14,7 +14,15 @@ import type { Rule } from './rule-set.ts';
  */
 export type Plan<E, R> = (event: E) => readonly R[];
 
-type Candidate<E, R> = { readonly rule: R; readonly index: number; readonly fires: Predicate<E> };
+type Candidate<E, R> = {
+  readonly rule: R;
+  readonly index: number;
+  readonly fires: Predicate<E>;
+  /** About what it takes to evaluate, in nanoseconds. */
+  readonly cost: number;
+};
+
+type Folded<R> = { readonly rule: R; readonly node: CheckedNode; readonly estimate: Estimate };
 
 /** The rules that are still possible, and where the next look leads. */
 type Stage<E, R> = {
@@ -30,7 +38,7 @@ type Stage<E, R> = {
   untilSample: number;
   round: number;
   sampled: number;
-  /** By pivot: rules that it ruled out, over all sampled events. */
+  /** By pivot: the cost of the rules that it ruled out, over all sampled events. */
   gains: number[];
 };
 
@@ -38,8 +46,10 @@ type Stage<E, R> = {
 const anything: CheckedNode = { kind: 'and', children: [] };
 
 const mostPivots = 6;
-/** A look must rule out so many rules, on average, to be cheaper than to evaluate them. */
-const leastGain = 1.5;
+/** A look must spare so many nanoseconds of evaluation, on average: more than it takes. */
+const leastGain = 40;
+/** Most conditions are false after a few checks, whatever else they hold. */
+const mostCost = 100;
 /** A stage chooses its field from so many events, some apart, and again after so many more: what a host does changes. */
 const sampleSize = 16;
 const sampleStride = 4;
@@ -54,19 +64,19 @@ export function compilePlan<E, R extends { readonly rule: Rule }>(
   machine: Machine<E>,
   matching: 'first' | 'all',
 ): Plan<E, R> {
-  const folded = rules.flatMap((rule): readonly { readonly rule: R; readonly condition: CheckedNode }[] => {
+  const folded = rules.flatMap((rule): readonly Folded<R>[] => {
     const condition = foldForType(rule.rule.condition, eventType);
     if (condition.kind === 'never') return [];
-    return [{ rule, condition: condition.kind === 'always' ? anything : sortByCost(mergeChecks(condition)) }];
+    return [{ rule, ...sortByCost(condition.kind === 'always' ? anything : mergeChecks(condition)) }];
   });
-  const conditions = folded.map(({ condition }) => condition);
+  const conditions = folded.map(({ node }) => node);
   const fields = fieldsOf(conditions);
   const { predicates, readers } = compileProgram(conditions, [...fields.values()], machine);
-  const candidates = folded.flatMap(({ rule }, index): readonly Candidate<E, R>[] => {
+  const candidates = folded.flatMap(({ rule, estimate }, index): readonly Candidate<E, R>[] => {
     const fires = predicates[index];
-    return fires === undefined ? [] : [{ rule, index, fires }];
+    return fires === undefined ? [] : [{ rule, index, fires, cost: Math.min(estimate.cost, mostCost) }];
   });
-  const walk = makeWalk(candidates, () => readPivots(conditions, fields, readers));
+  const walk = makeWalk(candidates, () => readPivots(conditions, fields, readers), machine);
   const none: readonly R[] = [];
   return (event) => {
     const possible = walk(event);
@@ -82,12 +92,17 @@ export function compilePlan<E, R extends { readonly rule: Rule }>(
   };
 }
 
+function costOfAll<E, R>(candidates: readonly Candidate<E, R>[]): number {
+  return candidates.reduce((sum, { cost }) => sum + cost, 0);
+}
+
 /** From an event to the candidates that its values leave. */
 function makeWalk<E, R>(
   candidates: readonly Candidate<E, R>[],
   readFields: () => readonly Pivot<E>[],
+  machine: Machine<E>,
 ): (event: E) => readonly Candidate<E, R>[] {
-  const table: MaskTable = { rules: candidates.length, known: new Map() };
+  const table: MaskTable = { rules: candidates.length, known: new Map(), now: () => machine.generation };
   let pivots: readonly Pivot<E>[] | undefined;
   let stages = 0;
   let root = makeStage(candidates, []);
@@ -110,7 +125,7 @@ function makeWalk<E, R>(
       pivot: undefined,
       next: [],
       unknown: undefined,
-      untilSample: left.length <= leastGain || used.length >= mostPivots ? never : 0,
+      untilSample: used.length >= mostPivots || costOfAll(left) <= leastGain ? never : 0,
       round: 0,
       sampled: 0,
       gains: [],
@@ -132,17 +147,20 @@ function makeWalk<E, R>(
 
   /** Counts what each field would rule out of this stage's rules; when enough events were seen, one is chosen. */
   function sample(stage: Stage<E, R>, event: E): void {
-    if (stage.candidates.length <= leastGain || stage.used.length >= mostPivots) {
+    if (stage.used.length >= mostPivots || costOfAll(stage.candidates) <= leastGain) {
       stage.untilSample = never;
       return;
     }
     pivots ??= readFields();
-    const left = new Set(stage.candidates.map(({ index }) => index));
+    const left = new Map(stage.candidates.map(({ index, cost }) => [index, cost]));
     for (const [index, pivot] of pivots.entries()) {
       if (stage.used.includes(pivot)) continue;
       const value = pivot.read(event);
       let gain = 0;
-      for (const { rule, refute } of pivot.refuters) if (left.has(rule) && refute(value) === verdicts.no) gain++;
+      for (const { rule, refute } of pivot.refuters) {
+        const cost = left.get(rule);
+        if (cost !== undefined && refute(value) === verdicts.no) gain += cost;
+      }
       stage.gains[index] = (stage.gains[index] ?? 0) + gain;
     }
     stage.sampled++;

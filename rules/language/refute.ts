@@ -71,8 +71,14 @@ const parts: Readonly<Record<string, { readonly of: string; readonly forms: (who
     of: 'fd.name',
     forms: (whole) => {
       const slash = whole.lastIndexOf('/');
-      return [whole.slice(0, Math.max(0, slash)), whole.slice(0, slash + 1), whole, '/', ''];
+      return slash > 0 ? [whole.slice(0, slash), whole.slice(0, slash + 1)] : [whole, '/', ''];
     },
   },
-  'fd.filename': { of: 'fd.name', forms: (whole) => [whole.slice(whole.lastIndexOf('/') + 1), whole, '/', ''] },
+  'fd.filename': {
+    of: 'fd.name',
+    forms: (whole) => {
+      const name = whole.slice(whole.lastIndexOf('/') + 1);
+      return name !== '' ? [name] : [whole, '/', ''];
+    },
+  },
 };
