@@ -12,12 +12,13 @@ import { bindField } from './fields/bind.ts';
 import type { Scene, Surroundings } from './fields/scene.ts';
 import { openOutputs } from './outputs/all.ts';
 import type { Output, OutputCounters } from './outputs/output.ts';
+import { mountOf, readCgroupMounts } from './respond/cgroup.ts';
 import { openResponse, readBootId } from './respond/open.ts';
 import { Cgroups } from './state/cgroups.ts';
 import { type Clock, makeClock } from './state/clock.ts';
 import { findEngines } from './state/containers/engine.ts';
 import { type ContainerCounters, ContainerTable } from './state/containers/table.ts';
-import { listPids, readCgroup, readEnvironment, readProcess } from './state/proc-folder.ts';
+import { listPids, makeLocate, readEnvironment, readProcess } from './state/proc-folder.ts';
 import { type ProcessCounters, ProcessTable } from './state/process-table.ts';
 import { makeUsers } from './state/users.ts';
 
@@ -70,11 +71,12 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
     nowMs: () => performance.now(),
   });
   const outputs = openOutputs(options, token, log);
+  const mounts = readCgroupMounts();
 
   const engine = new Engine({
     rules,
     processes,
-    cgroups: new Cgroups((pid) => readCgroup(pid)),
+    cgroups: new Cgroups({ locate: makeLocate((hierarchy) => mountOf(mounts, hierarchy)) }),
     see: (named) => containers.see(named),
     around: surroundings(options, processes, clock),
     fired: (fired) => {

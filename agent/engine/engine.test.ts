@@ -56,7 +56,7 @@ function setUp(status: Container['status'], condition = 'evt.type=execve') {
   const engine = new Engine({
     rules: compileRuleSet<Scene>(loaded.ruleSet, bindField, { matching: 'first' }),
     processes,
-    cgroups: new Cgroups(() => undefined),
+    cgroups: new Cgroups({ locate: () => undefined }),
     see,
     around: {
       processes,

@@ -1,21 +1,29 @@
-import { type CgroupContainer, containerOfCgroup } from './containers/cgroup.ts';
+import { type CgroupContainer, containerOfCgroup, type IsContainerdTask } from './containers/cgroup.ts';
 
 /** Groups that are remembered; beyond, all are learnt anew. */
 const MOST_GROUPS = 16_384;
 
+/** The group of a process, and whether it is certain that the kernel's number means this group. */
+export type GroupPath = { readonly path: string; readonly certain: boolean };
+
+export type CgroupsOptions = {
+  /** The group with this number that a process is in now; each hierarchy of cgroup v1 numbers its own. */
+  readonly locate: (pid: number, id: number) => GroupPath | undefined;
+  readonly isContainerdTask?: IsContainerdTask;
+};
+
 /** The container of each cgroup by the kernel's number of the group, so that an event need not carry the path. */
 export class Cgroups {
   readonly #byId = new Map<number, CgroupContainer | undefined>();
-  readonly #readPath: (pid: number) => string | undefined;
+  readonly #options: CgroupsOptions;
 
-  /** `readPath`: the group that a process is in now. */
-  constructor(readPath: (pid: number) => string | undefined) {
-    this.#readPath = readPath;
+  constructor(options: CgroupsOptions) {
+    this.#options = options;
   }
 
   /** An exec says which path its group has. */
   learn(id: number, path: string): CgroupContainer | undefined {
-    const container = containerOfCgroup(path);
+    const container = this.#containerOf(path);
     if (this.#byId.size >= MOST_GROUPS) this.#byId.clear();
     this.#byId.set(id, container);
     return container;
@@ -25,9 +33,13 @@ export class Cgroups {
   containerOf(id: number, pid: number, lastKnownPath: string | undefined): CgroupContainer | undefined {
     const known = this.#byId.get(id);
     if (known !== undefined || this.#byId.has(id)) return known;
-    const path = this.#readPath(pid);
+    const located = this.#options.locate(pid, id);
     // A process that is gone cannot be asked; what it was in at its start is then all that is known.
-    if (path === undefined) return lastKnownPath === undefined ? undefined : containerOfCgroup(lastKnownPath);
-    return this.learn(id, path);
+    if (located === undefined) return lastKnownPath === undefined ? undefined : this.#containerOf(lastKnownPath);
+    return located.certain ? this.learn(id, located.path) : this.#containerOf(located.path);
+  }
+
+  #containerOf(path: string): CgroupContainer | undefined {
+    return containerOfCgroup(path, this.#options.isContainerdTask);
   }
 }

@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { deepestCgroup, listPids, parseStat, readCgroup, readEnvironment, readProcess } from './proc-folder.ts';
+import { deepestCgroup, listPids, makeLocate, parseStat, readEnvironment, readProcess } from './proc-folder.ts';
 
 describe('reading /proc', () => {
   it('finds the fields after a name with blanks and parentheses', () => {
@@ -16,6 +19,10 @@ describe('reading /proc', () => {
     { text: '0::/system.slice/a.service\n', path: '/system.slice/a.service' },
     { text: '0::/\n', path: '/' },
     { text: '', path: undefined },
+    {
+      text: `4:memory:/a/much/longer/group/${'0a'.repeat(40)}\n0::/docker/${'0b'.repeat(32)}\n`,
+      path: `/docker/${'0b'.repeat(32)}`,
+    },
   ])('takes the group that says most: $path', ({ text, path }) => expect(deepestCgroup(text)).toBe(path));
 
   it('reads a process that runs, and nothing of one that ended', async () => {
@@ -34,12 +41,29 @@ describe('reading /proc', () => {
     if (read === undefined) throw new Error('it runs');
     expect(readEnvironment(read)).toBe('MARK=here\0');
     expect(readEnvironment({ ...read, startNs: read.startNs - 1e9 })).toBeUndefined();
-    expect(readCgroup(pid)).toMatch(/^\//);
+    expect(makeLocate(() => undefined)(pid, 1)).toMatchObject({ certain: false });
     expect(listPids()).toContain(pid);
     child.kill('SIGKILL');
     await once(child, 'exit');
     expect(readProcess(pid)).toBeUndefined();
     expect(readEnvironment(read)).toBeUndefined();
-    expect(readCgroup(pid)).toBeUndefined();
+    expect(makeLocate(() => undefined)(pid, 1)).toBeUndefined();
+  });
+
+  it('finds which hierarchy a group’s number is of', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lanner-groups-'));
+    mkdirSync(join(folder, 'memory/docker/a'), { recursive: true });
+    mkdirSync(join(folder, 'pids/mine'), { recursive: true });
+    mkdirSync(join(folder, 'proc/5'), { recursive: true });
+    writeFileSync(join(folder, 'proc/5/cgroup'), '4:memory:/docker/a\n3:pids:/mine\n0::/\n');
+    const locate = makeLocate(
+      (hierarchy) => (hierarchy === '' ? undefined : join(folder, hierarchy)),
+      join(folder, 'proc'),
+    );
+    const inode = (path: string) => statSync(join(folder, path)).ino;
+    expect(locate(5, inode('memory/docker/a'))).toEqual({ path: '/docker/a', certain: true });
+    expect(locate(5, inode('pids/mine'))).toEqual({ path: '/mine', certain: true });
+    expect(locate(5, 1)).toEqual({ path: '/docker/a', certain: false });
+    rmSync(folder, { recursive: true });
   });
 });

@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import type { GroupPath } from './cgroups.ts';
+import { parseProcCgroup } from './containers/cgroup.ts';
 import { isStartOf, type Process } from './process.ts';
 
 const TICK_NS = 10_000_000;
@@ -62,12 +64,11 @@ export function readProcess(pid: number, proc = '/proc'): Process | undefined {
   }
 }
 
-/** The group that says most: the first that is not a root, as the kernel side chooses it too. */
+/** The group that says most: one that names a container, else the longest. */
 export function deepestCgroup(text: string): string | undefined {
-  const paths = text
-    .split('\n')
-    .map((line) => line.slice(line.indexOf(':', line.indexOf(':') + 1) + 1))
-    .filter((path) => path.startsWith('/'));
+  const { container, paths: byHierarchy } = parseProcCgroup(text);
+  const paths = [...byHierarchy.values()];
+  if (container !== undefined) return paths.find((path) => path.includes(container.id));
   return paths.reduce<string | undefined>(
     (best, path) => (best === undefined || path.length > best.length ? path : best),
     undefined,
@@ -110,12 +111,32 @@ function link(path: string): string | undefined {
   }
 }
 
-/** The group that a process is in now. */
-export function readCgroup(pid: number, proc = '/proc'): string | undefined {
+/**
+ * Finds the group of a process that has this number: the kernel names groups by inode, and each hierarchy of cgroup v1
+ * has inodes of its own. Not certain when no hierarchy that is mounted has it.
+ */
+export function makeLocate(mountOf: (hierarchy: string) => string | undefined, proc = '/proc') {
+  return (pid: number, id: number): GroupPath | undefined => {
+    let text: string;
+    try {
+      text = readFileSync(`${proc}/${pid}/cgroup`, 'latin1');
+    } catch {
+      return undefined; // Gone.
+    }
+    for (const [hierarchy, path] of parseProcCgroup(text).paths) {
+      const mount = mountOf(hierarchy);
+      if (mount !== undefined && inodeOf(`${mount}${path}`) === id) return { path, certain: true };
+    }
+    const path = deepestCgroup(text);
+    return path === undefined ? undefined : { path, certain: false };
+  };
+}
+
+function inodeOf(folder: string): number | undefined {
   try {
-    return deepestCgroup(readFileSync(`${proc}/${pid}/cgroup`, 'latin1'));
+    return statSync(folder).ino;
   } catch {
-    return undefined; // Gone.
+    return undefined; // Removed, or outside of what this mount shows.
   }
 }
 
