@@ -15,14 +15,40 @@ import { parseCondition } from './parser.ts';
 import { resolveNames } from './resolve.ts';
 import type { LoadedMacro, Rule, RuleSet } from './rule-set.ts';
 import { insertedText, joinSources, type Source, sliceSource } from './source.ts';
-import { readTemplate } from './template.ts';
-import { warnAboutCondition, warnAboutOutput } from './warnings.ts';
+import { readTemplate, type TemplateResult } from './template.ts';
+import { type Warning, warnAboutCondition, warnAboutOutput } from './warnings.ts';
 
-/** What survives from one file's pass to the next: conditions that did not change are not parsed again. */
-export type Memory = { readonly parsed: Map<string, Node> };
+/**
+ * What survives from one file's pass to the next: what did not change is not worked out again. Equal trees are one
+ * object, so that trees made of them stay equal, too.
+ */
+export type Memory = {
+  readonly parsed: Map<string, Node>;
+  readonly resolved: Map<Node, Resolved>;
+  readonly checked: Map<ResolvedNode, CheckedNode>;
+  readonly warnings: Map<ResolvedNode, readonly Warning[]>;
+  readonly templates: Map<Source, TemplateResult>;
+  readonly codes: Map<CheckedNode, number>;
+};
+
+/** A tree with its macros put in, and what they were. */
+type Resolved = { readonly tree: ResolvedNode; readonly macros: ReadonlyMap<string, ResolvedNode> };
 
 export function makeMemory(): Memory {
-  return { parsed: new Map() };
+  return {
+    parsed: new Map(),
+    resolved: new Map(),
+    checked: new Map(),
+    warnings: new Map(),
+    templates: new Map(),
+    codes: new Map(),
+  };
+}
+
+function remember<K, V>(known: Map<K, V>, key: K, make: () => V): V {
+  const value = known.get(key) ?? make();
+  known.set(key, value);
+  return value;
 }
 
 /** Macros multiply trees; a condition with more checks than this is refused. */
@@ -115,6 +141,26 @@ function parse(condition: Source, pass: Pass): Node | undefined {
   return parsed.value;
 }
 
+/** `undefined`: reported. */
+function resolve(
+  node: Node,
+  memory: Memory,
+  expand: (name: string, at: At) => ResolvedNode | undefined,
+): ResolvedNode | undefined {
+  const known = memory.resolved.get(node);
+  const macros = new Map<string, ResolvedNode>();
+  const tree = resolveNames(node, (name, at) => {
+    const macro = expand(name, at);
+    if (macro !== undefined) macros.set(name, macro);
+    return macro;
+  });
+  if (tree === undefined) return undefined;
+  const isSame = known !== undefined && [...macros].every(([name, macro]) => known.macros.get(name) === macro);
+  if (isSame) return known.tree;
+  memory.resolved.set(node, { tree, macros });
+  return tree;
+}
+
 /** Resolves a macro after those it uses; `path` is the chain of macros that led here. */
 function resolveMacro(
   macro: MacroDefinition,
@@ -126,7 +172,7 @@ function resolveMacro(
   const node = parsed.get(macro.name);
   if (node === undefined) return undefined;
   if (path.length >= mostNesting) return tooLarge(macro.at, pass);
-  const resolved = resolveNames(node, (name, at) => {
+  const resolved = resolve(node, pass.memory, (name, at) => {
     const other = pass.collection.macros.get(name);
     if (other === undefined || other.index >= macro.visibility || name === macro.name) {
       return unknownMacro(name, at, pass, other !== undefined && name !== macro.name);
@@ -192,24 +238,25 @@ function sizeOf(node: ResolvedNode, sizes: Map<ResolvedNode, Size>): Size {
 }
 
 function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
-  const { options, report } = pass;
+  const { options, report, memory } = pass;
   if (!(options.sources ?? ['syscall']).includes(rule.source)) return undefined;
   const folded = foldExceptions(rule.condition, rule.exceptions, report);
   const output = finishOutput(rule, options.appendOutput ?? [], report);
   const problems: { readonly code: DiagnosticCode; readonly problem: Problem }[] = [];
-  const template = readTemplate(output, options.fields);
+  const template = remember(memory.templates, output, () => readTemplate(output, options.fields));
   if (!template.ok)
     problems.push(...template.problems.map((problem) => ({ code: 'LOAD_ERR_COMPILE_OUTPUT', problem }) as const));
   if (problems.length > 0 && !forgives(rule, problems, report)) reportProblems(problems, rule, report);
   if (problems.length > 0 && forgiven(rule, problems)) return undefined;
   const parsed = folded && parse(folded, pass);
-  const resolved = parsed && resolveNames(parsed, (name, at) => expandInRule(name, at, pass));
+  const resolved = parsed && resolve(parsed, pass.memory, (name, at) => expandInRule(name, at, pass));
   if (parsed === undefined || resolved === undefined || !isSmall(resolved, rule.at, pass)) return undefined;
-  for (const { code, message, at } of warnAboutCondition(resolved, options.fields)) report(code, message, at);
+  const warnings = remember(memory.warnings, resolved, () => warnAboutCondition(resolved, options.fields));
+  for (const { code, message, at } of warnings) report(code, message, at);
   const condition = checkResolved(resolved, rule, pass);
   if (condition === undefined || !template.ok) return undefined;
   if (rule.warnEvttypes && options.fields.eventTypes !== undefined)
-    warnAboutEvents(condition, options.fields.eventTypes, rule, report);
+    warnAboutEvents(condition, options.fields.eventTypes, rule, pass);
   const { name, desc, priority, source, tags, enabled, capture, captureDurationMs, at } = rule;
   return {
     name,
@@ -243,9 +290,9 @@ function warnAboutEvents(
   condition: CheckedNode,
   eventTypes: ReadonlyMap<string, number>,
   rule: RuleDefinition,
-  report: Report,
+  { memory, report }: Pass,
 ): void {
-  const codes = countCodes(condition, eventTypes);
+  const codes = remember(memory.codes, condition, () => countCodes(condition, eventTypes));
   if (codes > 0 && codes <= manyCodes) return;
   const what = codes === 0 ? 'no event type can match' : 'nearly every event type is looked at';
   report(
@@ -283,7 +330,7 @@ function reportProblems(problems: readonly CodedProblem[], rule: RuleDefinition,
 }
 
 function checkResolved(resolved: ResolvedNode, rule: RuleDefinition, pass: Pass): CheckedNode | undefined {
-  const checker = makeChecker(pass.options.fields);
+  const checker = makeChecker(pass.options.fields, pass.memory.checked);
   const condition = checkCondition(resolved, checker);
   const problems = checker.problems.map((problem): CodedProblem => ({ code: 'LOAD_ERR_COMPILE_CONDITION', problem }));
   if (problems.length === 0) return condition;

@@ -19,8 +19,9 @@ export type Checker = {
   readonly done: Map<ResolvedNode, CheckedNode>;
 };
 
-export function makeChecker(catalogue: FieldCatalogue): Checker {
-  return { catalogue, problems: [], done: new Map() };
+/** `done`: what other checkers found sound. */
+export function makeChecker(catalogue: FieldCatalogue, done: Map<ResolvedNode, CheckedNode> = new Map()): Checker {
+  return { catalogue, problems: [], done };
 }
 
 /** Checks every part and reports every problem; the result is only meaningful when there was none. */

@@ -7,6 +7,8 @@ export const mostText = 262_144;
 export type CompiledList = {
   readonly name: string;
   readonly items: readonly Source[];
+  /** The items as they are put into a condition. */
+  readonly text: string;
   readonly definition: ListDefinition;
 };
 
@@ -19,7 +21,7 @@ export function compileLists(lists: ReadonlyMap<string, ListDefinition>, used: S
       used.add(other.name);
       return other.items;
     });
-    return { name: definition.name, items, definition };
+    return { name: definition.name, items, text: joinItems(items), definition };
   });
 }
 
@@ -36,7 +38,7 @@ export function substituteLists(
   used: Set<string>,
 ): Source | undefined {
   let result = condition;
-  let words = wordsOf(condition.text);
+  const words = wordsOf(condition.text);
   for (const list of lists) {
     if (!words.has(list.name)) continue;
     const replaced = substituteList(result, list);
@@ -44,13 +46,13 @@ export function substituteLists(
     if (replaced === result) continue;
     used.add(list.name);
     result = replaced;
-    words = wordsOf(result.text);
+    for (const word of wordsOf(list.text)) words.add(word);
   }
   if (result === condition || condition.owner === undefined) return result;
   return { ...result, owner: condition.owner };
 }
 
-function wordsOf(text: string): ReadonlySet<string> {
+function wordsOf(text: string): Set<string> {
   return new Set(text.split(/[ \t\n\r(),=]+/));
 }
 
@@ -69,12 +71,12 @@ function substituteList(condition: Source, list: CompiledList): Source | undefin
       if (start > done && text[start - 1] === ',') start--;
       else if (text[end] === ',') end++;
     }
-    const items = joinItems(list, condition, found);
-    length += items.text.length;
+    length += list.text.length;
     if (length > Math.max(mostText, text.length)) return undefined;
     parts.push(sliceSource(condition, done, start));
     if (start > 0) parts.push(insertedText(' ', condition, found));
-    parts.push(items, insertedText(' ', condition, found));
+    // The items are shown at the list's name: that is where their user wrote them.
+    parts.push(insertedText(list.text, condition, found), insertedText(' ', condition, found));
     done = end;
     found = end - 1;
   }
@@ -89,10 +91,6 @@ function isDelimited(text: string, start: number, end: number): boolean {
   );
 }
 
-/** The items, shown at the list's name: that is where their user wrote them. */
-function joinItems(list: CompiledList, near: Source, offset: number): Source {
-  const text = list.items
-    .map((item) => (/[ \t\n\r]/.test(item.text) && !/^["']/.test(item.text) ? `"${item.text}"` : item.text))
-    .join(', ');
-  return insertedText(text, near, offset);
+function joinItems(items: readonly Source[]): string {
+  return items.map(({ text }) => (/[ \t\n\r]/.test(text) && !/^["']/.test(text) ? `"${text}"` : text)).join(', ');
 }

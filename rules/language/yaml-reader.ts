@@ -11,6 +11,7 @@ import {
 } from 'yaml';
 import type { At } from './ast.ts';
 import type { Diagnostic } from './diagnostic.ts';
+import { type PlainNode, readPlainYaml, type ScalarStyle } from './plain-yaml.ts';
 import { type Piece, type Source, type SourceFile, type Span, sourceOf } from './source.ts';
 
 /** Larger files are refused: they cost more to read than any rule file is worth. */
@@ -47,6 +48,8 @@ export function readYaml(file: SourceFile): YamlResult {
   const tooDeep = findDeepFlow(file.text);
   if (tooDeep !== undefined)
     return refuse(`more than ${mostDepth} nested brackets`, { start: tooDeep, end: tooDeep + 1 });
+  const plain = readPlainYaml(file.text);
+  if (plain !== undefined) return { ok: true, documents: [convertPlain(plain, { file, source })] };
   const parsed = parseDocuments(file.text);
   if (parsed === undefined) return refuse('nested too deeply to be read');
   const documents: Value[] = [];
@@ -67,6 +70,28 @@ export function readYaml(file: SourceFile): YamlResult {
     documents.push(value);
   }
   return { ok: true, documents };
+}
+
+function convertPlain(node: PlainNode, context: { readonly file: SourceFile; readonly source: Source }): Value {
+  const { start, end } = node;
+  const at = { source: context.source, span: { start, end: Math.max(start + 1, end) } };
+  switch (node.kind) {
+    case 'nothing':
+      return { kind: 'null', at };
+    case 'scalar':
+      return makeText(node.text, node, at, context.file);
+    case 'list':
+      return { kind: 'list', items: node.items.map((item) => convertPlain(item, context)), at };
+    case 'map':
+      return {
+        kind: 'map',
+        entries: node.entries.map(({ key, keyStart, value }) => {
+          const span = { start: keyStart, end: keyStart + key.length };
+          return { key, keyAt: { source: context.source, span }, value: convertPlain(value, context) };
+        }),
+        at,
+      };
+  }
 }
 
 /** `undefined`: nested too deeply. */
@@ -162,21 +187,31 @@ function convertPairValue(node: unknown, keyAt: At, context: Context): Value {
 
 function convertScalar(node: Scalar, at: At, context: Context): Value {
   const text = typeof node.value === 'string' ? node.value : String(node.source ?? '');
-  if (node.type === 'PLAIN' && /^(?:~|null|Null|NULL)?$/.test(text)) return { kind: 'null', at };
-  return { kind: 'text', text, at, toSource: () => liftScalar(node, text, context.file) };
+  const [start = 0, end = context.file.text.length] = node.range ?? [];
+  return makeText(text, { start, end, style: styleOf(node.type) }, at, context.file);
+}
+
+/** How a scalar is written, and where: the end lies behind its last character. */
+type Written = { readonly start: number; readonly end: number; readonly style: ScalarStyle };
+
+function styleOf(type: Scalar['type']): ScalarStyle {
+  if (type === 'QUOTE_DOUBLE') return 'escaped';
+  if (type === 'QUOTE_SINGLE') return 'quoted';
+  return type === 'BLOCK_FOLDED' || type === 'BLOCK_LITERAL' ? 'block' : 'plain';
+}
+
+function makeText(text: string, written: Written, at: At, file: SourceFile): Value {
+  if (written.style === 'plain' && /^(?:~|null|Null|NULL)?$/.test(text)) return { kind: 'null', at };
+  return { kind: 'text', text, at, toSource: () => liftScalar(written, text, file) };
 }
 
 /** The scalar's text as a source of its own, each stretch of it tied to where it stands in the file. */
-function liftScalar(node: Scalar, text: string, file: SourceFile): Source {
-  const start = node.range?.[0] ?? 0;
-  const end = node.range?.[1] ?? file.text.length;
-  const quoted = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE';
-  const block = node.type === 'BLOCK_FOLDED' || node.type === 'BLOCK_LITERAL';
-  const bodyStart = block ? file.text.indexOf('\n', start) + 1 : quoted ? start + 1 : start;
+function liftScalar({ start, end, style }: Written, text: string, file: SourceFile): Source {
+  const bodyStart = style === 'block' ? file.text.indexOf('\n', start) + 1 : style === 'plain' ? start : start + 1;
   if (file.text.startsWith(text, bodyStart) && !text.includes('\n')) {
     return { path: file.path, text, pieces: [{ start: 0, file, at: bodyStart, verbatim: true }] };
   }
-  return { path: file.path, text, pieces: alignScalar(text, file, bodyStart, end, node.type === 'QUOTE_DOUBLE') };
+  return { path: file.path, text, pieces: alignScalar(text, file, bodyStart, end, style === 'escaped') };
 }
 
 /** Walks the text and what is written side by side; folding only changes blanks, quoting only adds escapes. */
