@@ -251,8 +251,8 @@ function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
   const parsed = folded && parse(folded, pass);
   const resolved = parsed && resolve(parsed, pass.memory, (name, at) => expandInRule(name, at, pass));
   if (parsed === undefined || resolved === undefined || !isSmall(resolved, rule.at, pass)) return undefined;
-  const warnings = remember(memory.warnings, resolved, () => warnAboutCondition(resolved, options.fields));
-  for (const { code, message, at } of warnings) report(code, message, at);
+  for (const { code, message, at } of warnAboutCondition(resolved, options.fields, memory.warnings))
+    report(code, message, at);
   const condition = checkResolved(resolved, rule, pass);
   if (condition === undefined || !template.ok) return undefined;
   if (rule.warnEvttypes && options.fields.eventTypes !== undefined)

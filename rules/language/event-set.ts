@@ -40,6 +40,8 @@ function leaf(test: CheckedTest, negated: boolean, nameOf: (name: string) => str
 }
 
 function intersect(a: EventSet, b: EventSet): EventSet {
+  if (b === allEvents) return a;
+  if (a === allEvents) return b;
   if (a.kind === 'only' && b.kind === 'only')
     return { kind: 'only', names: keep(a.names, (name) => b.names.has(name)) };
   if (a.kind === 'only') return { kind: 'only', names: keep(a.names, (name) => !b.names.has(name)) };
@@ -52,6 +54,7 @@ function keep(names: ReadonlySet<string>, isWanted: (name: string) => boolean): 
 }
 
 function unite(a: EventSet, b: EventSet): EventSet {
+  if (a === allEvents || b === allEvents) return allEvents;
   return negate(intersect(negate(a), negate(b)));
 }
 
@@ -63,7 +66,11 @@ export function holdsEvent(set: EventSet, name: string): boolean {
 export function countCodes(node: CheckedNode, eventTypes: ReadonlyMap<string, number>): number {
   const set = eventSetOf(node, (name) => (eventTypes.get(name) === 0 ? 'generic' : name));
   if (set.kind === 'all-but' && set.names.size === 0) return eventTypes.size;
-  let count = holdsEvent(set, 'generic') ? genericCodes : 0;
-  for (const [name, codes] of eventTypes) if (codes > 0 && holdsEvent(set, name)) count += codes;
-  return count;
+  const codesOf = (name: string): number => (name === 'generic' ? genericCodes : (eventTypes.get(name) ?? 0));
+  let named = 0;
+  for (const name of set.names) named += codesOf(name);
+  if (set.kind === 'only') return named;
+  let all = genericCodes;
+  for (const codes of eventTypes.values()) all += codes;
+  return all - named;
 }

@@ -20,31 +20,47 @@ function whyDeprecated(field: string): string {
   return `${field} is deprecated: ${reasons[field] ?? 'it is always 0, for there are no enter events'}`;
 }
 
-/** What is odd about a condition, though it compiles. */
-export function warnAboutCondition(node: ResolvedNode, catalogue: FieldCatalogue): readonly Warning[] {
-  const warnings: Warning[] = [];
-  const deprecated = new Set<string>();
-  const seen = new Set<ResolvedNode>();
-  const visit = (inner: ResolvedNode): void => {
-    if (seen.has(inner)) return;
-    seen.add(inner);
-    if (inner.kind === 'not') {
-      visit(inner.child);
-      return;
-    }
-    if (inner.kind !== 'check') {
-      for (const child of inner.children) visit(child);
-      return;
-    }
-    const field = inner.left.kind === 'field' ? inner.left.name : undefined;
-    if (field !== undefined && deprecatedFields.includes(field) && !deprecated.has(field)) {
-      deprecated.add(field);
-      warnings.push({ code: 'LOAD_DEPRECATED_ITEM', message: whyDeprecated(field), at: inner.left.at });
-    }
-    warnings.push(...warnAboutConstants(inner, catalogue));
-  };
-  visit(node);
+const none: readonly Warning[] = [];
+
+/** What is odd about a condition, though it compiles; `known` keeps what was found in parts that others have, too. */
+export function warnAboutCondition(
+  node: ResolvedNode,
+  catalogue: FieldCatalogue,
+  known: Map<ResolvedNode, readonly Warning[]>,
+): readonly Warning[] {
+  const seen = known.get(node);
+  if (seen !== undefined) return seen;
+  const warnings =
+    node.kind === 'check'
+      ? warnAboutCheck(node, catalogue)
+      : warnAboutParts(node, (child) => warnAboutCondition(child, catalogue, known));
+  known.set(node, warnings);
   return warnings;
+}
+
+function warnAboutParts(
+  node: Exclude<ResolvedNode, CheckNode>,
+  warn: (child: ResolvedNode) => readonly Warning[],
+): readonly Warning[] {
+  const parts = node.kind === 'not' ? [node.child] : node.children;
+  const all: Warning[] = [];
+  const deprecated = new Set<string>();
+  for (const part of parts) {
+    for (const warning of warn(part)) {
+      // A deprecated field is named once, where it first stands.
+      if (warning.code === 'LOAD_DEPRECATED_ITEM' && deprecated.has(warning.message)) continue;
+      if (warning.code === 'LOAD_DEPRECATED_ITEM') deprecated.add(warning.message);
+      all.push(warning);
+    }
+  }
+  return all.length === 0 ? none : all;
+}
+
+function warnAboutCheck(check: CheckNode, catalogue: FieldCatalogue): readonly Warning[] {
+  const { left } = check;
+  const constants = warnAboutConstants(check, catalogue);
+  if (left.kind !== 'field' || !deprecatedFields.includes(left.name)) return constants;
+  return [{ code: 'LOAD_DEPRECATED_ITEM', message: whyDeprecated(left.name), at: left.at }, ...constants];
 }
 
 const comparesText: readonly Operator[] = ['=', '==', '!=', 'in', 'intersects', 'pmatch'];
@@ -64,13 +80,13 @@ function warnAboutConstants(check: CheckNode, catalogue: FieldCatalogue): readon
     ) {
       add('LOAD_UNSAFE_NA_CHECK', 'a missing value does not equal <NA>; use exists');
     }
-    if (!number && isFieldName(value, catalogue)) {
+    if (!number && value.includes('.') && isFieldName(value, catalogue)) {
       add(
         'LOAD_COMPILE_CONDITION',
         `${value.trim()} is compared as a text; to compare with the field write val(${value.trim()})`,
       );
     }
-    if (callLike.test(value))
+    if (value.includes('(') && callLike.test(value))
       add(
         'LOAD_COMPILE_CONDITION',
         `${JSON.stringify(value)} is compared as a text; without the quotes it is a transformer`,
