@@ -23,6 +23,7 @@ import { type Warning, warnAboutCondition, warnAboutOutput } from './warnings.ts
  * object, so that trees made of them stay equal, too.
  */
 export type Memory = {
+  readonly words: Map<Source, ReadonlySet<string>>;
   readonly parsed: Map<string, Node>;
   readonly resolved: Map<Node, Resolved>;
   readonly checked: Map<ResolvedNode, CheckedNode>;
@@ -36,6 +37,7 @@ type Resolved = { readonly tree: ResolvedNode; readonly macros: ReadonlyMap<stri
 
 export function makeMemory(): Memory {
   return {
+    words: new Map(),
     parsed: new Map(),
     resolved: new Map(),
     checked: new Map(),
@@ -121,7 +123,7 @@ function loadedMacros(pass: Pass): readonly LoadedMacro[] {
 
 /** Puts the lists in and parses. `undefined`: reported. */
 function parse(condition: Source, pass: Pass): Node | undefined {
-  const text = substituteLists(condition, pass.lists, pass.usedLists);
+  const text = substituteLists(condition, pass.lists, pass.usedLists, pass.memory.words);
   const at: At = { source: condition, span: { start: 0, end: 1 } };
   if (text === undefined)
     return pass.report(

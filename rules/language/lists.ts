@@ -30,15 +30,17 @@ const blank = /[ \t\n\r]/;
 
 /**
  * Replaces every occurrence of every list's name by its items. This is plain text replacement, inside quotes, too: rule
- * files depend on that. `undefined`: the text grew too long.
+ * files depend on that. `undefined`: the text grew too long. `known`: the words of conditions, from one pass to the next.
  */
 export function substituteLists(
   condition: Source,
   lists: readonly CompiledList[],
   used: Set<string>,
+  known: Map<Source, ReadonlySet<string>>,
 ): Source | undefined {
   let result = condition;
-  const words = wordsOf(condition.text);
+  let words = known.get(condition) ?? wordsOf(condition.text);
+  known.set(condition, words);
   for (const list of lists) {
     if (!words.has(list.name)) continue;
     const replaced = substituteList(result, list);
@@ -46,13 +48,13 @@ export function substituteLists(
     if (replaced === result) continue;
     used.add(list.name);
     result = replaced;
-    for (const word of wordsOf(list.text)) words.add(word);
+    words = new Set([...words, ...wordsOf(list.text)]);
   }
   if (result === condition || condition.owner === undefined) return result;
   return { ...result, owner: condition.owner };
 }
 
-function wordsOf(text: string): Set<string> {
+function wordsOf(text: string): ReadonlySet<string> {
   return new Set(text.split(/[ \t\n\r(),=]+/));
 }
 

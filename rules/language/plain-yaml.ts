@@ -14,7 +14,7 @@ export type PlainNode =
     }
   | { readonly kind: 'list'; readonly items: readonly PlainNode[]; readonly start: number; readonly end: number }
   | { readonly kind: 'map'; readonly entries: readonly PlainEntry[]; readonly start: number; readonly end: number }
-  /** The value of a key that has none; it stands where the key does. */
+  /** The value of a key that has none; it stands behind the colon. */
   | { readonly kind: 'nothing'; readonly start: number; readonly end: number };
 
 export type PlainEntry = { readonly key: string; readonly keyStart: number; readonly value: PlainNode };
@@ -51,7 +51,7 @@ export function readPlainYaml(text: string): PlainNode | undefined {
   }
 }
 
-const key = /([A-Za-z_][A-Za-z0-9_.[\]-]*):(?= |\n)/y;
+const key = /((?!(?:null|Null|NULL):)[A-Za-z_][A-Za-z0-9_.[\]-]*):(?= |\n)/y;
 /** What may begin a plain scalar: no indicator. */
 const plainStart = /[A-Za-z0-9_/.(<=+$^~;\\\u00a1-\ud7ff]|-[A-Za-z0-9_]/y;
 const singleQuoted = /'(?:[^'\n]|'')*'/y;
@@ -111,23 +111,22 @@ function makeReader(text: string) {
       // A list may stand at the same indent as the keys of the map that it follows, and end it.
       if (name === undefined) break;
       const keyStart = at + indent;
-      entries.push({ key: name, keyStart, value: readValue(keyStart, keyStart + name.length, indent, depth) });
+      entries.push({ key: name, keyStart, value: readValue(keyStart + name.length + 1, indent, depth) });
       skipBlank();
     }
     if (entries.length === 0 || (at < text.length && indentOf(at) > indent)) fail();
     return { kind: 'map', entries, start, end: start + 1 };
   }
 
-  /** What follows the colon behind a key. */
-  function readValue(keyStart: number, keyEnd: number, indent: number, depth: number): PlainNode {
-    const from = keyEnd + 1;
+  /** What follows the colon before `from`. */
+  function readValue(from: number, indent: number, depth: number): PlainNode {
     const first = from + indentOf(from);
     if (text[first] !== '\n' && !(text[first] === '#' && first > from)) return readInline(first, indent, depth);
     at = text.indexOf('\n', first) + 1;
     skipBlank();
     const inner = at < text.length ? indentOf(at) : -1;
     if (inner >= indent && text.startsWith('- ', at + inner)) return readList(inner, depth + 1);
-    if (inner <= indent) return { kind: 'nothing', start: keyStart, end: keyEnd };
+    if (inner <= indent) return { kind: 'nothing', start: from, end: from };
     key.lastIndex = at + inner;
     return key.test(text) ? readMap(inner, depth + 1) : readInline(at + inner, indent, depth);
   }
@@ -137,7 +136,7 @@ function makeReader(text: string) {
     const char = text[first] ?? '';
     if (char === '|' || char === '>') return readBlock(first, indent);
     if (char === '[') {
-      const list = readFlow(first, depth);
+      const list = readFlow(first, indent, depth);
       endLine(list.end, indent);
       return list.node;
     }
@@ -251,23 +250,27 @@ function makeReader(text: string) {
     return { kind: 'scalar', text: strip === '-' ? folded : `${folded}\n`, style: 'block', start: first, end };
   }
 
-  function readFlow(first: number, depth: number): { readonly node: PlainNode; readonly end: number } {
+  function readFlow(first: number, indent: number, depth: number): { readonly node: PlainNode; readonly end: number } {
     if (depth > mostDepth) fail();
     const items: PlainNode[] = [];
-    let next = skipFlowBlank(first + 1);
+    let next = skipFlowBlank(first + 1, indent);
     while (text[next] !== ']') {
-      const item = readFlowItem(next, depth);
+      const item = readFlowItem(next, indent, depth);
       items.push(item.node);
-      next = skipFlowBlank(item.end);
-      if (text[next] === ',') next = skipFlowBlank(next + 1);
+      next = skipFlowBlank(item.end, indent);
+      if (text[next] === ',') next = skipFlowBlank(next + 1, indent);
       else if (text[next] !== ']') fail();
     }
     return { node: { kind: 'list', items, start: first, end: next + 1 }, end: next + 1 };
   }
 
-  function readFlowItem(first: number, depth: number): { readonly node: PlainNode; readonly end: number } {
+  function readFlowItem(
+    first: number,
+    indent: number,
+    depth: number,
+  ): { readonly node: PlainNode; readonly end: number } {
     const char = text[first] ?? '';
-    if (char === '[') return readFlow(first, depth + 1);
+    if (char === '[') return readFlow(first, indent, depth + 1);
     if (char === '"' || char === "'") {
       const node = readQuoted(first);
       if (text[node.end] === ':') fail();
@@ -277,20 +280,23 @@ function makeReader(text: string) {
     let end = first;
     while (!/[,[\]{}\n]/.test(text[end] ?? '\n')) end++;
     // A plain scalar that goes on in the next line.
-    if (text[end] === '\n' && !/[,\]]/.test(text[skipFlowBlank(end)] ?? '')) fail();
+    if (text[end] === '\n' && !/[,\]]/.test(text[skipFlowBlank(end, indent)] ?? '')) fail();
     const to = trimEnd(first, end);
     return { node: { kind: 'scalar', text: plainPart(first, to), style: 'plain', start: first, end: to }, end };
   }
 
-  /** Blanks, line breaks and comments. */
-  function skipFlowBlank(from: number): number {
+  /** Blanks, line breaks and comments; what stands in another line is indented more than what the list belongs to, or is its end. */
+  function skipFlowBlank(from: number, indent: number): number {
     let next = from;
+    let line = -1;
     for (;;) {
       const char = text[next];
       if (char === undefined) fail();
       if (char === '#' && /\s/.test(text[next - 1] ?? '')) next = text.indexOf('\n', next);
-      else if (char !== ' ' && char !== '\n') return next;
-      else next++;
+      else if (char === '\n') line = ++next;
+      else if (char === ' ') next++;
+      else if (line !== -1 && next - line < indent + (char === ']' ? 0 : 1)) fail();
+      else return next;
     }
   }
 }
