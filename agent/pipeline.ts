@@ -16,7 +16,8 @@ import { mountOf, readCgroupMounts } from './respond/cgroup.ts';
 import { openResponse, readBootId } from './respond/open.ts';
 import { Cgroups } from './state/cgroups.ts';
 import { type Clock, makeClock } from './state/clock.ts';
-import { findEngines } from './state/containers/engine.ts';
+import { findEngines, knownSockets, userSockets } from './state/containers/engine.ts';
+import { openEngineFiles } from './state/containers/engine-files.ts';
 import { type ContainerCounters, ContainerTable } from './state/containers/table.ts';
 import { listPids, makeLocate, readEnvironment, readProcess } from './state/proc-folder.ts';
 import { type ProcessCounters, ProcessTable } from './state/process-table.ts';
@@ -26,6 +27,8 @@ const MEASURE_CLOCK_MS = 60_000;
 const CHECK_LOSS_MS = 60_000;
 /** How often events that wait for a container's details are looked at, while there are any. */
 const TICK_MS = 20;
+/** How long events of a new container wait for its details, where its files do not tell them all. */
+const CONTAINER_WAIT_MS = 500;
 const INSPECT_TIMEOUT_MS = 5_000;
 const CLOSE_OUTPUTS_MS = 500;
 
@@ -63,20 +66,30 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
   const clock = makeClock();
   const bootId = readBootId();
   const rules = compileRuleSet<Scene>(ruleSet, bindField, { matching: options.matching });
+  const files = openEngineFiles();
+  const mounts = readCgroupMounts();
   const processes = new ProcessTable((pid) => readProcess(pid));
   const containers = new ContainerTable({
-    findEngines,
+    findEngines: (known, user) => findEngines(user === undefined ? knownSockets : userSockets(user), known),
+    files,
     timeoutMs: INSPECT_TIMEOUT_MS,
     settled: (container) => engine.settle(container),
+    engineChanged: ({ engine: changed, status, reason }) => {
+      const said = status === 'silent' ? 'stopped answering' : 'answers again';
+      const fields = { engine: changed.name, socket: changed.socket, reason };
+      log('warn', `Lanner internal: container engine ${changed.name} ${said}`, fields);
+    },
     nowMs: () => performance.now(),
   });
   const outputs = openOutputs(options, token, log);
-  const mounts = readCgroupMounts();
 
   const engine = new Engine({
     rules,
     processes,
-    cgroups: new Cgroups({ locate: makeLocate((hierarchy) => mountOf(mounts, hierarchy)) }),
+    cgroups: new Cgroups({
+      locate: makeLocate((hierarchy) => mountOf(mounts, hierarchy)),
+      isContainerdTask: files.isContainerdTask,
+    }),
     see: (named) => containers.see(named),
     around: surroundings(options, processes, clock),
     fired: (fired) => {
@@ -84,6 +97,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
       for (const output of outputs) output.write(alert);
     },
     nowMs: () => performance.now(),
+    waitMs: CONTAINER_WAIT_MS,
   });
 
   let ticker: NodeJS.Timeout | undefined;

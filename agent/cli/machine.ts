@@ -148,13 +148,14 @@ function checkRedis(): Finding {
 async function checkEngines(): Promise<readonly Finding[]> {
   const engines = findEngines();
   if (engines.length === 0) {
-    const detail = 'no socket of docker or podman: containers are seen, but without names and images';
+    const detail =
+      'no socket of docker, podman, containerd or CRI-O: containers are seen, but without names and images';
     return [{ check: 'container engine', status: 'limited', detail, remedy: 'apt install docker.io' }];
   }
   return Promise.all(
     engines.map(async (engine): Promise<Finding> => {
       // No container has this id: any answer but a failure shows that the engine lives.
-      const answer = await engine.inspect('0'.repeat(64), 2_000);
+      const answer = await engine.inspect({ id: '0'.repeat(64) }, 2_000);
       engine.close();
       const detail = `${engine.name}, ${engine.socket}`;
       if (answer.status !== 'failed') return { check: 'container engine', status: 'ok', detail };

@@ -8,7 +8,7 @@ import { bindField } from '../fields/bind.ts';
 import type { Scene } from '../fields/scene.ts';
 import { Cgroups } from '../state/cgroups.ts';
 import type { CgroupContainer } from '../state/containers/cgroup.ts';
-import type { Container } from '../state/containers/container.ts';
+import { type Container, makeDetails } from '../state/containers/container.ts';
 import { ProcessTable } from '../state/process-table.ts';
 import { Engine } from './engine.ts';
 
@@ -22,22 +22,14 @@ function execOf(name: string, { pid = 10, cgroup = 5, path = '/', ppid = 1, time
   return writeRecord('exec', 'execve', { numbers, texts: { comm: name, argv: `/bin/${name}\0`, cgroup_path: path } });
 }
 
-const details = {
+const details = makeDetails({
   name: 'web',
   image: 'app:1',
-  imageId: undefined,
   repository: 'app',
   tag: '1',
-  digest: undefined,
   privileged: false,
   mounts: [],
-  labels: new Map(),
-  ip: undefined,
-  hostNetwork: false,
-  hostPid: false,
-  hostIpc: false,
-  createdMs: undefined,
-};
+});
 
 /** An engine with one container, whose state the test decides. */
 function setUp(status: Container['status'], condition = 'evt.type=execve') {
@@ -72,6 +64,7 @@ function setUp(status: Container['status'], condition = 'evt.type=execve') {
       parts.push(part);
     },
     nowMs: () => world.nowMs,
+    waitMs: 500,
   });
   const answer = () => {
     world.container = 'known';
@@ -139,12 +132,12 @@ describe('the engine', () => {
     expect(texts).toEqual(['sh <NA> web', 'ls <NA> web']);
   });
 
-  it('goes on after two seconds, says so, and waits no second time', () => {
+  it('goes on after half a second, says so, and waits no second time', () => {
     const { engine, texts, world, parts } = setUp('waiting');
     engine.handle(execOf('sh', inside));
-    world.nowMs = 1_999;
+    world.nowMs = 499;
     expect(engine.tick(world.nowMs)).toBe(1);
-    world.nowMs = 2_000;
+    world.nowMs = 500;
     expect(engine.tick(world.nowMs)).toBe(0);
     engine.handle(execOf('ls', inside));
     expect(texts).toEqual(['sh <NA> <NA>', 'ls <NA> <NA>']);
@@ -157,7 +150,7 @@ describe('the engine', () => {
     for (let pid = 101; pid <= 5_100; pid++) engine.handle(execOf(`p${pid}`, { ...inside, pid }));
     expect(engine.waiting).toBeLessThanOrEqual(4_096);
     expect(texts.slice(0, 3)).toEqual(['p101 <NA> <NA>', 'p102 <NA> <NA>', 'p103 <NA> <NA>']);
-    engine.tick(2_000);
+    engine.tick(500);
     expect(texts).toHaveLength(5_000);
     expect(texts.at(-1)).toBe('p5100 <NA> <NA>');
   });
@@ -167,6 +160,13 @@ describe('the engine', () => {
     engine.handle(execOf('sh', inside));
     expect(texts).toEqual(['sh <NA> <NA>']);
     expect(parts[0]).not.toHaveProperty('enrichment');
+  });
+
+  it('says so when an engine is there and does not answer', () => {
+    const { engine, texts, parts } = setUp('silent');
+    engine.handle(execOf('sh', inside));
+    expect(texts).toEqual(['sh <NA> <NA>']);
+    expect(parts[0]).toMatchObject({ enrichment: 'pending' });
   });
 
   it('finds the container of an event by the number of its group', () => {

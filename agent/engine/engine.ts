@@ -27,6 +27,8 @@ export type EngineOptions = {
   readonly around: Surroundings;
   readonly fired: (fired: Fired) => void;
   readonly nowMs: () => number;
+  /** How long a container's events wait for its engine, counted from the first of them. */
+  readonly waitMs: number;
 };
 
 export type EngineCounters = { events: number; matched: number; waited: number; pending: number };
@@ -45,7 +47,7 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#waiting = new Waiting((held) => this.#match(held));
+    this.#waiting = new Waiting((held) => this.#match(held), options.waitMs);
     this.#previousNs = options.around.startedNs;
   }
 
@@ -101,17 +103,21 @@ export class Engine {
     const scene = Object.assign(this.#scene, seen);
     for (const rule of rules.match(scene.type, scene)) {
       this.counters.matched++;
-      if (scene.container?.status === 'waiting') this.counters.pending++;
+      if (isPending(scene.container)) this.counters.pending++;
       fired({ rule, scene, part: partOf(scene) });
     }
   }
 }
+
+/** Not all is known that an engine could have told. */
+const isPending = (container: Container | undefined): boolean =>
+  container?.status === 'waiting' || container?.status === 'silent';
 
 function partOf({ event, type, container }: Scene): Fired['part'] {
   return {
     event: { type, time_ns: String(event.timeNs) },
     ...(event.pid > 0 && { process: { pid: event.pid, tid: event.tid, start_ns: String(event.startNs) } }),
     ...(container !== undefined && { container: { id: container.id, engine: container.engine } }),
-    ...(container?.status === 'waiting' && { enrichment: 'pending' as const }),
+    ...(isPending(container) && { enrichment: 'pending' as const }),
   };
 }

@@ -1,11 +1,6 @@
 import type { Scene } from '../fields/scene.ts';
 import type { Container } from '../state/containers/container.ts';
 
-/**
- * How long a container's events wait for its engine, counted from the first of them. dockerd answers only when the start
- * is over, which on a loaded host takes more than half a second.
- */
-const WAIT_MS = 2_000;
 /** Events that wait, of all containers together; further ones are matched with what is known. */
 const MOST_HELD = 4_096;
 
@@ -16,17 +11,19 @@ type Line = { readonly untilMs: number; events: Held[] };
 export class Waiting {
   readonly #lines = new Map<string, Line>();
   readonly #goOn: (held: Held) => void;
+  readonly #waitMs: number;
   #count = 0;
 
-  constructor(goOn: (held: Held) => void) {
+  constructor(goOn: (held: Held) => void, waitMs: number) {
     this.#goOn = goOn;
+    this.#waitMs = waitMs;
   }
 
   /** `false`: this one does not wait, because its container has been waited for long enough or too many wait. */
   hold(id: string, seen: Held, nowMs: number): boolean {
     let line = this.#lines.get(id);
     if (line === undefined) {
-      line = { untilMs: nowMs + WAIT_MS, events: [] };
+      line = { untilMs: nowMs + this.#waitMs, events: [] };
       this.#lines.set(id, line);
     }
     if (nowMs >= line.untilMs) return false;

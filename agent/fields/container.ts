@@ -23,12 +23,14 @@ const oneMount =
     if (which === undefined) return undefined;
     if (typeof which === 'number') {
       return detail(({ mounts }) => {
+        if (mounts === undefined) return undefined;
         const mount = mounts[which];
         return mount === undefined ? NO_MOUNT : write(mount);
       });
     }
     const fits = hasWildcard(which) ? compileGlob(which) : (path: string) => path === which;
     return detail(({ mounts }) => {
+      if (mounts === undefined) return undefined;
       const mount = mounts.find((candidate) => fits(key(candidate)));
       return mount === undefined ? NO_MOUNT : write(mount);
     });
@@ -51,7 +53,7 @@ export const containerFields = {
   'container.image.tag': { read: detail(({ tag }) => tag) },
   'container.image.digest': { read: detail(({ digest }) => digest) },
   'container.privileged': { read: detail(({ privileged }) => privileged) },
-  'container.mounts': { read: detail(({ mounts }) => mounts.map(writeMount).join(' ')) },
+  'container.mounts': { read: detail(({ mounts }) => mounts?.map(writeMount).join(' ')) },
   'container.mount': { bind: oneMount(source, writeMount) },
   'container.mount.source': { bind: oneMount(destination, source) },
   'container.mount.dest': { bind: oneMount(source, destination) },

@@ -2,7 +2,7 @@ import { fieldCatalogue } from '#rules/fields';
 import type { Event } from '../events/event.ts';
 import type { Kind } from '../events/kinds.ts';
 import { type RecordParts, writeRecord } from '../events/write-record.ts';
-import type { Container } from '../state/containers/container.ts';
+import { type Container, makeDetails } from '../state/containers/container.ts';
 import type { Process } from '../state/process.ts';
 import { ProcessTable } from '../state/process-table.ts';
 import { bindField } from './bind.ts';
@@ -55,13 +55,12 @@ export const container: Container = {
   id: 'abcdef0123456789'.repeat(4),
   engine: 'docker',
   status: 'known',
-  details: {
+  details: makeDetails({
     name: 'web',
     image: 'registry:5000/team/app:1.2',
     imageId: 'ff'.repeat(32),
     repository: 'registry:5000/team/app',
     tag: '1.2',
-    digest: undefined,
     privileged: false,
     mounts: [
       { source: '/etc', destination: '/host/etc', mode: 'ro', writable: false, propagation: 'rprivate' },
@@ -73,7 +72,7 @@ export const container: Container = {
     hostPid: false,
     hostIpc: false,
     createdMs: 1_795_439_190_000,
-  },
+  }),
 };
 
 export function sceneOf(event: Event, changes: Partial<Scene> = {}): Scene {

@@ -75,7 +75,7 @@ describe('containerOfCgroup', () => {
     },
     { name: 'podman by cgroupfs', path: `/libpod_parent/libpod-${id}`, expected: { id, engine: 'podman' } },
     { name: 'podman', path: `/machine.slice/libpod-${id}.scope/container`, expected: { id, engine: 'podman' } },
-    { name: 'rootless podman', path: `${user}/libpod-${id}.scope`, expected: { id, engine: 'podman' } },
+    { name: 'rootless podman', path: `${user}/libpod-${id}.scope`, expected: { id, engine: 'podman', user: 1000 } },
     {
       name: 'a pod of podman',
       path: `/machine.slice/machine-libpod_pod_${other}.slice/libpod-${id}.scope/container`,

@@ -22,6 +22,8 @@ export type CgroupContainer = {
   readonly podUid?: string;
   /** containerd's, where the path is `/<namespace>/<id>`. */
   readonly namespace?: string;
+  /** Who runs it without being root, by the user's slice. */
+  readonly user?: number;
 };
 
 /** Whether containerd runs `id` in `namespace`: its ids may be any word, so that the path alone proves nothing. */
@@ -70,7 +72,7 @@ function ofHexId(parts: readonly string[], at: number): CgroupContainer | undefi
   const name = part.endsWith('.scope') ? part.slice(0, -'.scope'.length) : part;
   const id = name.slice(-64);
   if (!hex64.test(id)) return undefined;
-  const pod = podOf(parts, at);
+  const pod = { ...podOf(parts, at), ...userOf(parts) };
   const before = name.slice(0, -64);
   if (before === '') return { id, engine: bareEngine(parts, at), ...pod };
   const word = before.endsWith(':') ? before.slice(0, -1).split(':').at(-1) : before.slice(0, -1);
@@ -94,6 +96,11 @@ function podOf(parts: readonly string[], at: number): { readonly podUid?: string
   if (group === undefined) return {};
   const uid = /^(?:.*kubepods(?:-besteffort|-burstable)?-)?pod([0-9a-f_-]{32,36})(?:\.slice)?$/.exec(group)?.[1];
   return uid === undefined ? {} : { podUid: uid.replaceAll('_', '-') };
+}
+
+function userOf(parts: readonly string[]): { readonly user?: number } {
+  const user = parts[0] === 'user.slice' ? /^user-(\d{1,10})\.slice$/.exec(parts[1] ?? '')?.[1] : undefined;
+  return user === undefined ? {} : { user: Number(user) };
 }
 
 /** Engines whose containers have a name and nothing else. */

@@ -1,129 +1,92 @@
-import { existsSync } from 'node:fs';
-import { Agent, request } from 'node:http';
-import { type ContainerDetails, readInspect } from './container.ts';
+import { existsSync, realpathSync } from 'node:fs';
+import type { CgroupContainer, EngineKind } from './cgroup.ts';
+import type { ContainerDetails } from './container.ts';
+import { openContainerd } from './containerd.ts';
+import { openCri } from './cri.ts';
+import { openDocker } from './docker.ts';
 
-/** Where engines that speak Docker's API listen, the likeliest first. */
-const knownSockets = [
-  { name: 'docker', path: '/var/run/docker.sock' },
-  { name: 'docker', path: '/run/docker.sock' },
-  { name: 'podman', path: '/run/podman/podman.sock' },
-] as const;
-
-/** An answer beyond this is no container's description. */
-const MOST_ANSWER_BYTES = 4 * 1024 * 1024;
-
-type EngineAnswer =
-  | { readonly status: 'found'; readonly details: ContainerDetails }
+export type EngineAnswer =
+  | { readonly status: 'found'; readonly engine: EngineKind; readonly details: ContainerDetails }
   | { readonly status: 'unknown' }
   | { readonly status: 'failed'; readonly reason: string };
 
-type KillAnswer =
+export type KillAnswer =
   | { readonly status: 'killed' | 'not_running' | 'unknown' }
   | { readonly status: 'failed'; readonly reason: string };
 
-/** A container engine behind a unix socket that speaks Docker's HTTP API. */
+export type EngineName = 'docker' | 'podman' | 'containerd' | 'cri-o';
+
+/** A container engine behind a unix socket. */
 export type Engine = {
-  readonly name: 'docker' | 'podman';
+  readonly name: EngineName;
   readonly socket: string;
-  inspect(id: string, timeoutMs: number): Promise<EngineAnswer>;
-  /** SIGKILL to the container, by the engine, so that its own state is right afterwards. */
+  inspect(container: Pick<CgroupContainer, 'id' | 'namespace'>, timeoutMs: number): Promise<EngineAnswer>;
+  /**
+   * SIGKILL to the container, by the engine, so that its own state is right afterwards. `unknown`: not one of its own, or
+   * one whose end the engine sees by itself.
+   */
   kill(id: string, timeoutMs: number): Promise<KillAnswer>;
   close(): void;
 };
 
-/** The engines whose sockets exist now; none is asked yet. */
+export type EngineSocket = { readonly name: EngineName; readonly path: string };
+
+/** Where engines listen, the likeliest first. */
+export const knownSockets: readonly EngineSocket[] = [
+  { name: 'docker', path: '/var/run/docker.sock' },
+  { name: 'docker', path: '/run/docker.sock' },
+  { name: 'podman', path: '/run/podman/podman.sock' },
+  { name: 'containerd', path: '/run/containerd/containerd.sock' },
+  { name: 'containerd', path: '/run/k3s/containerd/containerd.sock' },
+  { name: 'containerd', path: '/run/k0s/containerd.sock' },
+  { name: 'containerd', path: '/var/snap/microk8s/common/run/containerd.sock' },
+  { name: 'cri-o', path: '/run/crio/crio.sock' },
+];
+
+/** Where the engines of one user listen who is not root. */
+export const userSockets = (user: number): readonly EngineSocket[] => [
+  { name: 'docker', path: `/run/user/${user}/docker.sock` },
+  { name: 'podman', path: `/run/user/${user}/podman/podman.sock` },
+];
+
+/** The engines whose sockets exist now and are not among the known ones; none is asked yet. */
 export function findEngines(
-  sockets: readonly { readonly name: 'docker' | 'podman'; readonly path: string }[] = knownSockets,
+  sockets: readonly EngineSocket[] = knownSockets,
+  known: readonly { readonly socket: string }[] = [],
 ): Engine[] {
-  const seen = new Set<string>();
+  const seen = new Set(known.map(({ socket }) => socket));
   const engines: Engine[] = [];
   for (const { name, path } of sockets) {
-    if (!existsSync(path) || seen.has(name)) continue;
-    seen.add(name);
-    engines.push(openEngine(name, path));
+    const socket = existsSync(path) ? realpathSync(path) : undefined;
+    if (socket === undefined || seen.has(socket)) continue;
+    seen.add(socket);
+    engines.push(openEngine(name, socket));
   }
   return engines;
 }
 
-export function openEngine(name: Engine['name'], socket: string): Engine {
-  const agent = new Agent({ keepAlive: true, maxSockets: 4, maxFreeSockets: 1 });
-  const ask = (method: 'GET' | 'POST', path: string, timeoutMs: number) =>
-    askEngine({ agent, socket, method, path, timeoutMs });
-  return {
-    name,
-    socket,
-    async inspect(id, timeoutMs) {
-      const answer = await ask('GET', `/containers/${encodeURIComponent(id)}/json`, timeoutMs);
-      if (answer.status === 404) return { status: 'unknown' };
-      if (answer.status !== 200) return { status: 'failed', reason: answer.reason };
-      const details = readInspect(answer.json);
-      return details === undefined
-        ? { status: 'failed', reason: 'the engine answered in an unknown form' }
-        : { status: 'found', details };
-    },
-    async kill(id, timeoutMs) {
-      const answer = await ask('POST', `/containers/${encodeURIComponent(id)}/kill?signal=KILL`, timeoutMs);
-      if (answer.status === 204 || answer.status === 200) return { status: 'killed' };
-      if (answer.status === 404) return { status: 'unknown' };
-      // Docker: "Container … is not running".
-      if (answer.status === 409) return { status: 'not_running' };
-      return { status: 'failed', reason: answer.reason };
-    },
-    close: () => agent.destroy(),
-  };
+export function openEngine(name: EngineName, socket: string): Engine {
+  switch (name) {
+    case 'docker':
+    case 'podman':
+      return openDocker(name, socket);
+    case 'containerd':
+      return openContainerd(socket);
+    case 'cri-o':
+      return openCri(name, socket);
+  }
 }
 
-type Question = {
-  readonly agent: Agent;
-  readonly socket: string;
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
-  readonly timeoutMs: number;
+/** Which engines may know a container, by what its cgroup says. */
+export const engineNames: Readonly<Record<EngineKind, readonly EngineName[]>> = {
+  docker: ['docker'],
+  podman: ['podman'],
+  containerd: ['containerd'],
+  'cri-o': ['cri-o'],
+  cri: ['containerd', 'cri-o', 'docker'],
+  unknown: ['docker', 'containerd', 'podman', 'cri-o'],
+  lxc: [],
+  'libvirt-lxc': [],
+  'systemd-nspawn': [],
+  mesos: [],
 };
-
-/** `status` 0: no answer, for the reason given. */
-function askEngine({
-  agent,
-  socket,
-  method,
-  path,
-  timeoutMs,
-}: Question): Promise<{ status: number; reason: string; json: unknown }> {
-  return new Promise((resolve) => {
-    const fail = (reason: string) => resolve({ status: 0, reason, json: undefined });
-    const asked = request(
-      {
-        agent,
-        socketPath: socket,
-        method,
-        path,
-        headers: { host: 'localhost' },
-        signal: AbortSignal.timeout(timeoutMs),
-      },
-      (response) => {
-        const chunks: Buffer[] = [];
-        let bytes = 0;
-        response.on('data', (chunk: Buffer) => {
-          bytes += chunk.length;
-          if (bytes > MOST_ANSWER_BYTES) response.destroy(new Error('answer too long'));
-          else chunks.push(chunk);
-        });
-        response.on('error', (error) => fail(error.message));
-        response.on('end', () => {
-          const status = response.statusCode ?? 0;
-          const text = Buffer.concat(chunks).toString();
-          try {
-            resolve({ status, reason: `HTTP ${status}`, json: text === '' ? undefined : JSON.parse(text) });
-          } catch {
-            // Only the status counts then: errors of proxies in between are not always JSON.
-            resolve({ status, reason: `HTTP ${status}, not JSON`, json: undefined });
-          }
-        });
-      },
-    );
-    asked.on('error', (error) =>
-      fail(error.name === 'TimeoutError' ? `no answer within ${timeoutMs} ms` : error.message),
-    );
-    asked.end();
-  });
-}

@@ -3,8 +3,9 @@ import { createServer, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Container } from './container.ts';
-import { findEngines, openEngine } from './engine.ts';
+import { type Container, makeDetails } from './container.ts';
+import { type EngineName, findEngines, openEngine } from './engine.ts';
+import type { FileAnswer } from './engine-files.ts';
 import { ContainerTable } from './table.ts';
 
 const closers: (() => unknown)[] = [];
@@ -42,17 +43,26 @@ async function startEngine(answer: (path: string, response: ServerResponse) => v
   return { path, asked };
 }
 
-function openTable(sockets: readonly string[], timeoutMs = 2_000) {
+type Set = { readonly timeoutMs?: number; readonly file?: FileAnswer; readonly name?: EngineName };
+
+function openTable(sockets: readonly string[], { timeoutMs = 2_000, file, name = 'docker' }: Set = {}) {
   const settled: Container[] = [];
+  const changes: string[] = [];
   const clock = { nowMs: 0 };
   const table = new ContainerTable({
-    findEngines: () => findEngines(sockets.map((path) => ({ name: 'docker', path }))),
+    findEngines: (known) =>
+      findEngines(
+        sockets.map((path) => ({ name, path })),
+        known,
+      ),
+    files: { read: () => file },
+    engineChanged: ({ engine, status }) => changes.push(`${engine.name} ${status}`),
     timeoutMs,
     settled: (container) => settled.push(container),
     nowMs: () => clock.nowMs,
   });
   closers.push(() => table.close());
-  return { table, settled, clock };
+  return { table, settled, clock, changes };
 }
 
 const describeIt = (_: string, response: ServerResponse) => void response.end(JSON.stringify(described));
@@ -101,13 +111,13 @@ describe('the table of containers', () => {
     { name: 'answers without end', answer: (response: ServerResponse) => flood(response), failures: 1 },
   ])('settles when the engine $name, and asks again later', async ({ answer, failures }) => {
     const engine = await startEngine((_, response) => answer(response));
-    const { table, settled, clock } = openTable([engine.path], 300);
+    const { table, settled, clock } = openTable([engine.path], { timeoutMs: 300 });
     table.ofCgroup(`/docker/${id}`);
     await vi.waitFor(() => expect(settled).toHaveLength(1), { timeout: 3_000 });
-    expect(settled[0]).toMatchObject({ status: 'unknown', details: undefined });
+    expect(settled[0]).toMatchObject({ status: failures > 0 ? 'silent' : 'unknown', details: undefined });
     expect(table.counters).toMatchObject({ lookups: 1, failures });
     clock.nowMs = 4_999;
-    expect(table.ofCgroup(`/docker/${id}`)).toMatchObject({ status: 'unknown' });
+    expect(table.ofCgroup(`/docker/${id}`)).toMatchObject({ status: failures > 0 ? 'silent' : 'unknown' });
     clock.nowMs = 5_000;
     expect(table.ofCgroup(`/docker/${id}`)).toMatchObject({ status: 'waiting' });
   });
@@ -120,6 +130,58 @@ describe('the table of containers', () => {
     clock.nowMs = 10_000;
     expect(table.ofCgroup(`/docker/${id}`)).toMatchObject({ status: 'waiting' });
     await vi.waitFor(() => expect(settled[0]).toMatchObject({ status: 'known' }));
+  });
+
+  const fileDetails = makeDetails({ name: 'file', image: 'file:1', command: ['/bin/sh'] });
+
+  it('waits for no engine when a file tells it all, and still asks for what changes', async () => {
+    const engine = await startEngine(describeIt);
+    const file = { engine: 'docker', details: fileDetails, isComplete: true } as const;
+    const { table, settled } = openTable([engine.path], { file });
+    expect(table.ofCgroup(`/docker/${id}`)).toMatchObject({ status: 'known', details: { name: 'file' } });
+    const known = () => table.ofCgroup(`/docker/${id}`);
+    await vi.waitFor(() => expect(known()).toMatchObject({ details: { name: 'web', ip: '172.18.0.2' } }));
+    expect(known()?.details?.command).toEqual(['/bin/sh']);
+    expect(settled).toEqual([]);
+  });
+
+  it('keeps to what a file told when the engine is silent, and says that more may be known', async () => {
+    const engine = await startEngine((_, response) => void response.destroy());
+    const file = { engine: 'docker', details: fileDetails, isComplete: false } as const;
+    const { table, settled } = openTable([engine.path], { file });
+    expect(table.ofCgroup(`/docker/${id}`)).toMatchObject({ status: 'waiting' });
+    await vi.waitFor(() => expect(settled).toMatchObject([{ status: 'silent', details: { name: 'file' } }]));
+  });
+
+  it('takes what a file told for all there is when no engine is there', () => {
+    const file = { engine: 'podman', details: fileDetails, isComplete: false } as const;
+    const { table } = openTable([], { file });
+    expect(table.ofCgroup(`/libpod_parent/libpod-${id}`)).toMatchObject({ status: 'known', engine: 'podman' });
+    expect(table.counters).toMatchObject({ fromFiles: 1, lookups: 0 });
+  });
+
+  it('does not ask an engine about another one’s containers', () => {
+    const { table } = openTable(['/'], { name: 'podman' });
+    expect(table.ofCgroup(`/docker/${id}`)).toMatchObject({ status: 'unknown' });
+    expect(table.ofCgroup('/lxc.payload.web')).toMatchObject({ id: 'web', status: 'unknown' });
+    expect(table.counters.lookups).toBe(0);
+  });
+
+  it('tells when an engine stops answering, and when it answers again', async () => {
+    let isDead = true;
+    const engine = await startEngine((_, response) => (isDead ? void response.destroy() : describeIt(_, response)));
+    const { table, settled, changes } = openTable([engine.path]);
+    const seeNew = async (digit: string) => {
+      table.ofCgroup(`/docker/${digit.repeat(64)}`);
+      const before = settled.length;
+      await vi.waitFor(() => expect(settled.length).toBeGreaterThan(before));
+    };
+    for (const digit of ['1', '2', '3']) await seeNew(digit);
+    expect(changes).toEqual(['docker silent']);
+    isDead = false;
+    await seeNew('4');
+    await seeNew('5');
+    expect(changes).toEqual(['docker silent', 'docker answers']);
   });
 
   it('forgets the oldest beyond its bound', () => {

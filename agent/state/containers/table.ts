@@ -1,36 +1,59 @@
 import { type CgroupContainer, containerOfCgroup } from './cgroup.ts';
 import type { Container, ContainerDetails } from './container.ts';
-import type { Engine } from './engine.ts';
+import { type Engine, type EngineAnswer, engineNames } from './engine.ts';
+import type { EngineFiles, FileAnswer } from './engine-files.ts';
 
 /** Bounds of the table; a host with more running containers than this loses only the memory of the oldest. */
 const MOST_CONTAINERS = 4_096;
 const MOST_PATHS = 16_384;
+const MOST_ENGINES = 64;
+/** How often a container that no engine described is asked for again, and how often new engines are looked for. */
+const ASK_AGAIN_MS = 5_000;
+const LOOK_AGAIN_MS = 2_000;
+/** An engine that was not heard of this often, one after the other, has stopped answering. */
+const FAILURES_TO_SILENCE = 2;
+
+/** An engine stopped answering, or answers again. */
+export type EngineChange = {
+  readonly engine: Engine;
+  readonly status: 'silent' | 'answers';
+  readonly reason: string;
+};
 
 export type ContainerTableOptions = {
-  /** Looked for anew whenever no engine is known, so that an engine that starts later is found. */
-  readonly findEngines: () => readonly Engine[];
+  /** Engines that are there now and not among the known; of a user who is not root when one is named. */
+  readonly findEngines: (known: readonly Engine[], user: number | undefined) => readonly Engine[];
+  readonly files: Pick<EngineFiles, 'read'>;
   /** An engine that has not answered by then counts as silent for this container. */
   readonly timeoutMs: number;
-  /** Called when a waiting container becomes known or unknown. */
+  /** Called when a waiting container is known or will not be. */
   readonly settled: (container: Container) => void;
+  readonly engineChanged: (change: EngineChange) => void;
   readonly nowMs: () => number;
 };
 
-export type ContainerCounters = { lookups: number; failures: number; evicted: number };
+export type ContainerCounters = {
+  lookups: number;
+  /** Containers whose description lay in a file, wholly or in part. */
+  fromFiles: number;
+  failures: number;
+  evicted: number;
+};
 
 /**
- * Every container that was seen on this host, by id. The engine is asked the moment a cgroup is first seen; asking
- * again waits for the next event of a container whose lookup failed, at most once in five seconds.
+ * Every container that was seen on this host, by id. Files are read and the engine is asked the moment a cgroup is first
+ * seen; asking again waits for the next event of a container whose lookup failed, at most once in five seconds.
  */
 export class ContainerTable {
-  readonly counters: ContainerCounters = { lookups: 0, failures: 0, evicted: 0 };
+  readonly counters: ContainerCounters = { lookups: 0, fromFiles: 0, failures: 0, evicted: 0 };
   readonly #byId = new Map<string, Container>();
   readonly #askedMs = new Map<string, number>();
   /** Cgroup path → container id, or `undefined` for the host. */
   readonly #byPath = new Map<string, CgroupContainer | undefined>();
+  readonly #failures = new Map<Engine, number>();
+  readonly #lookedMs = new Map<number | undefined, number>();
   readonly #options: ContainerTableOptions;
   #engines: readonly Engine[] = [];
-  #lookedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ContainerTableOptions) {
     this.#options = options;
@@ -38,11 +61,12 @@ export class ContainerTable {
   }
 
   /** The engines found so far. */
-  engines(): readonly Engine[] {
+  engines(user?: number): readonly Engine[] {
     const nowMs = this.#options.nowMs();
-    if (this.#engines.length === 0 && nowMs - this.#lookedMs > 2_000) {
-      this.#lookedMs = nowMs;
-      this.#engines = this.#options.findEngines();
+    if (nowMs - (this.#lookedMs.get(user) ?? Number.NEGATIVE_INFINITY) > LOOK_AGAIN_MS) {
+      if (this.#lookedMs.size > MOST_ENGINES) this.#lookedMs.clear();
+      this.#lookedMs.set(user, nowMs);
+      this.#engines = [...this.#engines, ...this.#options.findEngines(this.#engines, user)].slice(0, MOST_ENGINES);
     }
     return this.#engines;
   }
@@ -61,14 +85,10 @@ export class ContainerTable {
   /** The container as it is known now; asks the engine when that is worth it. */
   see(named: CgroupContainer): Container {
     const container = this.#byId.get(named.id);
-    if (container !== undefined && container.status !== 'unknown') return container;
+    if (container?.status === 'known' || container?.status === 'waiting') return container;
     const nowMs = this.#options.nowMs();
-    if (container !== undefined && nowMs - (this.#askedMs.get(named.id) ?? 0) < 5_000) return container;
-    const engines = this.engines();
-    const seen: Container = { ...named, details: undefined, status: engines.length === 0 ? 'unknown' : 'waiting' };
-    this.#remember(seen, nowMs);
-    if (engines.length > 0) void this.#ask(named, engines);
-    return seen;
+    if (container !== undefined && nowMs - (this.#askedMs.get(named.id) ?? 0) < ASK_AGAIN_MS) return container;
+    return this.#meet(named, nowMs);
   }
 
   get size(): number {
@@ -80,21 +100,48 @@ export class ContainerTable {
     this.#engines = [];
   }
 
-  async #ask(named: CgroupContainer, engines: readonly Engine[]): Promise<void> {
+  #meet(named: CgroupContainer, nowMs: number): Container {
+    const file = this.#options.files.read(named);
+    if (file !== undefined) this.counters.fromFiles++;
+    const engine = file?.engine ?? named.engine;
+    const names = engineNames[engine];
+    const able = names.length === 0 ? [] : this.engines(named.user).filter(({ name }) => names.includes(name));
+    const isKnown = file?.isComplete === true || (file !== undefined && able.length === 0);
+    const status = isKnown ? 'known' : able.length === 0 ? 'unknown' : 'waiting';
+    const seen: Container = { ...describe(named), engine, details: file?.details, status };
+    this.#remember(seen, nowMs);
+    if (able.length > 0) void this.#ask(named, seen, file, able);
+    return seen;
+  }
+
+  async #ask(named: CgroupContainer, seen: Container, file: FileAnswer | undefined, engines: readonly Engine[]) {
     this.counters.lookups++;
-    const answers = await Promise.all(engines.map((engine) => engine.inspect(named.id, this.#options.timeoutMs)));
+    const answers = await Promise.all(engines.map((engine) => this.#inspect(engine, named)));
     const found = answers.find((answer) => answer.status === 'found');
-    if (found === undefined && answers.some((answer) => answer.status === 'failed')) this.counters.failures++;
-    const details: ContainerDetails | undefined = found?.status === 'found' ? found.details : undefined;
-    const index = answers.findIndex((answer) => answer.status === 'found');
+    const isFailed = found === undefined && answers.some((answer) => answer.status === 'failed');
+    if (isFailed) this.counters.failures++;
     const settled: Container = {
-      id: named.id,
-      engine: engines[index]?.name ?? named.engine,
-      details,
-      status: details === undefined ? 'unknown' : 'known',
+      ...seen,
+      engine: found?.engine ?? seen.engine,
+      details: found === undefined ? file?.details : completed(file?.details, found.details),
+      status: found !== undefined || seen.status === 'known' ? 'known' : statusWithout(file, isFailed),
     };
     this.#remember(settled, this.#options.nowMs());
-    this.#options.settled(settled);
+    if (seen.status === 'waiting') this.#options.settled(settled);
+  }
+
+  async #inspect(engine: Engine, named: CgroupContainer): Promise<EngineAnswer> {
+    const answer = await engine.inspect(named, this.#options.timeoutMs);
+    const before = this.#failures.get(engine) ?? 0;
+    const now = answer.status === 'failed' ? before + 1 : 0;
+    this.#failures.set(engine, now);
+    const { engineChanged } = this.#options;
+    if (answer.status === 'failed' && now === FAILURES_TO_SILENCE) {
+      engineChanged({ engine, status: 'silent', reason: answer.reason });
+    } else if (now === 0 && before >= FAILURES_TO_SILENCE) {
+      engineChanged({ engine, status: 'answers', reason: 'it answers again' });
+    }
+    return answer;
   }
 
   #remember(container: Container, nowMs: number): void {
@@ -109,4 +156,17 @@ export class ContainerTable {
     this.#byId.set(container.id, container);
     this.#askedMs.set(container.id, nowMs);
   }
+}
+
+const describe = ({ id, podUid }: CgroupContainer) => ({ id, ...(podUid !== undefined && { podUid }) });
+
+/** What a container that no engine described is: an engine that is there and silent might still tell more. */
+const statusWithout = (file: FileAnswer | undefined, isFailed: boolean): Container['status'] =>
+  isFailed ? 'silent' : file === undefined ? 'unknown' : 'known';
+
+/** What the engine said, and from the files what it did not. */
+function completed(file: ContainerDetails | undefined, engine: ContainerDetails): ContainerDetails {
+  if (file === undefined) return engine;
+  const said = Object.fromEntries(Object.entries(engine).filter(([, value]) => value !== undefined));
+  return { ...file, ...said };
 }

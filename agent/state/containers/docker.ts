@@ -1,0 +1,90 @@
+import { Agent, request } from 'node:http';
+import { readInspect } from './docker-inspect.ts';
+import type { Engine } from './engine.ts';
+
+/** An answer beyond this is no container's description. */
+const MOST_ANSWER_BYTES = 4 * 1024 * 1024;
+
+/** dockerd, or podman's service: Docker's HTTP API. */
+export function openDocker(name: 'docker' | 'podman', socket: string): Engine {
+  const agent = new Agent({ keepAlive: true, maxSockets: 4, maxFreeSockets: 1 });
+  const ask = (method: 'GET' | 'POST', path: string, timeoutMs: number) =>
+    askEngine({ agent, socket, method, path, timeoutMs });
+  return {
+    name,
+    socket,
+    async inspect({ id }, timeoutMs) {
+      const answer = await ask('GET', `/containers/${encodeURIComponent(id)}/json`, timeoutMs);
+      if (answer.status === 404) return { status: 'unknown' };
+      if (answer.status !== 200) return { status: 'failed', reason: answer.reason };
+      const details = readInspect(answer.json);
+      return details === undefined
+        ? { status: 'failed', reason: 'the engine answered in an unknown form' }
+        : { status: 'found', engine: name, details };
+    },
+    async kill(id, timeoutMs) {
+      const answer = await ask('POST', `/containers/${encodeURIComponent(id)}/kill?signal=KILL`, timeoutMs);
+      if (answer.status === 204 || answer.status === 200) return { status: 'killed' };
+      if (answer.status === 404) return { status: 'unknown' };
+      // Docker: "Container … is not running".
+      if (answer.status === 409) return { status: 'not_running' };
+      return { status: 'failed', reason: answer.reason };
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+type Question = {
+  readonly agent: Agent;
+  readonly socket: string;
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly timeoutMs: number;
+};
+
+/** `status` 0: no answer, for the reason given. */
+function askEngine({
+  agent,
+  socket,
+  method,
+  path,
+  timeoutMs,
+}: Question): Promise<{ status: number; reason: string; json: unknown }> {
+  return new Promise((resolve) => {
+    const fail = (reason: string) => resolve({ status: 0, reason, json: undefined });
+    const asked = request(
+      {
+        agent,
+        socketPath: socket,
+        method,
+        path,
+        headers: { host: 'localhost' },
+        signal: AbortSignal.timeout(timeoutMs),
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        let bytes = 0;
+        response.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (bytes > MOST_ANSWER_BYTES) response.destroy(new Error('answer too long'));
+          else chunks.push(chunk);
+        });
+        response.on('error', (error) => fail(error.message));
+        response.on('end', () => {
+          const status = response.statusCode ?? 0;
+          const text = Buffer.concat(chunks).toString();
+          try {
+            resolve({ status, reason: `HTTP ${status}`, json: text === '' ? undefined : JSON.parse(text) });
+          } catch {
+            // Only the status counts then: errors of proxies in between are not always JSON.
+            resolve({ status, reason: `HTTP ${status}, not JSON`, json: undefined });
+          }
+        });
+      },
+    );
+    asked.on('error', (error) =>
+      fail(error.name === 'TimeoutError' ? `no answer within ${timeoutMs} ms` : error.message),
+    );
+    asked.end();
+  });
+}

@@ -1,0 +1,138 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { readBounded } from '../bounded-file.ts';
+import type { CgroupContainer } from './cgroup.ts';
+import { type ContainerDetails, type EngineKind, makeDetails } from './container.ts';
+import { readDockerFiles } from './docker-inspect.ts';
+import { splitImage } from './image-name.ts';
+import { isJson, parseJson, textOf, textsOf, timeOf } from './json.ts';
+import { readSpec } from './oci-spec.ts';
+
+/** A description beyond this is none. */
+const MOST_BYTES = 4 * 1024 * 1024;
+
+/** Where engines keep their containers' files. */
+export type EngineFolders = {
+  /** dockerd's data-root. */
+  readonly docker: readonly string[];
+  /** Where containerd's tasks have their bundles: `<folder>/<namespace>/<id>/config.json`. */
+  readonly tasks: readonly string[];
+  /** containers/storage of podman and CRI-O: `<folder>/<driver>-containers/<id>/userdata/config.json`. */
+  readonly storage: readonly string[];
+};
+
+const tasks = 'io.containerd.runtime.v2.task';
+
+export const knownFolders: EngineFolders = {
+  docker: ['/var/lib/docker'],
+  tasks: [
+    `/run/containerd/${tasks}`,
+    `/run/docker/containerd/daemon/${tasks}`,
+    `/run/k3s/containerd/${tasks}`,
+    `/run/k0s/containerd/${tasks}`,
+    `/var/snap/microk8s/common/run/containerd/${tasks}`,
+  ],
+  storage: ['/var/lib/containers/storage'],
+};
+
+/** What lies in files about a container; `complete` when its engine would add nothing but what changes while it runs. */
+export type FileAnswer = {
+  readonly engine: EngineKind;
+  readonly details: ContainerDetails;
+  readonly isComplete: boolean;
+};
+
+export type EngineFiles = {
+  read(container: CgroupContainer): FileAnswer | undefined;
+  isContainerdTask(namespace: string, id: string): boolean;
+};
+
+/**
+ * Reads containers' descriptions where their engines keep them. They are there before a container's first program runs
+ * and are read at once, whatever the engine is busy with: dockerd answers only when the start is over.
+ */
+export function openEngineFiles(folders: EngineFolders = knownFolders): EngineFiles {
+  return {
+    read(container) {
+      if (container.engine === 'lxc' || container.engine === 'libvirt-lxc' || container.engine === 'systemd-nspawn') {
+        // Nothing else is known of them than the name.
+        return { engine: container.engine, details: makeDetails({ name: container.id }), isComplete: true };
+      }
+      if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(container.id)) return undefined;
+      return readDocker(folders.docker, container) ?? readStorage(folders, container) ?? readTask(folders, container);
+    },
+    isContainerdTask: (namespace, id) => folders.tasks.some((folder) => existsSync(`${folder}/${namespace}/${id}`)),
+  };
+}
+
+const readJson = (path: string): unknown => {
+  const text = readBounded(path, MOST_BYTES);
+  return text === undefined ? undefined : parseJson(text);
+};
+
+function readDocker(folders: readonly string[], { id }: CgroupContainer): FileAnswer | undefined {
+  for (const folder of folders) {
+    const config = readJson(`${folder}/containers/${id}/config.v2.json`);
+    if (config === undefined) continue;
+    const details = readDockerFiles(config, readJson(`${folder}/containers/${id}/hostconfig.json`));
+    if (details !== undefined) return { engine: 'docker', details, isComplete: true };
+  }
+  return undefined;
+}
+
+/** podman and CRI-O: names and images stand in the storage's own list. */
+function readStorage(folders: EngineFolders, { id, engine, user }: CgroupContainer): FileAnswer | undefined {
+  const rootless = user === undefined ? [] : [homeOf(user)].filter((home) => home !== undefined);
+  const storages = [...folders.storage, ...rootless.map((home) => `${home}/.local/share/containers/storage`)];
+  for (const storage of storages) {
+    for (const driver of ['overlay', 'vfs', 'btrfs', 'zfs']) {
+      const spec = readSpec(readJson(`${storage}/${driver}-containers/${id}/userdata/config.json`));
+      if (spec === undefined) continue;
+      const listed = readListed(readJson(`${storage}/${driver}-containers/containers.json`), id);
+      return { engine: engine === 'unknown' ? 'podman' : engine, details: { ...spec, ...listed }, isComplete: false };
+    }
+  }
+  return undefined;
+}
+
+/** An entry of containers.json: names, the image, and in `metadata` what podman wrote. */
+function readListed(list: unknown, id: string): Partial<ContainerDetails> {
+  const entry = Array.isArray(list) ? list.find((each) => isJson(each) && each['id'] === id) : undefined;
+  if (!isJson(entry)) return {};
+  const metadata = parseJson(textOf(entry['metadata']) ?? '');
+  const told = isJson(metadata) ? metadata : {};
+  const image = textOf(told['image-name']);
+  return {
+    ...(image !== undefined && splitImage(image)),
+    name: textOf(told['name']) ?? textsOf(entry['names'])?.[0],
+    imageId: textOf(entry['image']) ?? textOf(told['image-id']),
+    createdMs: timeOf(entry['created']),
+  };
+}
+
+function homeOf(user: number): string | undefined {
+  const line = (readBounded('/etc/passwd', MOST_BYTES) ?? '')
+    .split('\n')
+    .find((each) => each.split(':')[2] === String(user));
+  return line?.split(':')[5];
+}
+
+function readTask(folders: EngineFolders, { id, engine, namespace }: CgroupContainer): FileAnswer | undefined {
+  for (const folder of folders.tasks) {
+    for (const name of namespace === undefined ? namespacesOf(folder) : [namespace]) {
+      const details = readSpec(readJson(`${folder}/${name}/${id}/config.json`));
+      if (details === undefined) continue;
+      const isDocker = name === 'moby' || name === 'plugins.moby';
+      const kind = isDocker ? 'docker' : 'containerd';
+      return { engine: engine === 'cri' || engine === 'unknown' ? kind : engine, details, isComplete: false };
+    }
+  }
+  return undefined;
+}
+
+function namespacesOf(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // This containerd is not here.
+  }
+}
