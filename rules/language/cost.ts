@@ -1,4 +1,5 @@
 import type { CheckedNode, CheckedTest, Expression } from './checked.ts';
+import type { FieldUse } from './field.ts';
 import { candidatesOf } from './test-matcher.ts';
 import { familyOf } from './type-family.ts';
 
@@ -45,6 +46,8 @@ export const dear = 12;
 const slowFields = /^proc\.a?env$|^fd\..*\.name$|^container\.(mounts|health|liveness|readiness)/;
 const slow = 2_000;
 
+export const isSlow = (use: FieldUse): boolean => slowFields.test(use.spec.name);
+
 export function costOfTest(test: CheckedTest): number {
   const { left, right } = test;
   const reading = costOfReading(left) + (right.kind === 'expression' ? costOfReading(right.expression) : 0);
@@ -55,7 +58,7 @@ export function costOfTest(test: CheckedTest): number {
 function costOfReading(expression: Expression): number {
   switch (expression.kind) {
     case 'field':
-      return slowFields.test(expression.use.spec.name) ? slow : 0;
+      return isSlow(expression.use) ? slow : 0;
     case 'text':
       return 0;
     case 'tuple':

@@ -1,5 +1,6 @@
 import type { CheckedNode } from './checked.ts';
 import { conditionFields } from './condition-fields.ts';
+import { isSlow } from './cost.ts';
 import type { FieldReader, FieldUse, FieldValue } from './field.ts';
 import { compileRefuter, type Refuter, verdicts } from './refute.ts';
 import { compileScan, type Scan } from './scan.ts';
@@ -52,7 +53,10 @@ export function fieldsOf(conditions: readonly CheckedNode[]): ReadonlyMap<string
   return new Map(conditions.flatMap((condition) => [...conditionFields(condition)]));
 }
 
-/** The fields that can refute one of the conditions; `readers` are those of `fields`, in order. */
+/**
+ * The fields that can refute one of the conditions; `readers` are those of `fields`, in order. What is slow to read is
+ * none: it is read when the rest of a condition is true.
+ */
 export function readPivots<E>(
   conditions: readonly CheckedNode[],
   fields: ReadonlyMap<string, FieldUse>,
@@ -66,7 +70,7 @@ export function readPivots<E>(
       return refute === undefined ? [] : [{ rule, refute: isAddress ? fromKey(refute) : refute }];
     });
     const read = readers[index];
-    if (refuters.length === 0 || read === undefined) return [];
+    if (refuters.length === 0 || read === undefined || isSlow(use)) return [];
     return [
       {
         read: isAddress ? asKey(read) : read,
