@@ -17,7 +17,7 @@ import { openResponse, readBootId } from './respond/open.ts';
 import { Cgroups } from './state/cgroups.ts';
 import { type Clock, makeClock } from './state/clock.ts';
 import { findEngines, knownSockets, userSockets } from './state/containers/engine.ts';
-import { openEngineFiles } from './state/containers/engine-files.ts';
+import { foldersOf, openEngineFiles } from './state/containers/engine-files.ts';
 import { type ContainerCounters, ContainerTable } from './state/containers/table.ts';
 import { listPids, makeLocate, readEnvironment, readProcess } from './state/proc-folder.ts';
 import { type ProcessCounters, ProcessTable } from './state/process-table.ts';
@@ -66,11 +66,12 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
   const clock = makeClock();
   const bootId = readBootId();
   const rules = compileRuleSet<Scene>(ruleSet, bindField, { matching: options.matching });
-  const files = openEngineFiles();
+  const files = openEngineFiles(foldersOf(options.engines));
   const mounts = readCgroupMounts();
   const processes = new ProcessTable((pid) => readProcess(pid));
   const containers = new ContainerTable({
-    findEngines: (known, user) => findEngines(user === undefined ? knownSockets : userSockets(user), known),
+    findEngines: (known, user) =>
+      findEngines(user === undefined ? [...options.engines, ...knownSockets] : userSockets(user), known),
     files,
     timeoutMs: INSPECT_TIMEOUT_MS,
     settled: (container) => engine.settle(container),

@@ -22,7 +22,8 @@ export const agent: Command = {
   --token-file F         the router's token; DIR/token if not given
   --data DIR             where receipts of commands are kept
   --node NAME            what the router calls this host; its host name if not given
-  --alerts-file F        append alerts as JSON to a file as well`,
+  --alerts-file F        append alerts as JSON to a file as well
+  --engine NAME=SOCKET   a container engine at a place of its own: docker, podman, containerd or cri-o`,
   usage: AGENT_USAGE,
   run: (args) =>
     runAgent(

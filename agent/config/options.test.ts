@@ -19,6 +19,14 @@ describe('options of the agent', () => {
     expect(router).toEqual({ url: new URL('http://127.0.0.1:7470'), tokenFile: '/tmp/x/token' });
   });
 
+  it('takes sockets of container engines', () => {
+    const { engines } = read('--engine', 'containerd=/a/b.sock', '--engine', 'cri-o=/c');
+    expect(engines).toEqual([
+      { name: 'containerd', path: '/a/b.sock' },
+      { name: 'cri-o', path: '/c' },
+    ]);
+  });
+
   it('colours alerts only on a terminal', () => {
     const terminal = { isTerminal: true, hostnameOverride: 'other' };
     expect(readAgentOptions([], terminal)).toMatchObject({ output: 'colour', hostname: 'other' });
@@ -30,6 +38,10 @@ describe('options of the agent', () => {
     { args: ['--router', 'ftp://host'], message: '--router: expected http://HOST:PORT or https://HOST:PORT' },
     { args: ['--matching', 'some'], message: '--matching: expected first or all' },
     { args: ['--node', 'a b'], message: '--node: expected a name of letters, digits, dots, dashes and underscores' },
+    {
+      args: ['--engine', 'rkt=/x'],
+      message: '--engine: expected docker, podman, containerd or cri-o, then = and an absolute path',
+    },
     { args: ['stray'], message: 'unexpected argument "stray"; rule files follow --rules' },
   ])('refuses $args', ({ args, message }) => {
     expect(() => read(...args)).toThrow(new UsageError(message));

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { readArgs, UsageError } from '#rules/cli/command-line';
+import { type EngineSocket, readEngineSocket } from './engine-socket.ts';
 
 export type AgentOptions = {
   /** Files and folders; empty: the built-in rules. */
@@ -16,12 +17,14 @@ export type AgentOptions = {
   readonly dataFolder: string;
   /** What the router calls this host. */
   readonly node: string;
+  /** Container engines besides those at the known places. */
+  readonly engines: readonly EngineSocket[];
   /** What alerts call this host. */
   readonly hostname: string;
 };
 
 export const AGENT_USAGE =
-  '[--rules PATH…] [--json] [--matching first|all] [--router URL] [--token-file F] [--data DIR] [--node NAME] [--alerts-file F]';
+  '[--rules PATH…] [--json] [--matching first|all] [--router URL] [--token-file F] [--data DIR] [--node NAME] [--alerts-file F] [--engine NAME=SOCKET]';
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
@@ -40,6 +43,16 @@ const schema = z.strictObject({
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/, 'expected a name of letters, digits, dots, dashes and underscores')
     .optional(),
   'alerts-file': path.optional(),
+  engine: z
+    .array(
+      z.string().transform((text, context) => {
+        const socket = readEngineSocket(text);
+        if (socket !== undefined) return socket;
+        context.addIssue('expected docker, podman, containerd or cri-o, then = and an absolute path');
+        return z.NEVER;
+      }),
+    )
+    .default([]),
 });
 
 /** Reads the command line once; whatever is wrong with it is a UsageError that names the option. */
@@ -56,6 +69,7 @@ export function readAgentOptions(
     data: { type: 'string' },
     node: { type: 'string' },
     'alerts-file': { type: 'string' },
+    engine: { type: 'string', multiple: true },
   });
   if (positionals[0] !== undefined) {
     throw new UsageError(`unexpected argument ${JSON.stringify(positionals[0])}; rule files follow --rules`);
@@ -63,7 +77,7 @@ export function readAgentOptions(
   const read = schema.safeParse({ ...values });
   if (!read.success) {
     const [issue] = read.error.issues;
-    throw new UsageError(`--${issue?.path.join('.')}: ${issue?.message}`);
+    throw new UsageError(`--${issue?.path[0]?.toString()}: ${issue?.message}`);
   }
   const options = read.data;
   const dataFolder = resolve(options.data ?? defaultDataFolder());
@@ -79,6 +93,7 @@ export function readAgentOptions(
         : { url: new URL(options.router), tokenFile: resolve(options['token-file'] ?? join(dataFolder, 'token')) },
     dataFolder,
     node: options.node ?? host,
+    engines: options.engine,
     hostname: hostnameOverride ?? host,
   };
 }

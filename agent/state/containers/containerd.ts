@@ -6,7 +6,7 @@ import { type GrpcAnswer, GrpcChannel } from './grpc.ts';
 import { splitImage } from './image-name.ts';
 import { parseJson, textOf } from './json.ts';
 import { readSpec } from './oci-spec.ts';
-import { encodeRequest, type Message } from './protobuf.ts';
+import { encodeMessage, type Fields, type Message } from './protobuf.ts';
 
 /** Numbers of fields in containerd, api/services/{containers,images,namespaces}/v1. */
 const container = { labels: 2, image: 3, spec: 5, createdAt: 8 } as const;
@@ -24,7 +24,7 @@ export function openContainerd(socket: string): Engine {
   const ask = (call: Call) =>
     channel.call({
       method: `/containerd.services.${call.method}`,
-      request: encodeRequest(call.request),
+      request: encodeMessage(call.request),
       timeoutMs: call.timeoutMs,
       ...(call.namespace !== undefined && { metadata: { 'containerd-namespace': call.namespace } }),
     });
@@ -37,7 +37,7 @@ export function openContainerd(socket: string): Engine {
       // A containerd that Docker started has its CRI plugin turned off: then the call is not implemented.
       const answer = await cri.inspect(wanted, timeoutMs);
       if (answer.status !== 'unknown') return answer;
-      const listed = await ask({ method: 'namespaces.v1.Namespaces/List', request: {}, timeoutMs });
+      const listed = await ask({ method: 'namespaces.v1.Namespaces/List', request: [], timeoutMs });
       if (listed.status !== 'ok') return listed.status === 'failed' ? listed : { status: 'unknown' };
       for (const namespace of listed.message
         .messages(1)
@@ -55,7 +55,7 @@ export function openContainerd(socket: string): Engine {
 
 type Call = {
   readonly method: string;
-  readonly request: Readonly<Record<number, string | boolean>>;
+  readonly request: Fields;
   readonly timeoutMs: number;
   readonly namespace?: string;
 };
@@ -66,7 +66,7 @@ async function inspectIn(
   id: string,
   timeoutMs: number,
 ): Promise<EngineAnswer> {
-  const answer = await ask({ method: 'containers.v1.Containers/Get', request: { 1: id }, timeoutMs, namespace });
+  const answer = await ask({ method: 'containers.v1.Containers/Get', request: [[1, id]], timeoutMs, namespace });
   if (answer.status === 'failed') return answer;
   if (answer.status !== 'ok') return { status: 'unknown' };
   try {
@@ -75,7 +75,7 @@ async function inspectIn(
     const pulled =
       name === ''
         ? undefined
-        : await ask({ method: 'images.v1.Images/Get', request: { 1: name }, timeoutMs, namespace });
+        : await ask({ method: 'images.v1.Images/Get', request: [[1, name]], timeoutMs, namespace });
     const digest =
       pulled?.status === 'ok' ? pulled.message.message(1).message(image.target).text(descriptor.digest) : '';
     return { status: 'found', engine: 'containerd', details: readContainer(described, id, digest) };
@@ -89,13 +89,17 @@ function readContainer(described: Message, id: string, digest: string): Containe
     [...described.map(container.labels)].slice(0, 256).map(([key, value]) => [toByteString(key), toByteString(value)]),
   );
   const created = described.message(container.createdAt);
+  const spec = readSpec(parseJson(described.message(container.spec).text(2))) ?? makeDetails({});
+  // A pod's own container, which CRI does not tell of before all of it is started, carries the pod's labels.
+  const isSandbox = labels.get('io.cri-containerd.kind') === 'sandbox';
   const named = splitImage(textOf(described.text(container.image)));
   return {
-    ...(readSpec(parseJson(described.message(container.spec).text(2))) ?? makeDetails({})),
+    ...spec,
     ...named,
     digest: named.digest ?? textOf(digest),
-    name: labels.get('nerdctl/name') ?? toByteString(id),
+    name: spec.name ?? labels.get('nerdctl/name') ?? toByteString(id),
     labels,
+    ...(isSandbox && spec.pod !== undefined && { pod: { ...spec.pod, labels } }),
     createdMs: created.number(1) * 1_000 + Math.floor(created.number(2) / 1_000_000),
   };
 }

@@ -6,7 +6,7 @@ import { splitImage } from './image-name.ts';
 import { isJson, parseJson, partOf, textOf, textsOf } from './json.ts';
 import { readSpec } from './oci-spec.ts';
 import { podOfLabels, probesOfAnnotations } from './pod-labels.ts';
-import { encodeRequest, type Message } from './protobuf.ts';
+import { encodeMessage, type Message } from './protobuf.ts';
 
 /** The second is that of containerd before 1.6 and CRI-O before 1.20; what is read here has the same numbers in both. */
 const services = ['runtime.v1.RuntimeService', 'runtime.v1alpha2.RuntimeService'] as const;
@@ -39,7 +39,10 @@ const propagations = ['rprivate', 'rslave', 'rshared'] as const;
 export function openCri(name: 'containerd' | 'cri-o', socket: string, channel = new GrpcChannel(socket)): Engine {
   let service: (typeof services)[number] = services[0];
   const ask = async (method: string, id: string, timeoutMs: number): Promise<GrpcAnswer> => {
-    const body = encodeRequest({ [request.id]: id, [request.verbose]: true });
+    const body = encodeMessage([
+      [request.id, id],
+      [request.verbose, 1],
+    ]);
     const answer = await channel.call({ method: `/${service}/${method}`, request: body, timeoutMs });
     if (answer.status !== 'unimplemented' || service === services[1]) return answer;
     const older = await channel.call({ method: `/${services[1]}/${method}`, request: body, timeoutMs });

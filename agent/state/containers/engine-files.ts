@@ -1,4 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { EngineSocket } from '../../config/engine-socket.ts';
 import { readBounded } from '../bounded-file.ts';
 import type { CgroupContainer } from './cgroup.ts';
 import { type ContainerDetails, type EngineKind, makeDetails } from './container.ts';
@@ -22,7 +24,13 @@ export type EngineFolders = {
 
 const tasks = 'io.containerd.runtime.v2.task';
 
-export const knownFolders: EngineFolders = {
+/** The known places, and beside each given socket of containerd its state, as containerd lays it out. */
+export function foldersOf(sockets: readonly EngineSocket[]): EngineFolders {
+  const own = sockets.filter(({ name }) => name === 'containerd').map(({ path }) => join(dirname(path), tasks));
+  return { ...knownFolders, tasks: [...own, ...knownFolders.tasks] };
+}
+
+const knownFolders: EngineFolders = {
   docker: ['/var/lib/docker'],
   tasks: [
     `/run/containerd/${tasks}`,
@@ -50,7 +58,7 @@ export type EngineFiles = {
  * Reads containers' descriptions where their engines keep them. They are there before a container's first program runs
  * and are read at once, whatever the engine is busy with: dockerd answers only when the start is over.
  */
-export function openEngineFiles(folders: EngineFolders = knownFolders): EngineFiles {
+export function openEngineFiles(folders: EngineFolders): EngineFiles {
   return {
     read(container) {
       if (container.engine === 'lxc' || container.engine === 'libvirt-lxc' || container.engine === 'systemd-nspawn') {

@@ -1,4 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
+import type { EngineName, EngineSocket } from '../../config/engine-socket.ts';
 import type { CgroupContainer, EngineKind } from './cgroup.ts';
 import type { ContainerDetails } from './container.ts';
 import { openContainerd } from './containerd.ts';
@@ -14,8 +15,6 @@ export type KillAnswer =
   | { readonly status: 'killed' | 'not_running' | 'unknown' }
   | { readonly status: 'failed'; readonly reason: string };
 
-export type EngineName = 'docker' | 'podman' | 'containerd' | 'cri-o';
-
 /** A container engine behind a unix socket. */
 export type Engine = {
   readonly name: EngineName;
@@ -28,8 +27,6 @@ export type Engine = {
   kill(id: string, timeoutMs: number): Promise<KillAnswer>;
   close(): void;
 };
-
-export type EngineSocket = { readonly name: EngineName; readonly path: string };
 
 /** Where engines listen, the likeliest first. */
 export const knownSockets: readonly EngineSocket[] = [

@@ -92,16 +92,18 @@ class Reader {
   }
 }
 
-/** A request: texts and flags by field number. */
-export function encodeRequest(fields: Readonly<Record<number, string | boolean>>): Uint8Array {
+/** A message by field numbers, to be sent; several values of one field are several pairs. */
+export type Fields = readonly (readonly [number, string | number | Fields])[];
+
+export function encodeMessage(fields: Fields): Uint8Array {
   const out: number[] = [];
-  for (const [number, value] of Object.entries(fields)) {
-    if (typeof value === 'boolean') {
-      out.push(Number(number) * 8, value ? 1 : 0);
+  for (const [number, value] of fields) {
+    if (typeof value === 'number') {
+      out.push(...encodeVarint(number * 8), ...encodeVarint(value));
       continue;
     }
-    const bytes = bytesOf.encode(value);
-    out.push(Number(number) * 8 + 2, ...encodeVarint(bytes.length), ...bytes);
+    const bytes = typeof value === 'string' ? bytesOf.encode(value) : encodeMessage(value);
+    out.push(...encodeVarint(number * 8 + 2), ...encodeVarint(bytes.length), ...bytes);
   }
   return Uint8Array.from(out);
 }

@@ -3,8 +3,9 @@ import { createServer, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { EngineName } from '../../config/engine-socket.ts';
 import { type Container, makeDetails } from './container.ts';
-import { type EngineName, findEngines, openEngine } from './engine.ts';
+import { findEngines, openEngine } from './engine.ts';
 import type { FileAnswer } from './engine-files.ts';
 import { ContainerTable } from './table.ts';
 

@@ -1,0 +1,156 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { openEngineFiles } from './engine-files.ts';
+
+const id = 'ab'.repeat(32);
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Engines' folders with these documents in them. */
+function lay(documents: Readonly<Record<string, unknown>>) {
+  const folder = mkdtempSync(join(tmpdir(), 'lanner-files-'));
+  folders.push(folder);
+  for (const [path, document] of Object.entries(documents)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), typeof document === 'string' ? document : JSON.stringify(document));
+  }
+  const places = {
+    docker: [join(folder, 'docker')],
+    tasks: [join(folder, 'tasks')],
+    storage: [join(folder, 'storage')],
+  };
+  return openEngineFiles(places);
+}
+
+const spec = {
+  ociVersion: '1.0.2',
+  process: { args: ['/bin/app', '-v'], capabilities: { bounding: ['CAP_CHOWN'] } },
+  mounts: [
+    { destination: '/proc', type: 'proc', source: 'proc' },
+    { destination: '/etc/hosts', type: 'bind', source: '/run/x/hosts', options: ['bind', 'rprivate'] },
+    { destination: '/host', type: 'bind', source: '/etc', options: ['ro', 'rbind', 'rprivate'] },
+  ],
+  linux: {
+    namespaces: [{ type: 'mount' }, { type: 'pid' }, { type: 'network' }],
+    maskedPaths: ['/proc/kcore'],
+    seccomp: {},
+  },
+};
+
+describe('what engines keep in files', () => {
+  it('reads all of a docker container', () => {
+    const files = lay({
+      [`docker/containers/${id}/config.v2.json`]: {
+        ID: id,
+        Name: '/web',
+        Created: '2026-11-23T14:00:00.5Z',
+        State: { StartedAt: '0001-01-01T00:00:00Z' },
+        Path: '/bin/sh',
+        Args: ['-c', 'true'],
+        Image: `sha256:${'cd'.repeat(32)}`,
+        Config: { Image: 'nginx:1.27', Labels: { a: 'b' }, Healthcheck: { Test: ['CMD-SHELL', 'curl -f localhost'] } },
+        MountPoints: {
+          '/host': { Source: '/etc', Destination: '/host', RW: false, Relabel: 'ro', Propagation: 'rprivate' },
+        },
+        NetworkSettings: { Networks: { bridge: { IPAddress: '' } } },
+      },
+      [`docker/containers/${id}/hostconfig.json`]: { Privileged: true, NetworkMode: 'default', PidMode: 'host' },
+    });
+    expect(files.read({ id, engine: 'docker' })).toMatchObject({
+      engine: 'docker',
+      isComplete: true,
+      details: {
+        name: 'web',
+        image: 'nginx:1.27',
+        repository: 'nginx',
+        tag: '1.27',
+        imageId: 'cd'.repeat(32),
+        privileged: true,
+        hostPid: true,
+        hostNetwork: false,
+        ip: undefined,
+        createdMs: Date.parse('2026-11-23T14:00:00.5Z'),
+        startedMs: undefined,
+        command: ['/bin/sh', '-c', 'true'],
+        mounts: [{ source: '/etc', destination: '/host', mode: 'ro', writable: false, propagation: 'rprivate' }],
+        labels: new Map([['a', 'b']]),
+        probes: { health: '/bin/sh -c curl -f localhost' },
+      },
+    });
+  });
+
+  it('reads names and images of podman from the list of its storage', () => {
+    const metadata = JSON.stringify({ 'image-name': 'localhost/app:1', name: 'web' });
+    const files = lay({
+      [`storage/overlay-containers/${id}/userdata/config.json`]: {
+        ...spec,
+        annotations: { 'io.podman.annotations.privileged': 'FALSE' },
+      },
+      'storage/overlay-containers/containers.json': [
+        { id: 'other', names: ['no'] },
+        { id, names: ['web'], image: 'ef'.repeat(32), created: '2026-11-23T14:00:00Z', metadata },
+      ],
+    });
+    expect(files.read({ id, engine: 'podman' })).toMatchObject({
+      engine: 'podman',
+      isComplete: false,
+      details: { name: 'web', image: 'localhost/app:1', tag: '1', imageId: 'ef'.repeat(32), privileged: false },
+    });
+  });
+
+  it('reads a pod’s container of containerd', () => {
+    const annotations = {
+      'io.kubernetes.cri.container-type': 'container',
+      'io.kubernetes.cri.container-name': 'app',
+      'io.kubernetes.cri.image-name': 'docker.io/library/app:1',
+      'io.kubernetes.cri.sandbox-id': 'cd'.repeat(32),
+      'io.kubernetes.cri.sandbox-name': 'web-1',
+      'io.kubernetes.cri.sandbox-namespace': 'shop',
+      'io.kubernetes.cri.sandbox-uid': 'u-1',
+    };
+    const files = lay({
+      'tasks/other/x/config.json': spec,
+      [`tasks/k8s.io/${id}/config.json`]: { ...spec, annotations },
+    });
+    expect(files.read({ id, engine: 'cri' })).toMatchObject({
+      engine: 'containerd',
+      isComplete: false,
+      details: {
+        name: 'app',
+        repository: 'docker.io/library/app',
+        command: ['/bin/app', '-v'],
+        mounts: [{ source: '/etc', destination: '/host', mode: 'ro', writable: false, propagation: 'rprivate' }],
+        pod: { name: 'web-1', namespace: 'shop', uid: 'u-1', sandboxId: 'cd'.repeat(32) },
+        hostNetwork: false,
+        hostIpc: true,
+      },
+    });
+  });
+
+  it('knows which names are containerd’s', () => {
+    const files = lay({ 'tasks/default/redis/config.json': spec });
+    expect(files.isContainerdTask('default', 'redis')).toBe(true);
+    expect(files.isContainerdTask('default', 'other')).toBe(false);
+    expect(files.read({ id: 'redis', engine: 'containerd', namespace: 'default' })).toMatchObject({
+      engine: 'containerd',
+    });
+    expect(files.read({ id: '../default/redis', engine: 'containerd', namespace: 'default' })).toBeUndefined();
+  });
+
+  it('knows LXC and nspawn by their names', () => {
+    const known = { engine: 'lxc', isComplete: true, details: { name: 'web' } };
+    expect(lay({}).read({ id: 'web', engine: 'lxc' })).toMatchObject(known);
+  });
+
+  it.for([
+    { name: 'nothing', documents: {} },
+    { name: 'a file that was cut off', documents: { [`docker/containers/${id}/config.v2.json`]: '{"ID": "a' } },
+    { name: 'another document', documents: { [`tasks/k8s.io/${id}/config.json`]: [1] } },
+  ])('knows nothing of a container with $name', ({ documents }) => {
+    expect(lay(documents).read({ id, engine: 'unknown' })).toBeUndefined();
+  });
+});
