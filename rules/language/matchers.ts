@@ -89,7 +89,16 @@ function compileTextSearch(operator: Operator, texts: readonly string[]): ((text
     }
     case 'regex':
       return texts.length === 1 ? compilePattern(first) : undefined;
-    default:
+    case 'exists':
+    case '=':
+    case '==':
+    case '!=':
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+    case 'in':
+    case 'intersects':
       return undefined;
   }
 }
@@ -122,7 +131,16 @@ function compileScalar(operator: Operator, type: FieldType, values: readonly Con
     }
     case 'exists':
       return () => true;
-    default: {
+    case 'contains':
+    case 'icontains':
+    case 'bcontains':
+    case 'startswith':
+    case 'bstartswith':
+    case 'endswith':
+    case 'pmatch':
+    case 'glob':
+    case 'iglob':
+    case 'regex': {
       const search = compileTextSearch(
         operator,
         values.filter((value) => typeof value === 'string'),
@@ -203,7 +221,16 @@ export function compilePair(operator: Operator): (left: FieldValue, right: Field
     case 'icontains':
       return (left, right) =>
         typeof left === 'string' && typeof right === 'string' && lowerCase(left).includes(lowerCase(right));
-    default:
+    case 'exists':
+    case 'contains':
+    case 'bcontains':
+    case 'startswith':
+    case 'bstartswith':
+    case 'endswith':
+    case 'pmatch':
+    case 'glob':
+    case 'iglob':
+    case 'regex':
       // The right side is only known now, so it is compiled for each event: rare, and bounded by the value's length.
       return (left, right) =>
         typeof left === 'string' &&
