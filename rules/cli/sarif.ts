@@ -1,4 +1,4 @@
-import { type Diagnostic, isWarning } from '../language/diagnostic.ts';
+import { type Diagnostic, isWarning, lengthInLine } from '../language/diagnostic.ts';
 import type { LoadOutcome } from '../language/load.ts';
 import { locate } from '../language/source.ts';
 import { describeCode } from './load-results.ts';
@@ -18,7 +18,7 @@ export function toSarif(outcome: LoadOutcome): object {
             rules: codes.map((code) => ({ id: code, shortDescription: { text: describeCode(code) } })),
           },
         },
-        columnKind: 'utf16CodeUnits',
+        columnKind: 'unicodeCodePoints',
         results: diagnostics.map((diagnostic) => toResult(diagnostic, codes.indexOf(diagnostic.code))),
       },
     ],
@@ -27,8 +27,8 @@ export function toSarif(outcome: LoadOutcome): object {
 
 function toResult(diagnostic: Diagnostic, ruleIndex: number): object {
   const { code, message, source, span } = diagnostic;
-  const { path, line, column, exact } = locate(source, span.start);
-  const endColumn = column + (exact ? Math.max(1, span.end - span.start) : 1);
+  const { path, line, column } = locate(source, span.start);
+  const endColumn = column + lengthInLine(source, span);
   return {
     ruleId: code,
     ruleIndex,

@@ -3,7 +3,7 @@ import type { At, Node, ResolvedNode } from './ast.ts';
 import { checkCondition, makeChecker, type Problem } from './check.ts';
 import type { CheckedNode } from './checked.ts';
 import type { Collection, MacroDefinition, RuleDefinition } from './collect.ts';
-import type { DiagnosticCode } from './diagnostic.ts';
+import type { DiagnosticCode, Result } from './diagnostic.ts';
 import { manyCodes } from './event-names.ts';
 import { countCodes, eventSetOf } from './event-set.ts';
 import { foldExceptions } from './exceptions.ts';
@@ -12,7 +12,8 @@ import { type CompiledList, compileLists, mostText, substituteLists } from './li
 import type { AppendOutput, LoadOptions } from './load.ts';
 import { nearest } from './nearest.ts';
 import { parseCondition } from './parser.ts';
-import { resolveNames } from './resolve.ts';
+import { checksOf, findUsers, sayWhere } from './reach.ts';
+import { resolveNames, type Size, sizeOf } from './resolve.ts';
 import type { LoadedMacro, Rule, RuleSet } from './rule-set.ts';
 import { insertedText, joinSources, type Source, sliceSource } from './source.ts';
 import { readTemplate, type TemplateResult } from './template.ts';
@@ -65,41 +66,49 @@ type Pass = {
   readonly lists: readonly CompiledList[];
   readonly usedLists: Set<string>;
   readonly usedMacros: Set<string>;
+  readonly parsedMacros: Map<string, Node>;
   readonly macros: Map<string, ResolvedMacro | undefined>;
   readonly sizes: Map<ResolvedNode, Size>;
 };
 
 type ResolvedMacro = { readonly parsed: Node; readonly resolved: ResolvedNode };
-type Size = { readonly checks: number; readonly depth: number };
 
 /** Puts the collected items together: lists into conditions, macros into rules, and everything checked. */
 export function assemble(collection: Collection, memory: Memory, options: LoadOptions, report: Report): RuleSet {
   const usedLists = new Set<string>();
   let failed = false;
-  const noting: Report = (code, message, at) => {
-    if (code.startsWith('LOAD_ERR')) failed = true;
-    return report(code, message, at);
-  };
+  const noting =
+    (userOf: UserOf): Report =>
+    (code, message, at) => {
+      if (!code.startsWith('LOAD_ERR')) return report(code, sayWhere(message, at, undefined), at);
+      failed = true;
+      return report(code, sayWhere(message, at, userOf(at.source.owner)), at);
+    };
   const pass: Pass = {
     collection,
     memory,
     options,
-    report: noting,
+    report: noting((owner) => userOf(owner)),
     lists: compileLists(collection.lists, usedLists),
     usedLists,
     usedMacros: new Set(),
+    parsedMacros: new Map(),
     macros: new Map(),
     sizes: new Map(),
   };
-  const parsedMacros = new Map<string, Node>();
+  const userOf = lookUpUsers(pass);
   for (const macro of collection.macros.values()) {
-    const parsed = parse(macro.condition, pass);
-    if (parsed === undefined) pass.macros.set(macro.name, undefined);
-    else parsedMacros.set(macro.name, parsed);
+    const parsed = parseWithLists(macro.condition, pass);
+    if (parsed?.ok === true) pass.parsedMacros.set(macro.name, parsed.value);
   }
-  for (const macro of collection.macros.values()) resolveMacro(macro, parsedMacros, [], pass);
+  for (const macro of collection.macros.values()) {
+    if (pass.parsedMacros.has(macro.name)) continue;
+    parse(macro.condition, pass);
+    pass.macros.set(macro.name, undefined);
+  }
+  for (const macro of collection.macros.values()) resolveMacro(macro, [], pass);
   const rules = [...collection.rules.values()]
-    .map((rule) => assembleRule(rule, pass))
+    .map((rule) => assembleRule(rule, { ...pass, report: noting(() => rule.name) }))
     .filter((rule) => rule !== undefined);
   if (!failed) reportUnused(pass);
   return {
@@ -114,6 +123,25 @@ export function assemble(collection: Collection, memory: Memory, options: LoadOp
   };
 }
 
+/** The first rule that uses the macro that owns a text. */
+type UserOf = (owner: string | undefined) => string | undefined;
+
+/** Only a mistake in a macro asks: then the rules are parsed early. */
+function lookUpUsers(pass: Pass): UserOf {
+  let users: ReadonlyMap<string, string> | undefined;
+  return (owner) => {
+    if (owner?.startsWith('macro ') !== true) return undefined;
+    users ??= findUsers(
+      [...pass.collection.rules.values()].map(({ name, condition }) => {
+        const parsed = parseWithLists(condition, pass);
+        return { name, condition: parsed?.ok === true ? parsed.value : undefined };
+      }),
+      pass.parsedMacros,
+    );
+    return users.get(owner.slice('macro '.length));
+  };
+}
+
 function loadedMacros(pass: Pass): readonly LoadedMacro[] {
   return [...pass.collection.macros.values()].flatMap(({ name, condition }): readonly LoadedMacro[] => {
     const macro = pass.macros.get(name);
@@ -123,24 +151,27 @@ function loadedMacros(pass: Pass): readonly LoadedMacro[] {
 
 /** Puts the lists in and parses. `undefined`: reported. */
 function parse(condition: Source, pass: Pass): Node | undefined {
+  const parsed = parseWithLists(condition, pass);
+  if (parsed === undefined) {
+    const at: At = { source: condition, span: { start: 0, end: 1 } };
+    const message = `with its lists put in, the condition is longer than ${mostText}`;
+    return pass.report('LOAD_ERR_COMPILE_CONDITION', message, at);
+  }
+  if (parsed.ok) return parsed.value;
+  for (const { code, message, source, span } of parsed.diagnostics) pass.report(code, message, { source, span });
+  return undefined;
+}
+
+/** `undefined`: too long with its lists. */
+function parseWithLists(condition: Source, pass: Pass): Result<Node> | undefined {
   const text = substituteLists(condition, pass.lists, pass.usedLists, pass.memory.words);
-  const at: At = { source: condition, span: { start: 0, end: 1 } };
-  if (text === undefined)
-    return pass.report(
-      'LOAD_ERR_COMPILE_CONDITION',
-      `with its lists put in, the condition is longer than ${mostText}`,
-      at,
-    );
+  if (text === undefined) return undefined;
   const key = `${text.owner ?? ''}\n${text.path}\n${text.pieces[0]?.at}\n${text.text}`;
   const known = pass.memory.parsed.get(key);
-  if (known !== undefined) return known;
+  if (known !== undefined) return { ok: true, value: known };
   const parsed = parseCondition(text);
-  if (!parsed.ok) {
-    for (const { code, message, source, span } of parsed.diagnostics) pass.report(code, message, { source, span });
-    return undefined;
-  }
-  pass.memory.parsed.set(key, parsed.value);
-  return parsed.value;
+  if (parsed.ok) pass.memory.parsed.set(key, parsed.value);
+  return parsed;
 }
 
 /** `undefined`: reported. */
@@ -164,14 +195,9 @@ function resolve(
 }
 
 /** Resolves a macro after those it uses; `path` is the chain of macros that led here. */
-function resolveMacro(
-  macro: MacroDefinition,
-  parsed: ReadonlyMap<string, Node>,
-  path: readonly string[],
-  pass: Pass,
-): ResolvedNode | undefined {
+function resolveMacro(macro: MacroDefinition, path: readonly string[], pass: Pass): ResolvedNode | undefined {
   if (pass.macros.has(macro.name)) return pass.macros.get(macro.name)?.resolved;
-  const node = parsed.get(macro.name);
+  const node = pass.parsedMacros.get(macro.name);
   if (node === undefined) return undefined;
   if (path.length >= mostNesting) return tooLarge(macro.at, pass);
   const resolved = resolve(node, pass.memory, (name, at) => {
@@ -187,7 +213,7 @@ function resolveMacro(
         at,
       );
     }
-    return resolveMacro(other, parsed, [...path, macro.name], pass);
+    return resolveMacro(other, [...path, macro.name], pass);
   });
   const sound = resolved !== undefined && isSmall(resolved, macro.at, pass) ? resolved : undefined;
   pass.macros.set(macro.name, sound && { parsed: node, resolved: sound });
@@ -223,22 +249,6 @@ function tooLarge(at: At, pass: Pass): undefined {
   );
 }
 
-function sizeOf(node: ResolvedNode, sizes: Map<ResolvedNode, Size>): Size {
-  const known = sizes.get(node);
-  if (known !== undefined) return known;
-  const children = node.kind === 'check' ? [] : node.kind === 'not' ? [node.child] : node.children;
-  let checks = node.kind === 'check' ? 1 : 0;
-  let depth = 0;
-  for (const child of children) {
-    const size = sizeOf(child, sizes);
-    checks += size.checks;
-    depth = Math.max(depth, size.depth);
-  }
-  const size = { checks, depth: depth + 1 };
-  sizes.set(node, size);
-  return size;
-}
-
 function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
   const { options, report, memory } = pass;
   if (!(options.sources ?? ['syscall']).includes(rule.source)) return undefined;
@@ -248,10 +258,11 @@ function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
   const template = remember(memory.templates, output, () => readTemplate(output, options.fields));
   if (!template.ok)
     problems.push(...template.problems.map((problem) => ({ code: 'LOAD_ERR_COMPILE_OUTPUT', problem }) as const));
-  if (problems.length > 0 && !forgives(rule, problems, report)) reportProblems(problems, rule, report);
+  if (problems.length > 0 && !forgives(rule, problems, report)) reportProblems(problems, report);
   if (problems.length > 0 && forgiven(rule, problems)) return undefined;
   const parsed = folded && parse(folded, pass);
   const resolved = parsed && resolve(parsed, pass.memory, (name, at) => expandInRule(name, at, pass));
+  if (parsed !== undefined && resolved === undefined) checkParts(parsed, rule, pass);
   if (parsed === undefined || resolved === undefined || !isSmall(resolved, rule.at, pass)) return undefined;
   for (const { code, message, at } of warnAboutCondition(resolved, options.fields, memory.warnings))
     report(code, message, at);
@@ -322,13 +333,8 @@ function forgives(rule: RuleDefinition, problems: readonly CodedProblem[], repor
   return true;
 }
 
-function reportProblems(problems: readonly CodedProblem[], rule: RuleDefinition, report: Report): void {
-  for (const { code, problem } of problems) {
-    const { owner } = problem.at.source;
-    const inMacro =
-      owner?.startsWith('macro ') === true ? ` (in ${owner}, used by rule ${JSON.stringify(rule.name)})` : '';
-    report(code, problem.message + inMacro, problem.at);
-  }
+function reportProblems(problems: readonly CodedProblem[], report: Report): void {
+  for (const { code, problem } of problems) report(code, problem.message, problem.at);
 }
 
 function checkResolved(resolved: ResolvedNode, rule: RuleDefinition, pass: Pass): CheckedNode | undefined {
@@ -336,8 +342,16 @@ function checkResolved(resolved: ResolvedNode, rule: RuleDefinition, pass: Pass)
   const condition = checkCondition(resolved, checker);
   const problems = checker.problems.map((problem): CodedProblem => ({ code: 'LOAD_ERR_COMPILE_CONDITION', problem }));
   if (problems.length === 0) return condition;
-  if (!forgives(rule, problems, pass.report)) reportProblems(problems, rule, pass.report);
+  if (!forgives(rule, problems, pass.report)) reportProblems(problems, pass.report);
   return undefined;
+}
+
+/** Of a condition that cannot be put together every check still can be looked at: all mistakes are told at once. */
+function checkParts(parsed: Node, rule: RuleDefinition, pass: Pass): void {
+  const checker = makeChecker(pass.options.fields, pass.memory.checked);
+  for (const check of checksOf(parsed, pass.parsedMacros)) checkCondition(check, checker);
+  const problems = checker.problems.map((problem): CodedProblem => ({ code: 'LOAD_ERR_COMPILE_CONDITION', problem }));
+  if (!forgiven(rule, problems)) reportProblems(problems, pass.report);
 }
 
 /** Adds what the configuration appends, and takes `%container.info` out: it has no field behind it any more. */

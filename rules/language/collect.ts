@@ -304,8 +304,8 @@ function readException(
   const { fields, name, at } = item;
   if (fields === undefined) return report('LOAD_ERR_VALIDATE', `the new exception ${name} needs fields`, at);
   const comps = item.comps ?? defaultComps(fields);
-  const reason = checkComps(fields, comps);
-  if (reason !== undefined) return report('LOAD_ERR_VALIDATE', `exception ${name}: ${reason}`, comps.at);
+  const misfit = checkComps(fields, comps);
+  if (misfit !== undefined) return report('LOAD_ERR_VALIDATE', `exception ${name}: ${misfit.reason}`, misfit.at);
   if (options.sources.includes(source)) {
     for (const field of fields.sources) {
       const parsed = parseFieldExpression(field, 'LOAD_ERR_VALIDATE');

@@ -50,17 +50,42 @@ export function isWarning(code: DiagnosticCode): boolean {
 }
 
 /** The longest source line shown; longer ones are cut around the caret. */
-const shownColumns = 120;
+const shownLetters = 120;
 
 /** `path:line:col: error[CODE]: message`, the line of the file, and a caret under the place. */
 export function renderDiagnostic(diagnostic: Diagnostic): string {
   const { code, message, source, span } = diagnostic;
-  const place = locate(source, span.start);
+  const { path, line, column, lineText, lineOffset } = locate(source, span.start);
   const kind = isWarning(code) ? 'warning' : 'error';
-  const head = `${printable(place.path)}:${place.line}:${place.column}: ${kind}[${code}]: ${printable(message)}`;
-  const from = Math.max(0, Math.min(place.column - 1 - shownColumns / 2, place.lineText.length - shownColumns));
-  const shown = printable(place.lineText.slice(from, from + shownColumns).replaceAll('\t', ' '));
-  const before = printable(place.lineText.slice(from, place.column - 1).replaceAll('\t', ' ')).length;
-  const width = Math.max(1, Math.min(span.end - span.start, shown.length - before));
-  return `${head}\n  ${shown}\n  ${' '.repeat(before)}${'^'.repeat(place.exact ? width : 1)}`;
+  const head = `${printable(path)}:${line}:${column}: ${kind}[${code}]: ${printable(message)}`;
+  const from = Math.max(0, Math.min(lineOffset - shownLetters / 2, lineText.length - shownLetters));
+  const start = Math.min(lineOffset, lineText.length);
+  const end = Math.min(start + lengthInLine(source, span), from + shownLetters, lineText.length);
+  const before = showLine(lineText.slice(from, start));
+  const marked = showLine(lineText.slice(start, end));
+  const after = showLine(lineText.slice(Math.max(start, end), from + shownLetters));
+  return `${head}\n  ${before}${marked}${after}\n  ${' '.repeat(widthOf(before))}${'^'.repeat(Math.max(1, widthOf(marked)))}`;
+}
+
+/** How many letters of the file the span covers, as far as they stand in the line in which it begins. */
+export function lengthInLine(source: Source, { start, end }: Span): number {
+  const first = locate(source, start);
+  if (end <= start + 1) return 1;
+  const last = locate(source, end - 1);
+  if (last.path === first.path && last.line === first.line && last.offset >= first.offset)
+    return last.offset + 1 - first.offset;
+  return 1 + Math.min(first.following, end - start - 1);
+}
+
+function showLine(text: string): string {
+  return printable(text.replaceAll('\t', ' '));
+}
+
+/** Letters that a terminal shows two columns wide (East Asian Width W and F, most emoji), and those it shows none. */
+const wide =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/gu;
+
+function widthOf(text: string): number {
+  const shown = text.replace(/\p{M}/gu, '').replace(wide, '  ');
+  return [...shown].length;
 }

@@ -2,7 +2,7 @@ import { type At, listOperators, modifiers, operators, symbolOperators, wordOper
 import type { ExceptionValue, OneOrMany } from './exception-item.ts';
 import type { Report } from './item-value.ts';
 import { nearest } from './nearest.ts';
-import { insertedText, joinSources, type Source } from './source.ts';
+import { inQuotes, insertedText, joinSources, type Source } from './source.ts';
 
 /** An exception whose fields and operators fit each other. */
 export type Exception = {
@@ -28,20 +28,28 @@ function isWithModifier(comp: string): boolean {
   return rest.length === 0 && stringOperators.includes(operator) && modifiers.some((known) => known === modifier);
 }
 
-/** Why the operators do not fit the fields; `undefined`: they do. */
-export function checkComps(fields: OneOrMany, comps: OneOrMany): string | undefined {
-  if (fields.many !== comps.many) return `fields is ${fields.many ? 'a list' : 'one text'}, so comps must be, too`;
+type Misfit = { readonly reason: string; readonly at: At };
+
+/** Why the operators do not fit the fields, and which of them; `undefined`: they do. */
+export function checkComps(fields: OneOrMany, comps: OneOrMany): Misfit | undefined {
+  const { at } = comps;
+  if (fields.many !== comps.many)
+    return { reason: `fields is ${fields.many ? 'a list' : 'one text'}, so comps must be, too`, at };
   if (fields.sources.length !== comps.sources.length)
-    return `${fields.sources.length} fields but ${comps.sources.length} comps`;
-  for (const { text } of comps.sources) {
-    const comp = text.trim();
+    return { reason: `${fields.sources.length} fields but ${comps.sources.length} comps`, at };
+  for (const source of comps.sources) {
+    const comp = source.text.trim();
     if (isWithModifier(comp)) continue;
     if (!operators.some((operator) => operator === comp)) {
       const near = nearest(comp, operators);
-      return `unknown operator ${JSON.stringify(comp)}${near === undefined ? '' : `; did you mean ${near}?`}`;
+      const hint = near === undefined ? '' : `; did you mean ${near}?`;
+      return { reason: `unknown operator ${JSON.stringify(comp)}${hint}`, at: wholeOf(source) };
     }
     if (!comps.many && !listOperators.some((operator) => operator === comp)) {
-      return `with one field the operator must be in, pmatch, intersects or one with oneof, anyof or allof, found ${comp}`;
+      return {
+        reason: `with one field the operator must be in, pmatch, intersects or one with oneof, anyof or allof, found ${comp}`,
+        at: wholeOf(source),
+      };
     }
   }
   return undefined;
@@ -161,5 +169,5 @@ function writeValue(value: ExceptionValue, comp: string, report: Report, name: s
 function quoted(source: Source): Source {
   const { text } = source;
   if (!text.includes(' ') || text.startsWith('"') || text.startsWith("'")) return source;
-  return joinSources([ours('"', source), source, insertedText('"', source, text.length)]);
+  return inQuotes(source);
 }

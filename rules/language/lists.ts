@@ -1,5 +1,5 @@
 import type { ListDefinition } from './collect.ts';
-import { insertedText, joinSources, type Source, sliceSource } from './source.ts';
+import { embeddedText, inQuotes, insertedText, joinSources, type Source, sliceSource } from './source.ts';
 
 /** Lists can multiply text; a condition that grows beyond this is refused. */
 export const mostText = 262_144;
@@ -8,7 +8,7 @@ export type CompiledList = {
   readonly name: string;
   readonly items: readonly Source[];
   /** The items as they are put into a condition. */
-  readonly text: string;
+  readonly written: Source;
   readonly definition: ListDefinition;
 };
 
@@ -21,7 +21,7 @@ export function compileLists(lists: ReadonlyMap<string, ListDefinition>, used: S
       used.add(other.name);
       return other.items;
     });
-    return { name: definition.name, items, text: joinItems(items), definition };
+    return { name: definition.name, items, written: joinItems(items, definition), definition };
   });
 }
 
@@ -48,7 +48,7 @@ export function substituteLists(
     if (replaced === result) continue;
     used.add(list.name);
     result = replaced;
-    words = new Set([...words, ...wordsOf(list.text)]);
+    words = new Set([...words, ...wordsOf(list.written.text)]);
   }
   if (result === condition || condition.owner === undefined) return result;
   return { ...result, owner: condition.owner };
@@ -73,12 +73,11 @@ function substituteList(condition: Source, list: CompiledList): Source | undefin
       if (start > done && text[start - 1] === ',') start--;
       else if (text[end] === ',') end++;
     }
-    length += list.text.length;
+    length += list.written.text.length;
     if (length > Math.max(mostText, text.length)) return undefined;
     parts.push(sliceSource(condition, done, start));
     if (start > 0) parts.push(insertedText(' ', condition, found));
-    // The items are shown at the list's name: that is where their user wrote them.
-    parts.push(insertedText(list.text, condition, found), insertedText(' ', condition, found));
+    parts.push(embeddedText(list.written, condition, found), insertedText(' ', condition, found));
     done = end;
     found = end - 1;
   }
@@ -93,6 +92,12 @@ function isDelimited(text: string, start: number, end: number): boolean {
   );
 }
 
-function joinItems(items: readonly Source[]): string {
-  return items.map(({ text }) => (/[ \t\n\r]/.test(text) && !/^["']/.test(text) ? `"${text}"` : text)).join(', ');
+function joinItems(items: readonly Source[], { name, at }: ListDefinition): Source {
+  const parts = items.flatMap((item, index) => {
+    const { text } = item;
+    const shown = /[ \t\n\r]/.test(text) && !/^["']/.test(text) ? inQuotes(item) : item;
+    return index === 0 ? [shown] : [insertedText(', ', item, 0), shown];
+  });
+  const empty = insertedText('', at.source, at.span.start);
+  return { ...joinSources([empty, ...parts]), owner: `list ${name}` };
 }

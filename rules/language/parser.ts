@@ -34,7 +34,7 @@ import {
   takeQuoted,
   takeText,
 } from './lexer.ts';
-import type { Source } from './source.ts';
+import { locate, type Source } from './source.ts';
 
 /** Parses a whole condition. Every error is at the first place where no reading is possible any more. */
 export function parseCondition(source: Source): Result<Node> {
@@ -113,11 +113,8 @@ function parseGroupRest(cursor: Cursor): Node | undefined {
   if (node === undefined) return undefined;
   takeBlank(cursor);
   if (!takeText(cursor, ')')) {
-    const found = seen(cursor);
-    return fail(
-      cursor,
-      `expected ) for the ( ${opened === cursor.at ? 'here' : `at column ${opened + 1} of the condition`}, found ${found}`,
-    );
+    const { line, column } = locate(cursor.source, opened);
+    return fail(cursor, `expected ) for the ( in line ${line}, column ${column}; found ${seen(cursor)}`);
   }
   return node;
 }

@@ -22,3 +22,22 @@ export function resolveNames(
       return node;
   }
 }
+
+/** What a tree with its macros put in amounts to; parts that several places share count for each. */
+export type Size = { readonly checks: number; readonly depth: number };
+
+export function sizeOf(node: ResolvedNode, sizes: Map<ResolvedNode, Size>): Size {
+  const known = sizes.get(node);
+  if (known !== undefined) return known;
+  const children = node.kind === 'check' ? [] : node.kind === 'not' ? [node.child] : node.children;
+  let checks = node.kind === 'check' ? 1 : 0;
+  let depth = 0;
+  for (const child of children) {
+    const size = sizeOf(child, sizes);
+    checks += size.checks;
+    depth = Math.max(depth, size.depth);
+  }
+  const size = { checks, depth: depth + 1 };
+  sizes.set(node, size);
+  return size;
+}

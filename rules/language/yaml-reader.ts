@@ -211,36 +211,59 @@ function liftScalar({ start, end, style }: Written, text: string, file: SourceFi
   if (file.text.startsWith(text, bodyStart) && !text.includes('\n')) {
     return { path: file.path, text, pieces: [{ start: 0, file, at: bodyStart, verbatim: true }] };
   }
-  return { path: file.path, text, pieces: alignScalar(text, file, bodyStart, end, style === 'escaped') };
+  return { path: file.path, text, pieces: alignScalar(text, file, bodyStart, end, style) };
 }
 
 /** Walks the text and what is written side by side; folding only changes blanks, quoting only adds escapes. */
-function alignScalar(text: string, file: SourceFile, start: number, end: number, escapes: boolean): readonly Piece[] {
-  const pieces: Piece[] = [];
+function alignScalar(
+  text: string,
+  file: SourceFile,
+  start: number,
+  end: number,
+  style: ScalarStyle,
+): readonly [Piece, ...Piece[]] {
+  const pieces: [Piece, ...Piece[]] = [{ start: 0, file, at: start, verbatim: false }];
   let from = start;
-  const add = (offset: number, at: number, verbatim: boolean): void => {
+  const add = (offset: number, verbatim: boolean): void => {
     const last = pieces.at(-1);
-    if (last !== undefined && last.verbatim === verbatim && (!verbatim || last.at + offset - last.start === at)) return;
-    pieces.push({ start: offset, file, at, verbatim });
+    const expected = verbatim ? offset - (last?.start ?? 0) : 0;
+    if (last?.verbatim === verbatim && last.at + expected === from) return;
+    const piece = { start: offset, file, at: from, verbatim };
+    if (offset === 0) pieces[0] = piece;
+    else pieces.push(piece);
   };
   for (let offset = 0; offset < text.length; offset++) {
     const char = text[offset] ?? '';
-    if (!/\s/.test(char)) while (from < end && /\s/.test(file.text[from] ?? '') && file.text[from] !== char) from++;
-    if (escapes && file.text[from] === '\\') {
-      const length = escapeLength(file.text, from);
-      add(offset, from, false);
-      from += length;
+    if (style === 'escaped') from = skipContinuation(file.text, from);
+    if (!blank.test(char)) while (from < end && blank.test(file.text[from] ?? '')) from++;
+    if (style === 'escaped') from = skipContinuation(file.text, from);
+    const escaped = style === 'escaped' && file.text[from] === '\\' ? escapeLength(file.text, from) : 0;
+    if (escaped > 0) {
+      add(offset, false);
+      from += escaped;
     } else if (file.text[from] === char) {
-      add(offset, from, true);
-      from++;
-      // A single quote is written twice.
-      if (char === "'" && file.text[from] === "'" && text[offset + 1] !== "'") from++;
+      add(offset, true);
+      from += style === 'quoted' && char === "'" ? 2 : 1;
+    } else if (isLowSurrogate(char)) {
+      // The second half of a character that one escape stands for.
     } else {
-      add(offset, from, false);
+      add(offset, false);
     }
   }
-  if (pieces.length === 0) pieces.push({ start: 0, file, at: start, verbatim: false });
   return pieces;
+}
+
+const blank = /[ \t\r\n]/;
+
+function isLowSurrogate(char: string): boolean {
+  return char >= '\udc00' && char <= '\udfff';
+}
+
+/** A backslash at the end of a line: the text goes on at the first letter of the next. */
+function skipContinuation(text: string, at: number): number {
+  const continuation = /\\\r?\n\s*/y;
+  continuation.lastIndex = at;
+  return at + (continuation.exec(text)?.[0].length ?? 0);
 }
 
 function escapeLength(text: string, at: number): number {
