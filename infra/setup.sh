@@ -56,6 +56,12 @@ find_missing() {
 	has iptables || miss iptables
 	[ -x /bin/busybox ] || miss busybox-static
 	[ -x /usr/bin/chromium ] || miss chromium
+	has sshd || [ -x /usr/sbin/sshd ] || miss openssh-server
+	has ssh || miss openssh-client
+	has cron || [ -x /usr/sbin/cron ] || miss cron
+	has man || miss man-db
+	has vim.tiny || miss vim-tiny
+	has python3 || miss python3
 	has clang-format || miss clang-format
 	has shellcheck || miss shellcheck
 }
