@@ -19,6 +19,9 @@ import { type Clock, makeClock } from './state/clock.ts';
 import { findEngines, knownSockets, userSockets } from './state/containers/engine.ts';
 import { foldersOf, openEngineFiles } from './state/containers/engine-files.ts';
 import { type ContainerCounters, ContainerTable } from './state/containers/table.ts';
+import { openKubernetes } from './state/orchestrators/kubernetes.ts';
+import { openMesos } from './state/orchestrators/mesos.ts';
+import { joinOrchestrators, type Orchestrators } from './state/orchestrators/orchestrators.ts';
 import { listPids, makeLocate, readEnvironment, readProcess } from './state/proc-folder.ts';
 import { type ProcessCounters, ProcessTable } from './state/process-table.ts';
 import { makeUsers } from './state/users.ts';
@@ -84,6 +87,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
   });
   const outputs = openOutputs(options, token, log);
 
+  const { kubernetes, mesos } = openOrchestrators(options.orchestrators, log);
   const engine = new Engine({
     rules,
     processes,
@@ -92,7 +96,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
       isContainerdTask: files.isContainerdTask,
     }),
     see: (named) => containers.see(named),
-    around: surroundings(options, processes, clock),
+    around: surroundings(options, { processes, clock, orchestrators: joinOrchestrators(kubernetes, mesos) }),
     fired: (fired) => {
       const alert = toAlert(fired, { clock, options, bootId });
       for (const output of outputs) output.write(alert);
@@ -153,16 +157,33 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
         capture.close();
         channel?.close();
         containers.close();
+        kubernetes?.close();
+        mesos?.close();
         await Promise.all(outputs.map((output) => output.close(CLOSE_OUTPUTS_MS)));
       },
     },
   };
 }
 
-function surroundings({ hostname }: AgentOptions, processes: ProcessTable, clock: Clock): Surroundings {
+function openOrchestrators({ kubernetes, mesosAgent, marathon }: AgentOptions['orchestrators'], log: Log) {
+  const nowMs = () => performance.now();
+  const api = (url: URL | undefined) => (url === undefined ? undefined : { url });
+  return {
+    kubernetes: kubernetes && openKubernetes({ api: kubernetes.access, node: kubernetes.node, log, nowMs }),
+    mesos:
+      mesosAgent === undefined && marathon === undefined
+        ? undefined
+        : openMesos({ agent: api(mesosAgent), marathon: api(marathon), log, nowMs }),
+  };
+}
+
+type Known = { readonly processes: ProcessTable; readonly clock: Clock; readonly orchestrators: Orchestrators };
+
+function surroundings({ hostname }: AgentOptions, { processes, clock, orchestrators }: Known): Surroundings {
   return {
     processes,
     users: makeUsers(() => performance.now()),
+    orchestrators,
     hostname,
     wallNs: clock.wallNs,
     offsetMinutes: clock.offsetMinutes,

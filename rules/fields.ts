@@ -1,6 +1,8 @@
 import { containerFields } from './catalogue/container.ts';
 import { evtFields } from './catalogue/event.ts';
 import { fileFields } from './catalogue/file.ts';
+import { mesosFields } from './catalogue/mesos.ts';
+import { ownFields } from './catalogue/own.ts';
 import { processFields } from './catalogue/process.ts';
 import { removedFields } from './catalogue/removed.ts';
 import { makeCatalogue, readFieldTable } from './language/catalogue.ts';
@@ -8,9 +10,17 @@ import { eventTypes } from './language/event-names.ts';
 import type { FieldCatalogue, FieldSpec, FieldType } from './language/field.ts';
 
 /** Every field that a rule may name, by class. How each is read from an event is the agent's. */
-export const fieldSpecs: readonly FieldSpec[] = [evtFields, processFields, fileFields, containerFields].flatMap(
-  readFieldTable,
-);
+export const fieldSpecs: readonly FieldSpec[] = [
+  evtFields,
+  processFields,
+  fileFields,
+  containerFields,
+  mesosFields,
+  ownFields,
+].flatMap(readFieldTable);
+
+/** Those that Falco never had. */
+export const ownFieldNames: ReadonlySet<string> = new Set(Object.keys(ownFields));
 
 /** The type that `evt.rawarg.NAME` has; other arguments are text. */
 const rawArgumentTypes: ReadonlyMap<string, FieldType> = new Map([

@@ -23,13 +23,18 @@ export const agent: Command = {
   --data DIR             where receipts of commands are kept
   --node NAME            what the router calls this host; its host name if not given
   --alerts-file F        append alerts as JSON to a file as well
-  --engine NAME=SOCKET   a container engine at a place of its own: docker, podman, containerd or cri-o`,
+  --engine NAME=SOCKET   a container engine at a place of its own: docker, podman, containerd or cri-o
+  --kubeconfig F         access to the API server; in a pod, its own service account if not given
+  --kubernetes-node NAME the node whose pods are followed; $NODE_NAME or the host name if not given
+  --mesos-agent URL      the Mesos agent of this host, for names of tasks
+  --marathon URL         Marathon, for names of applications`,
   usage: AGENT_USAGE,
   run: (args) =>
     runAgent(
       readAgentOptions(args, {
         isTerminal: process.stdout.isTTY,
         hostnameOverride: process.env['FALCO_HOSTNAME'],
+        environment: process.env,
       }),
     ),
 };

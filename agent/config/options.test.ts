@@ -42,6 +42,8 @@ describe('options of the agent', () => {
       args: ['--engine', 'rkt=/x'],
       message: '--engine: expected docker, podman, containerd or cri-o, then = and an absolute path',
     },
+    { args: ['--kubeconfig', '/absent'], message: '--kubeconfig: /absent: cannot be read' },
+    { args: ['--marathon', 'x'], message: '--marathon: expected http://HOST:PORT or https://HOST:PORT' },
     { args: ['stray'], message: 'unexpected argument "stray"; rule files follow --rules' },
   ])('refuses $args', ({ args, message }) => {
     expect(() => read(...args)).toThrow(new UsageError(message));

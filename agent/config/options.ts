@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { readArgs, UsageError } from '#rules/cli/command-line';
 import { type EngineSocket, readEngineSocket } from './engine-socket.ts';
+import { type KubernetesAccess, readInCluster, readKubeconfig } from './kubernetes.ts';
 
 export type AgentOptions = {
   /** Files and folders; empty: the built-in rules. */
@@ -19,12 +20,21 @@ export type AgentOptions = {
   readonly node: string;
   /** Container engines besides those at the known places. */
   readonly engines: readonly EngineSocket[];
+  readonly orchestrators: OrchestratorOptions;
   /** What alerts call this host. */
   readonly hostname: string;
 };
 
+/** Whom the agent asks about the pods and tasks of this host. */
+export type OrchestratorOptions = {
+  readonly kubernetes: { readonly access: KubernetesAccess; readonly node: string } | undefined;
+  /** The Mesos agent of this host. */
+  readonly mesosAgent: URL | undefined;
+  readonly marathon: URL | undefined;
+};
+
 export const AGENT_USAGE =
-  '[--rules PATH…] [--json] [--matching first|all] [--router URL] [--token-file F] [--data DIR] [--node NAME] [--alerts-file F] [--engine NAME=SOCKET]';
+  '[--rules PATH…] [--json] [--matching first|all] [--router URL] [--token-file F] [--data DIR] [--node NAME] [--alerts-file F] [--engine NAME=SOCKET] [--kubeconfig F] [--kubernetes-node NAME] [--mesos-agent URL] [--marathon URL]';
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
@@ -43,6 +53,10 @@ const schema = z.strictObject({
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/, 'expected a name of letters, digits, dots, dashes and underscores')
     .optional(),
   'alerts-file': path.optional(),
+  kubeconfig: path.optional(),
+  'kubernetes-node': path.optional(),
+  'mesos-agent': routerUrl.optional(),
+  marathon: routerUrl.optional(),
   engine: z
     .array(
       z.string().transform((text, context) => {
@@ -55,10 +69,16 @@ const schema = z.strictObject({
     .default([]),
 });
 
+type Surroundings = {
+  readonly isTerminal: boolean;
+  readonly hostnameOverride: string | undefined;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+};
+
 /** Reads the command line once; whatever is wrong with it is a UsageError that names the option. */
 export function readAgentOptions(
   args: readonly string[],
-  { isTerminal, hostnameOverride }: { readonly isTerminal: boolean; readonly hostnameOverride: string | undefined },
+  { isTerminal, hostnameOverride, environment = {} }: Surroundings,
 ): AgentOptions {
   const { values, positionals } = readArgs(repeatRules(args), {
     rules: { type: 'string', multiple: true },
@@ -70,6 +90,10 @@ export function readAgentOptions(
     node: { type: 'string' },
     'alerts-file': { type: 'string' },
     engine: { type: 'string', multiple: true },
+    kubeconfig: { type: 'string' },
+    'kubernetes-node': { type: 'string' },
+    'mesos-agent': { type: 'string' },
+    marathon: { type: 'string' },
   });
   if (positionals[0] !== undefined) {
     throw new UsageError(`unexpected argument ${JSON.stringify(positionals[0])}; rule files follow --rules`);
@@ -94,8 +118,29 @@ export function readAgentOptions(
     dataFolder,
     node: options.node ?? host,
     engines: options.engine,
+    orchestrators: {
+      kubernetes: readKubernetes(options, environment, host),
+      mesosAgent: options['mesos-agent'] === undefined ? undefined : new URL(options['mesos-agent']),
+      marathon: options.marathon === undefined ? undefined : new URL(options.marathon),
+    },
     hostname: hostnameOverride ?? host,
   };
+}
+
+/** Inside a cluster, what kubelet gave the pod; a kubeconfig that is named goes first. NODE_NAME is how manifests hand it down. */
+function readKubernetes(
+  options: { readonly kubeconfig?: string | undefined; readonly 'kubernetes-node'?: string | undefined },
+  environment: Readonly<Record<string, string | undefined>>,
+  host: string,
+): OrchestratorOptions['kubernetes'] {
+  const node = options['kubernetes-node'] ?? environment['NODE_NAME'] ?? host;
+  if (options.kubeconfig === undefined) {
+    const access = readInCluster(environment);
+    return access && { access, node };
+  }
+  const read = readKubeconfig(resolve(options.kubeconfig));
+  if (!read.ok) throw new UsageError(`--kubeconfig: ${read.reason}`);
+  return { access: read.access, node };
 }
 
 /** `--rules A B C` means `--rules A --rules B --rules C`: what a shell makes of a pattern. */

@@ -2,6 +2,8 @@ import type { Bind } from '#rules/language/field';
 import { containerFields } from './container.ts';
 import { evtFields } from './evt.ts';
 import { fdFields, fsPathFields } from './fd.ts';
+import { kubernetesFields } from './kubernetes.ts';
+import { mesosFields } from './mesos.ts';
 import { procFields } from './proc.ts';
 import type { ReaderTable, Scene } from './scene.ts';
 import { userFields } from './user.ts';
@@ -14,6 +16,8 @@ const readers: ReaderTable = {
   ...fdFields,
   ...fsPathFields,
   ...containerFields,
+  ...kubernetesFields,
+  ...mesosFields,
 };
 
 export const readableFields: ReadonlySet<string> = new Set(Object.keys(readers));

@@ -1,6 +1,7 @@
 import { compileGlob, hasWildcard } from '#rules/language/glob';
 import type { ContainerDetails, Mount } from '../state/containers/container.ts';
-import type { Reader, ReaderTable } from './scene.ts';
+import type { Process } from '../state/process.ts';
+import type { Reader, ReaderTable, Scene } from './scene.ts';
 
 /** What the original prints for a mount that the container does not have. */
 const NO_MOUNT = 'N/A';
@@ -39,9 +40,21 @@ const oneMount =
 const source = (mount: Mount): string => mount.source;
 const destination = (mount: Mount): string => mount.destination;
 
-const label = (name: string): Reader => detail(({ labels }) => labels.get(name));
+/**
+ * When the container's first process began. It is the first of its pid namespace, an ancestor of most others; for the
+ * rest, the engine says when it started the container, or made it.
+ */
+function startedNs({ container, process, around }: Scene): bigint | undefined {
+  if (container === undefined) return undefined;
+  const isFirst = ({ vpid, pid }: Process) => vpid === 1 && pid !== 1;
+  const line = process === undefined ? [] : [process, ...around.processes.ancestors(process)];
+  const first = container.details?.hostPid === true ? undefined : line.find(isFirst);
+  if (first !== undefined) return around.wallNs(first.startNs);
+  const ms = container.details?.startedMs ?? container.details?.createdMs;
+  return ms === undefined ? undefined : BigInt(ms) * NS_PER_MS;
+}
 
-/** The container that the process runs in, and its pod as far as the engine's labels name it. */
+/** The container that the process runs in. */
 export const containerFields = {
   'container.id': { read: ({ container }) => container?.id.slice(0, SHORT_ID) ?? 'host' },
   'container.full_id': { read: ({ container }) => container?.id ?? 'host' },
@@ -60,23 +73,21 @@ export const containerFields = {
   'container.mount.mode': { bind: oneMount(source, ({ mode }) => mode) },
   'container.mount.rdwr': { bind: oneMount(source, ({ writable }) => String(writable)) },
   'container.mount.propagation': { bind: oneMount(source, ({ propagation }) => propagation) },
-  'container.start_ts': {
-    read: detail(({ createdMs }) => (createdMs === undefined ? undefined : BigInt(createdMs) * NS_PER_MS)),
-  },
+  'container.healthcheck': { read: detail(({ probes }) => probes.health) },
+  'container.liveness_probe': { read: detail(({ probes }) => probes.liveness) },
+  'container.readiness_probe': { read: detail(({ probes }) => probes.readiness) },
+  'container.start_ts': { read: startedNs },
   'container.duration': {
-    read: ({ container, event, around }) => {
-      const createdMs = container?.details?.createdMs;
-      if (createdMs === undefined) return undefined;
-      const ns = around.wallNs(event.timeNs) - BigInt(createdMs) * NS_PER_MS;
+    read: (scene) => {
+      const started = startedNs(scene);
+      if (started === undefined) return undefined;
+      const ns = scene.around.wallNs(scene.event.timeNs) - started;
       return ns < 0n ? 0 : Number(ns);
     },
   },
   'container.ip': { read: detail(({ ip }) => ip) },
+  'container.cni.json': { read: detail(({ pod }) => pod?.cniJson) },
   'container.host_pid': { read: detail(({ hostPid }) => hostPid) },
   'container.host_network': { read: detail(({ hostNetwork }) => hostNetwork) },
   'container.host_ipc': { read: detail(({ hostIpc }) => hostIpc) },
-  'k8s.ns.name': { read: label('io.kubernetes.pod.namespace') },
-  'k8s.pod.name': { read: label('io.kubernetes.pod.name') },
-  'k8s.pod.uid': { read: label('io.kubernetes.pod.uid') },
-  'k8s.pod.id': { read: label('io.kubernetes.pod.uid') },
 } as const satisfies ReaderTable;

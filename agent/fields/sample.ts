@@ -3,6 +3,7 @@ import type { Event } from '../events/event.ts';
 import type { Kind } from '../events/kinds.ts';
 import { type RecordParts, writeRecord } from '../events/write-record.ts';
 import { type Container, makeDetails } from '../state/containers/container.ts';
+import { joinOrchestrators } from '../state/orchestrators/orchestrators.ts';
 import type { Process } from '../state/process.ts';
 import { ProcessTable } from '../state/process-table.ts';
 import { bindField } from './bind.ts';
@@ -67,6 +68,15 @@ export const container: Container = {
       { source: '/var/run/docker.sock', destination: '/sock', mode: '', writable: true, propagation: '' },
     ],
     labels: new Map([['io.kubernetes.pod.name', 'web-1']]),
+    pod: {
+      name: 'web-1',
+      namespace: undefined,
+      uid: 'uid-1',
+      sandboxId: '0123456789abcdef'.repeat(4),
+      labels: new Map([['app', 'web']]),
+      ip: '10.1.2.3',
+      cniJson: undefined,
+    },
     ip: '172.17.0.2',
     hostNetwork: false,
     hostPid: false,
@@ -97,6 +107,7 @@ export function sceneOf(event: Event, changes: Partial<Scene> = {}): Scene {
         user: (uid) => (uid === 0 ? { name: 'root', home: '/root', shell: '/bin/bash' } : undefined),
         groupName: (gid) => (gid === 0 ? 'root' : undefined),
       },
+      orchestrators: joinOrchestrators(undefined, undefined),
       hostname: 'host-1',
       wallNs: (ns) => bootWallNs + BigInt(ns),
       offsetMinutes: () => 60,

@@ -2,6 +2,7 @@ import type { FieldReader } from '#rules/language/field';
 import type { Event } from '../events/event.ts';
 import type { Kind } from '../events/kinds.ts';
 import type { Container } from '../state/containers/container.ts';
+import type { Orchestrators } from '../state/orchestrators/orchestrators.ts';
 import type { Process } from '../state/process.ts';
 import type { Users } from '../state/users.ts';
 
@@ -13,6 +14,7 @@ export type Surroundings = {
     ancestors(process: Process): readonly Process[];
   };
   readonly users: Users;
+  readonly orchestrators: Orchestrators;
   readonly hostname: string;
   /** Nanoseconds since the epoch of a time since boot. */
   readonly wallNs: (sinceBootNs: number) => bigint;

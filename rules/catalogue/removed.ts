@@ -1,8 +1,6 @@
 /** Fields that older rule files may name: the last release that knew them. Naming one is an error that says so. */
 export const removedFields = {
   'libs 0.21.0': `
-    mesos.task.name mesos.task.id mesos.task.label mesos.task.labels mesos.framework.name mesos.framework.id
-    marathon.app.name marathon.app.id marathon.app.label marathon.app.labels marathon.group.name marathon.group.id
     evtin.span.id evtin.span.ntags evtin.span.nargs evtin.span.tags evtin.span.tag evtin.span.args evtin.span.arg
     evtin.span.p.id evtin.span.p.ntags evtin.span.p.nargs evtin.span.p.tags evtin.span.p.tag evtin.span.p.args
     evtin.span.p.arg evtin.span.s.id evtin.span.s.ntags evtin.span.s.nargs evtin.span.s.tags evtin.span.s.tag

@@ -51,6 +51,8 @@ export type ContainerDetails = {
   /** What the container's first process runs: the entry point and its arguments. */
   readonly command: readonly string[] | undefined;
   readonly probes: Probes;
+  /** What Mesos and Marathon told it: variables whose names begin with theirs. */
+  readonly environment: ReadonlyMap<string, string>;
   readonly pod: Pod | undefined;
 };
 
@@ -74,6 +76,7 @@ export function makeDetails(known: Partial<ContainerDetails>): ContainerDetails 
     startedMs: undefined,
     command: undefined,
     probes: noProbes,
+    environment: noLabels,
     pod: undefined,
     ...known,
   };

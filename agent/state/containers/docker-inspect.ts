@@ -2,6 +2,7 @@ import { type ContainerDetails, type Mount, makeDetails, noProbes } from './cont
 import { splitImage } from './image-name.ts';
 import { isJson, type Json, listOf, mapOf, partOf, textOf, textsOf, timeOf } from './json.ts';
 import { podOfLabels, probesOfAnnotations } from './pod-labels.ts';
+import { taskVariables } from './task-variables.ts';
 
 /**
  * Reads the answer of `GET /containers/ID/json` (Docker Engine API 1.24 and later, podman's compatible API). Whatever
@@ -46,6 +47,7 @@ function readDocument(document: Json, host: Json, mounts: readonly Mount[]): Con
     startedMs: timeOf(partOf(document, 'State')['StartedAt']),
     command: path === undefined ? undefined : [path, ...(textsOf(document['Args']) ?? [])],
     probes: { ...probes, health: readHealthcheck(config['Healthcheck']) },
+    environment: taskVariables(config['Env']),
     pod,
   });
 }

@@ -1,6 +1,7 @@
 import { type ContainerDetails, type Mount, makeDetails, type Pod } from './container.ts';
 import { splitImage } from './image-name.ts';
 import { isJson, type Json, listOf, mapOf, partOf, textOf, textsOf } from './json.ts';
+import { taskVariables } from './task-variables.ts';
 
 /**
  * Reads `config.json` of the OCI runtime specification, which lies in the container's bundle before its first program
@@ -23,6 +24,7 @@ export function readSpec(spec: unknown): ContainerDetails | undefined {
     hostPid: isHosts(spec, 'pid'),
     hostIpc: isHosts(spec, 'ipc'),
     command: textsOf(partOf(spec, 'process')['args']),
+    environment: taskVariables(partOf(spec, 'process')['env']),
     pod: readPod(first),
   });
 }

@@ -5,10 +5,10 @@ import { parseJson } from '../containers/json.ts';
 /** A server that answers in JSON, and how to be let in. Secrets are asked for at each request, because they change. */
 export type Api = {
   readonly url: URL;
-  readonly ca?: string;
-  readonly certificate?: string;
-  readonly key?: string;
-  readonly token?: () => string | undefined;
+  readonly ca?: string | undefined;
+  readonly certificate?: string | undefined;
+  readonly key?: string | undefined;
+  readonly token?: (() => string | undefined) | undefined;
   /** Ends all requests. */
   readonly signal?: AbortSignal;
 };

@@ -15,7 +15,11 @@ export type KubernetesOptions = {
   readonly api: Api;
   /** Only pods of this node are asked for. */
   readonly node: string;
-  readonly log: (level: 'info' | 'warn', message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  readonly log: (
+    level: 'info' | 'warn',
+    message: string,
+    fields?: Readonly<Record<string, string | number | boolean | undefined>>,
+  ) => void;
   readonly nowMs: () => number;
   /** Pause after the first failure; doubles up to `longestPauseMs`. */
   readonly pauseMs?: number;

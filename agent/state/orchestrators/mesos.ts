@@ -17,7 +17,11 @@ export type MesosOptions = {
   /** The Mesos agent of this host, and Marathon, where they are wanted. */
   readonly agent: Api | undefined;
   readonly marathon: Api | undefined;
-  readonly log: (level: 'info' | 'warn', message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  readonly log: (
+    level: 'info' | 'warn',
+    message: string,
+    fields?: Readonly<Record<string, string | number | boolean | undefined>>,
+  ) => void;
   readonly nowMs: () => number;
   /** Neither has anything to watch: each is asked this often, and earlier when an unknown task is met. */
   readonly everyMs?: number;
