@@ -53,6 +53,8 @@ find_missing() {
 	has git || miss git
 	has dockerd || miss docker.io
 	has docker || miss docker-cli
+	has podman || miss podman
+	[ -x /usr/lib/cni/bridge ] || miss containernetworking-plugins
 	has iptables || miss iptables
 	[ -x /bin/busybox ] || miss busybox-static
 	[ -x /usr/bin/chromium ] || miss chromium
