@@ -38,15 +38,13 @@ const prioritySchema = z.string().transform((text, context): Priority => {
   return priority;
 });
 
-const fieldValueSchema = z.union([
-  z.string().max(65_536),
-  z.number(),
-  z.boolean(),
-  z.null(),
-  z.array(z.union([z.string().max(65_536), z.number(), z.boolean(), z.null()])).max(1_024),
-]);
+const oneValueSchema = z.union([z.string().max(65_536), z.number(), z.bigint(), z.boolean(), z.null()]);
+const fieldValueSchema = z.union([oneValueSchema, z.array(oneValueSchema).max(1_024)]);
 
-/** A field's value in an alert: missing values are `null`, as in Falco's JSON. */
+/**
+ * A field's value in an alert: missing values are `null`, as in Falco's JSON. Integers beyond 2^53 are bigints where they
+ * are made; write them with `alertJson`. Who reads JSON back has doubles.
+ */
 export type AlertFieldValue = z.output<typeof fieldValueSchema>;
 
 /** A decimal integer beyond 2^53, kept as text in JSON. */

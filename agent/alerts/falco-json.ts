@@ -1,8 +1,9 @@
 import type { Alert } from '#rules/alert';
+import { alertJson } from '#rules/alert-json';
 
 /** The alert as Falco's `json_output` prints it: exactly its keys, in alphabetical order, on one line. */
 export function falcoJson(alert: Alert): string {
-  return JSON.stringify({
+  return alertJson({
     hostname: alert.hostname,
     output: alert.output,
     output_fields: alert.output_fields,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { alertSchema } from '#rules/alert';
+import { alertJson } from '#rules/alert-json';
 import { clockTime, isoTime } from '../state/wall-time.ts';
 import { makeAlertId } from './alert-id.ts';
 import { falcoJson } from './falco-json.ts';
@@ -37,7 +38,13 @@ describe('makeAlertId', () => {
 
 describe('makeAlert', () => {
   it('satisfies the schema that the router checks', () => {
-    expect(alertSchema.parse(JSON.parse(JSON.stringify(alert)))).toEqual(alert);
+    const fields = { ...alert.output_fields, 'evt.time': Number(wallNs) };
+    expect(alertSchema.parse(JSON.parse(alertJson(alert)))).toEqual({ ...alert, output_fields: fields });
+  });
+
+  it('keeps all digits of 64-bit integers on every way out', () => {
+    expect(falcoJson(alert)).toContain('"evt.time":1795439100123456789,');
+    expect(alertJson(alert)).toContain('"evt.time":1795439100123456789,');
   });
 
   it('prints exactly the keys of Falco, in order', () => {

@@ -34,8 +34,7 @@ export function makeAlert(match: Match, { wallNs, offsetMinutes, hostname, part,
     source: match.source,
     hostname,
     output: `${clockTime(wallNs, offsetMinutes)}: ${match.priority} ${match.text}`,
-    // JSON numbers beyond 2^53 lose digits: Falco prints them all the same, so the last two digits are rounded.
-    output_fields: { 'evt.time': Number(wallNs), ...match.fields },
+    output_fields: { 'evt.time': wallNs, ...match.fields },
     tags: [...match.tags].sort(),
     lanner: { version: ALERT_VERSION, id: makeAlertId(Number(wallNs / 1_000_000n), random), ...part },
   };

@@ -1,6 +1,7 @@
 import { Agent, request } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import type { Alert } from '#rules/alert';
+import { alertJson } from '#rules/alert-json';
 import type { Log } from '#rules/cli/log';
 import type { Output } from './output.ts';
 
@@ -116,7 +117,7 @@ export function makeRouterOutput({ url, token, log }: RouterOutputOptions): Outp
   return {
     name: 'router',
     write(alert: Alert) {
-      const body = JSON.stringify(alert);
+      const body = alertJson(alert);
       const bytes = Buffer.byteLength(body);
       while (held.length >= MOST_HELD || (held.length > 0 && heldBytes + bytes > MOST_HELD_BYTES)) {
         // What is under way may still arrive; the one after it goes.

@@ -17,7 +17,7 @@ export type CompiledRule<E> = {
   readonly rule: Rule;
   /** The message; what is missing prints `<NA>`. */
   format(event: E): string;
-  /** The fields of the message by name; missing is null. Times lose their last digits: JSON numbers are doubles. */
+  /** The fields of the message by name; missing is null. */
   outputFields(event: E): Record<string, AlertFieldValue>;
 };
 
@@ -98,9 +98,6 @@ function compileRule<E>(rule: Rule, machine: Machine<E>): CompiledRule<E> {
 }
 
 function toAlertValue(value: JsonValue): AlertFieldValue {
-  if (typeof value === 'bigint') return Number(value);
   if (typeof value !== 'object' || value === null) return value;
-  return value.map((element) =>
-    typeof element === 'bigint' ? Number(element) : typeof element === 'object' ? null : element,
-  );
+  return value.map((element) => (typeof element === 'object' ? null : element));
 }
