@@ -24,7 +24,7 @@ const descriptions: Readonly<Record<string, string>> = {
   LOAD_INVALID_LIST_NAME: 'Invalid list name',
   LOAD_COMPILE_CONDITION: 'Warning in rule condition',
   LOAD_UNKNOWN_KEY: 'Unknown key in item',
-  FIELD_WITHOUT_READER: 'Field without a reader on this node',
+  LIKELY_TYPO: 'Likely misspelt word',
 };
 
 export type Message = {

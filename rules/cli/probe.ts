@@ -3,12 +3,12 @@ import * as z from 'zod';
 import { parsePriority } from '../alert.ts';
 import { fieldCatalogue } from '../fields.ts';
 import { compileCondition, toDiagnostics } from '../language/compile-text.ts';
-import { type Diagnostic, isWarning } from '../language/diagnostic.ts';
+import { type Diagnostic, isFalcos, isWarning } from '../language/diagnostic.ts';
 import { fieldTypes } from '../language/field.ts';
 import { compileSegments } from '../language/format.ts';
 import { type LoadOutcome, loadRules } from '../language/load.ts';
-import { parseCondition } from '../language/parser.ts';
 import { makeMachine } from '../language/machine.ts';
+import { parseCondition } from '../language/parser.ts';
 import { printCondition } from '../language/print.ts';
 import { isActive } from '../language/rule-set.ts';
 import { locate, sourceOf } from '../language/source.ts';
@@ -162,7 +162,7 @@ export function asFalcoReports(
     const said = end === -1 ? diagnostics : diagnostics.slice(0, end + 1);
     files.push({
       errors: said.filter(({ code }) => !isWarning(code)),
-      warnings: said.filter(({ code }) => isWarning(code)),
+      warnings: said.filter(({ code }) => isWarning(code) && isFalcos(code)),
     });
     if (end !== -1) break;
   }

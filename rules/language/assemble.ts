@@ -264,7 +264,11 @@ function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
   const resolved = parsed && resolve(parsed, pass.memory, (name, at) => expandInRule(name, at, pass));
   if (parsed !== undefined && resolved === undefined) checkParts(parsed, rule, pass);
   if (parsed === undefined || resolved === undefined || !isSmall(resolved, rule.at, pass)) return undefined;
-  for (const { code, message, at } of warnAboutCondition(resolved, options.fields, memory.warnings))
+  for (const { code, message, at } of warnAboutCondition(
+    resolved,
+    { catalogue: options.fields, lists: pass.collection.lists },
+    memory.warnings,
+  ))
     report(code, message, at);
   const condition = checkResolved(resolved, rule, pass);
   if (condition === undefined || !template.ok) return undefined;
@@ -370,8 +374,7 @@ function finishOutput(rule: RuleDefinition, additions: readonly AppendOutput[], 
     });
     output = joinSources([sliceSource(output, 0, found), sliceSource(output, found + token.length)]);
   }
-  for (const { code, message, at } of warnAboutOutput(output.text, { source: output, span: { start: 0, end: 1 } }))
-    report(code, message, at);
+  for (const { code, message, at } of warnAboutOutput(output)) report(code, message, at);
   return output;
 }
 

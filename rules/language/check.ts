@@ -4,7 +4,7 @@ import { fieldText } from './catalogue.ts';
 import type { CheckedNode, CheckedTest, Expression } from './checked.ts';
 import { type Constant, readConstant } from './constants.ts';
 import type { FieldCatalogue } from './field.ts';
-import { nearest } from './nearest.ts';
+import { didYouMean } from './nearest.ts';
 import { printCondition } from './print.ts';
 import { checkCall } from './transformers.ts';
 import { operatorsOf } from './type-family.ts';
@@ -105,13 +105,7 @@ function checkOperator(node: CheckNode, left: Expression, checker: Checker): Che
 function isKnownEvent(name: string, at: At, checker: Checker): boolean {
   const known = checker.catalogue.eventTypes;
   if (known === undefined || known.has(name)) return true;
-  const near = nearest(name, known.keys());
-  report(
-    checker,
-    at,
-    `unknown event type ${JSON.stringify(name)}${near === undefined ? '' : `; did you mean ${near}?`}`,
-    'unknown',
-  );
+  report(checker, at, `unknown event type ${JSON.stringify(name)}${didYouMean(name, known.keys())}`, 'unknown');
   return false;
 }
 

@@ -5,7 +5,7 @@ import type { ExceptionItem } from './exception-item.ts';
 import { checkComps, defaultComps, type Exception } from './exceptions.ts';
 import type { FieldCatalogue } from './field.ts';
 import type { Report } from './item-value.ts';
-import { nearest } from './nearest.ts';
+import { didYouMean, nearest } from './nearest.ts';
 import { parseFieldExpression } from './parser.ts';
 import type { Item, ListItem, MacroItem, PluginRequirement, RuleItem, RuleKeys } from './rules-file.ts';
 import { insertedText, joinSources, type Source, sliceSource } from './source.ts';
@@ -81,7 +81,8 @@ export function collect(item: Item, collection: Collection, options: CollectOpti
 
 function noBase(kind: string, name: string, known: Iterable<string>): string {
   const near = nearest(name, known);
-  return `no ${kind} ${JSON.stringify(name)} was defined before${near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`}`;
+  const hint = near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`;
+  return `no ${kind} ${JSON.stringify(name)} was defined before${hint}`;
 }
 
 function collectList(item: ListItem, collection: Collection, report: Report): undefined {
@@ -167,12 +168,8 @@ function defineRule(item: RuleItem, collection: Collection, options: CollectOpti
   }
   const source = keys.source ?? 'syscall';
   if (!options.sources.includes(source)) {
-    const near = nearest(source, options.sources);
-    report(
-      'LOAD_UNKNOWN_SOURCE',
-      `nothing here provides the source ${source}${near === undefined ? '' : `; did you mean ${near}?`}: the rule is skipped`,
-      at,
-    );
+    const hint = didYouMean(source, options.sources);
+    report('LOAD_UNKNOWN_SOURCE', `the rule is skipped, for nothing here provides the source ${source}${hint}`, at);
   }
   const exceptions = readExceptionItems(keys.exceptions ?? [], source, options, report);
   if (exceptions === undefined) collection.broken.add(name);

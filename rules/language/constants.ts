@@ -2,6 +2,7 @@ import { type Network, parseAddress, parseNetwork } from './address.ts';
 import type { Operator } from './ast.ts';
 import { toByteString } from './byte-string.ts';
 import type { FieldType } from './field.ts';
+import { didYouMean } from './nearest.ts';
 import { checkPattern } from './regex.ts';
 import { services } from './services.ts';
 import { familyOf, wrapInteger } from './type-family.ts';
@@ -33,7 +34,7 @@ export function readConstant(text: string, type: FieldType, operator: Operator):
       return value === undefined ? refuse('decimal integer') : { ok: true, value: Number(BigInt.asIntN(32, value)) };
     }
     case 'port':
-      return readPort(text, type) ?? refuse('port number or known service');
+      return readPort(text, type) ?? refuse(`port number or known service${didYouMean(text, services.keys())}`);
     case 'bool':
       return text === 'true' || text === 'false'
         ? { ok: true, value: text === 'true' }

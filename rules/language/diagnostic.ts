@@ -10,6 +10,12 @@ export const errorCodes = [
   'LOAD_ERR_VALIDATE',
 ] as const;
 
+/** Ours: Falco says nothing. */
+const ownWarningCodes = [
+  /** A word that is allowed but does nothing, and looks like one that does. */
+  'LIKELY_TYPO',
+] as const;
+
 export const warningCodes = [
   'LOAD_UNKNOWN_SOURCE',
   'LOAD_UNSAFE_NA_CHECK',
@@ -25,8 +31,7 @@ export const warningCodes = [
   'LOAD_INVALID_LIST_NAME',
   'LOAD_COMPILE_CONDITION',
   'LOAD_UNKNOWN_KEY',
-  /** Ours: nothing on this node can read the field, so its value is always missing. */
-  'FIELD_WITHOUT_READER',
+  ...ownWarningCodes,
 ] as const;
 
 /** Stable: users search for it, tests assert on it. Falco's codes where Falco has one. */
@@ -47,6 +52,11 @@ export type Result<T> =
 
 export function isWarning(code: DiagnosticCode): boolean {
   return warningCodes.some((warning) => warning === code);
+}
+
+/** Whether Falco has this code, too. */
+export function isFalcos(code: DiagnosticCode): boolean {
+  return ownWarningCodes.every((own) => own !== code);
 }
 
 /** The longest source line shown; longer ones are cut around the caret. */

@@ -1,5 +1,6 @@
 import type { At } from './ast.ts';
 import { entry, type MapValue, type Report, readText, shape } from './item-value.ts';
+import { nearest } from './nearest.ts';
 import type { Source } from './source.ts';
 import type { Entry, Value } from './yaml-reader.ts';
 
@@ -49,6 +50,7 @@ function overrideOf(map: MapValue): string | undefined {
 function readException(value: Value, appending: boolean, report: Report): ExceptionItem | undefined {
   if (value.kind !== 'map') return report(shape, 'an exception must be a map with name and fields', value.at);
   const name = readText(value, 'name', report);
+  warnAboutKeys(value, report);
   if (name === undefined) return undefined;
   const fieldsEntry = entry(value, 'fields');
   if (fieldsEntry === undefined && !appending) return report(shape, `exception ${name.text} needs fields`, name.at);
@@ -61,6 +63,16 @@ function readException(value: Value, appending: boolean, report: Report): Except
   const rows = values.items.map((item) => readExceptionValue(item, 2, report));
   const known = rows.filter((row) => row !== undefined);
   return known.length < rows.length ? undefined : { name: name.text, fields, comps, values: known, at: name.at };
+}
+
+const keys = ['name', 'fields', 'comps', 'values'];
+
+/** Other keys are ignored, as in the original. */
+function warnAboutKeys(map: MapValue, report: Report): void {
+  for (const { key, keyAt } of map.entries) {
+    const near = keys.includes(key) ? undefined : nearest(key, keys);
+    if (near !== undefined) report('LIKELY_TYPO', `unknown key ${key} in this exception; did you mean ${near}?`, keyAt);
+  }
 }
 
 function readOneOrMany(found: Entry | undefined, report: Report): OneOrMany | undefined {

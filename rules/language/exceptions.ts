@@ -1,7 +1,7 @@
 import { type At, listOperators, modifiers, operators, symbolOperators, wordOperators } from './ast.ts';
 import type { ExceptionValue, OneOrMany } from './exception-item.ts';
 import type { Report } from './item-value.ts';
-import { nearest } from './nearest.ts';
+import { didYouMean } from './nearest.ts';
 import { inQuotes, insertedText, joinSources, type Source } from './source.ts';
 
 /** An exception whose fields and operators fit each other. */
@@ -41,8 +41,7 @@ export function checkComps(fields: OneOrMany, comps: OneOrMany): Misfit | undefi
     const comp = source.text.trim();
     if (isWithModifier(comp)) continue;
     if (!operators.some((operator) => operator === comp)) {
-      const near = nearest(comp, operators);
-      const hint = near === undefined ? '' : `; did you mean ${near}?`;
+      const hint = didYouMean(comp, operators);
       return { reason: `unknown operator ${JSON.stringify(comp)}${hint}`, at: wholeOf(source) };
     }
     if (!comps.many && !listOperators.some((operator) => operator === comp)) {

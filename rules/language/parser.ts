@@ -10,6 +10,7 @@ import {
   numberOperators,
   type Operand,
   type Operator,
+  operators,
   type Right,
   type StringOperator,
   symbolOperators,
@@ -34,6 +35,7 @@ import {
   takeQuoted,
   takeText,
 } from './lexer.ts';
+import { didYouMean } from './nearest.ts';
 import { locate, type Source } from './source.ts';
 
 /** Parses a whole condition. Every error is at the first place where no reading is possible any more. */
@@ -146,6 +148,8 @@ function parseCheck(cursor: Cursor): Node | undefined {
   if (cursor.error !== undefined) return undefined;
   if (left !== undefined) return parseOperator(cursor, left, start);
   const name = takeIdentifier(cursor);
+  if (name !== undefined && cursor.text[cursor.at] === '(')
+    return fail(cursor, `unknown transformer ${name}${didYouMean(name, transformerNames)}`, start, cursor.at);
   if (name === undefined) return fail(cursor, `expected a field, a macro, "not" or (, found ${seen(cursor)}`);
   return { kind: 'name', name, at: atFrom(cursor, start) };
 }
@@ -255,9 +259,18 @@ function parseOperator(cursor: Cursor, left: FieldNode | TransformerNode, start:
     return check(cursor, left, start, string, right, modifier);
   }
   const list = listOperators.find((operator) => takeText(cursor, operator));
-  if (list === undefined) return fail(cursor, `expected an operator after the field, found ${seen(cursor)}`);
+  if (list === undefined) return failOperator(cursor);
   takeBlank(cursor);
   return check(cursor, left, start, list, parseRightField(cursor) ?? parseList(cursor, list));
+}
+
+function failOperator(cursor: Cursor): undefined {
+  const word = /^[^\s(),"']+/.exec(cursor.text.slice(cursor.at, cursor.at + 40))?.[0] ?? '';
+  const end = cursor.at + Math.max(1, word.length);
+  const hint = wordOperators.some((operator) => operator === word)
+    ? `; a blank must follow ${word}`
+    : didYouMean(word, operators);
+  return fail(cursor, `expected an operator after the field, found ${seen(cursor)}${hint}`, cursor.at, end);
 }
 
 function check(
@@ -321,6 +334,13 @@ function parseNumber(cursor: Cursor, operator: Operator): LiteralNode | undefine
 function parseValue(cursor: Cursor, operator: Operator): LiteralNode | undefined {
   if (cursor.error !== undefined) return undefined;
   const value = parseText(cursor);
+  if (value !== undefined && cursor.text[cursor.at] === '(') {
+    const { start, end } = value.at.span;
+    if (modifiers.some((modifier) => modifier === value.value))
+      return fail(cursor, `a blank must stand between ${value.value} and (`);
+    const hint = didYouMean(value.value, [...transformerNames, 'val']);
+    return fail(cursor, `unknown transformer ${cursor.text.slice(start, end)}${hint}`, start, end);
+  }
   if (value !== undefined || cursor.error !== undefined) return value;
   const hint =
     cursor.text[cursor.at] === '(' ? ' (a list needs in, intersects, pmatch or a modifier such as anyof)' : '';

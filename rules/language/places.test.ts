@@ -164,7 +164,7 @@ const cases: readonly { readonly name: string; readonly text: string; readonly s
   {
     name: 'an item of a list',
     text: `- list: ports\n  items: [22, ⟦shh⟧]\n${rule('evt.type = open and fd.sport in (ports)')}`,
-    says: '"shh" is no port number or known service (in list ports, used by rule "r")',
+    says: '"shh" is no port number or known service; did you mean ssh? (in list ports, used by rule "r")',
   },
   {
     name: 'an item with blanks, in quotes',

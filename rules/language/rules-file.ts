@@ -13,7 +13,7 @@ import {
   readTexts,
   shape,
 } from './item-value.ts';
-import { nearest } from './nearest.ts';
+import { didYouMean } from './nearest.ts';
 import type { Source } from './source.ts';
 import type { Entry, Value } from './yaml-reader.ts';
 
@@ -129,22 +129,13 @@ export function readItem(value: Value, report: Report): Item | undefined {
   const kind = kinds.find((key) => entry(value, key) !== undefined);
   if (kind === undefined) {
     const [first] = value.entries;
-    const near = first && nearest(first.key, kinds);
-    report(
-      'LOAD_UNKNOWN_ITEM',
-      `unknown item ${first?.key ?? ''}${near === undefined ? '' : `; did you mean ${near}?`}`,
-      first?.keyAt ?? value.at,
-    );
+    const hint = first === undefined ? '' : didYouMean(first.key, kinds);
+    report('LOAD_UNKNOWN_ITEM', `unknown item ${first?.key ?? ''}${hint}`, first?.keyAt ?? value.at);
     return undefined;
   }
   for (const { key, keyAt } of value.entries) {
     if (keysOf[kind].includes(key)) continue;
-    const near = nearest(key, keysOf[kind]);
-    report(
-      'LOAD_UNKNOWN_KEY',
-      `unknown key ${key} in this ${kind}${near === undefined ? '' : `; did you mean ${near}?`}`,
-      keyAt,
-    );
+    report('LOAD_UNKNOWN_KEY', `unknown key ${key} in this ${kind}${didYouMean(key, keysOf[kind])}`, keyAt);
   }
   switch (kind) {
     case 'required_engine_version':
@@ -228,14 +219,13 @@ function readOverride(
   for (const { key, keyAt, value: operation } of value.entries) {
     const word = operation.kind === 'text' ? operation.text : '';
     if (word !== 'append' && word !== 'replace') {
-      report(shape, `override takes append or replace, found ${JSON.stringify(word)}`, operation.at);
+      const hint = didYouMean(word, ['append', 'replace']);
+      report(shape, `override takes append or replace, found ${JSON.stringify(word)}${hint}`, operation.at);
       faulty = true;
     } else if (!overridable[kind][word].includes(key)) {
-      report(
-        shape,
-        `${key} of a ${kind} cannot be ${word === 'append' ? 'appended' : 'replaced'}; possible: ${overridable[kind][word].join(', ')}`,
-        keyAt,
-      );
+      const possible = overridable[kind][word];
+      const hint = didYouMean(key, possible) || `; possible: ${possible.join(', ')}`;
+      report(shape, `${key} of a ${kind} cannot be ${word === 'append' ? 'appended' : 'replaced'}${hint}`, keyAt);
       faulty = true;
     } else {
       operations.set(key, word);

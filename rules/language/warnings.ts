@@ -1,7 +1,18 @@
-import { type At, type CheckNode, type Operator, type ResolvedNode, transformerNames } from './ast.ts';
+import {
+  type At,
+  type CheckNode,
+  type Operand,
+  type Operator,
+  type ResolvedNode,
+  type Right,
+  transformerNames,
+} from './ast.ts';
 import type { DiagnosticCode } from './diagnostic.ts';
 import type { FieldCatalogue } from './field.ts';
+import { nearest } from './nearest.ts';
+import { parameterNames } from './parameter-names.ts';
 import { isNeedless } from './regex.ts';
+import type { Source } from './source.ts';
 
 export type Warning = { readonly code: DiagnosticCode; readonly message: string; readonly at: At };
 
@@ -22,18 +33,21 @@ function whyDeprecated(field: string): string {
 
 const none: readonly Warning[] = [];
 
+/** What words may mean. */
+export type Vocabulary = { readonly catalogue: FieldCatalogue; readonly lists: ReadonlyMap<string, unknown> };
+
 /** What is odd about a condition, though it compiles; `known` keeps what was found in parts that others have, too. */
 export function warnAboutCondition(
   node: ResolvedNode,
-  catalogue: FieldCatalogue,
+  words: Vocabulary,
   known: Map<ResolvedNode, readonly Warning[]>,
 ): readonly Warning[] {
   const seen = known.get(node);
   if (seen !== undefined) return seen;
   const warnings =
     node.kind === 'check'
-      ? warnAboutCheck(node, catalogue)
-      : warnAboutParts(node, (child) => warnAboutCondition(child, catalogue, known));
+      ? warnAboutCheck(node, words)
+      : warnAboutParts(node, (child) => warnAboutCondition(child, words, known));
   known.set(node, warnings);
   return warnings;
 }
@@ -56,9 +70,15 @@ function warnAboutParts(
   return all.length === 0 ? none : all;
 }
 
-function warnAboutCheck(check: CheckNode, catalogue: FieldCatalogue): readonly Warning[] {
-  const { left } = check;
-  const constants = warnAboutConstants(check, catalogue);
+function warnAboutCheck(check: CheckNode, words: Vocabulary): readonly Warning[] {
+  const { left, right } = check;
+  const constants = [
+    ...warnAboutConstants(check, words.catalogue),
+    ...warnAboutTypos(left),
+    ...(right?.kind === 'val' ? warnAboutTypos(right.field) : []),
+    ...(right?.kind === 'transformer' ? warnAboutTypos(right) : []),
+    ...(right?.kind === 'list' ? warnAboutLists(right, words.lists) : []),
+  ];
   if (left.kind !== 'field' || !deprecatedFields.includes(left.name)) return constants;
   return [{ code: 'LOAD_DEPRECATED_ITEM', message: whyDeprecated(left.name), at: left.at }, ...constants];
 }
@@ -103,9 +123,60 @@ function isFieldName(text: string, catalogue: FieldCatalogue): boolean {
   return name !== undefined && catalogue.lookup(name, argument).ok;
 }
 
+/** Parameters of events that no event has, but for one letter or two. */
+function warnAboutTypos(node: Operand): readonly Warning[] {
+  switch (node.kind) {
+    case 'literal':
+      return none;
+    case 'tuple':
+      return node.items.flatMap(warnAboutTypos);
+    case 'transformer':
+      return node.operands.flatMap(warnAboutTypos);
+    case 'field': {
+      const [, field, name] = parameter.exec(node.name) ?? [];
+      return field === undefined || name === undefined ? none : warnAboutParameter(field, name, node.at);
+    }
+  }
+}
+
+const parameter = /^(evt\.(?:raw)?arg)\.(\w+)$/;
+
+function warnAboutParameter(field: string, name: string, at: At): readonly Warning[] {
+  const near = parameterNames.has(name) ? undefined : nearest(name, parameterNames);
+  if (near === undefined) return none;
+  return [{ code: 'LIKELY_TYPO', message: `no event has a ${field}.${name}; did you mean ${field}.${near}?`, at }];
+}
+
+/** Words where a list could stand that are nearly the name of one. A plain word may well be meant: not `shell` for `shells`. */
+function warnAboutLists(
+  right: Extract<Right, { kind: 'list' }>,
+  lists: ReadonlyMap<string, unknown>,
+): readonly Warning[] {
+  return right.values.flatMap(({ value, at }): readonly Warning[] => {
+    const isQuoted = /["']/.test(at.source.text[at.span.start] ?? '');
+    if (isQuoted || (!right.bare && !/^[a-zA-Z]\w*_\w*$/.test(value))) return none;
+    // Rule files hold thousands of words: few are compared letter by letter.
+    const like = (name: string): boolean => right.bare || (name[0] === value[0] && name.includes('_'));
+    const near = nearest(value, [...lists.keys()].filter(like));
+    if (near === undefined) return none;
+    return [{ code: 'LIKELY_TYPO', message: `${value} is no list but a text; did you mean the list ${near}?`, at }];
+  });
+}
+
 /** The same list is searched in the output as plain text, so `%evt.latency.ns` gives two. */
-export function warnAboutOutput(output: string, at: At): readonly Warning[] {
-  return deprecatedFields
-    .filter((field) => output.includes(field))
-    .map((field) => ({ code: 'LOAD_DEPRECATED_ITEM', message: whyDeprecated(field), at }));
+export function warnAboutOutput(output: Source): readonly Warning[] {
+  const { text } = output;
+  const deprecated = deprecatedFields
+    .filter((field) => text.includes(field))
+    .map((field): Warning => {
+      const start = text.indexOf(field);
+      const at = { source: output, span: { start, end: start + field.length } };
+      return { code: 'LOAD_DEPRECATED_ITEM', message: whyDeprecated(field), at };
+    });
+  const typos = [...text.matchAll(/%\d*((evt\.(?:raw)?arg)\.(\w+))/g)].flatMap((found) => {
+    const [whole, field = '', base = '', name = ''] = found;
+    const end = found.index + whole.length;
+    return warnAboutParameter(base, name, { source: output, span: { start: end - field.length, end } });
+  });
+  return [...deprecated, ...typos];
 }
