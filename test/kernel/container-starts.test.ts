@@ -1,0 +1,180 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createServer as createSocket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startAgent } from '../support/agent.ts';
+import { type Containerd, startContainerd } from '../support/containerd.ts';
+import { docker, image } from '../support/docker.ts';
+import { eventually } from '../support/eventually.ts';
+
+/** `LANNER_STARTS=500` for the figures in the documentation. */
+const starts = Number(process.env['LANNER_STARTS'] ?? 40);
+
+const rules = `- rule: started
+  desc: the program of a container, and one of the host to compare with
+  condition: >
+    evt.type=execve and proc.args startswith "sh -c true mark-"
+  output: "%proc.args %container.id %container.name %container.type %container.image.repository %container.image.tag
+    %container.image.id %container.privileged %container.mounts %k8s.pod.name %k8s.pod.labels"
+  priority: INFO
+`;
+
+let containerd: Containerd;
+beforeAll(async () => {
+  containerd = await startContainerd();
+}, 120_000);
+afterAll(() => containerd?.close());
+
+/** Milliseconds below which the given part of the values lies. */
+const quantile = (values: readonly number[], part: number): number =>
+  values.toSorted((a, b) => a - b)[Math.ceil(values.length * part) - 1] ?? Number.NaN;
+
+type Case = {
+  readonly engine: string;
+  readonly prepare: () => Promise<(mark: string) => Promise<unknown>>;
+  readonly expected: Readonly<Record<string, unknown>>;
+};
+
+const cases: readonly Case[] = [
+  {
+    engine: 'docker',
+    prepare: async () => (mark) =>
+      docker(
+        'run',
+        '--rm',
+        '--network',
+        'none',
+        '--name',
+        mark,
+        '-v',
+        '/usr:/host:ro',
+        image,
+        '/bin/busybox',
+        'sh',
+        '-c',
+        'true',
+        mark,
+      ),
+    expected: { 'container.type': 'docker', 'container.mounts': '/usr:/host:ro:false:rprivate' },
+  },
+  {
+    engine: 'containerd',
+    prepare: async () => {
+      const uid = '0a1b2c3d-1111-4222-8333-444455559999';
+      const pod = await containerd.pod({
+        name: 'starts',
+        namespace: 'shop',
+        uid,
+        labels: { app: 'web' },
+        network: 'host',
+      });
+      return async (mark) =>
+        pod
+          .removeContainer(await pod.run({ name: mark, command: ['/bin/busybox', 'sh', '-c', 'true', mark] }))
+          .catch(() => undefined);
+    },
+    expected: { 'container.type': 'containerd', 'k8s.pod.name': 'starts', 'k8s.pod.labels': 'app:web' },
+  },
+];
+
+test.for(cases)(
+  `each of ${starts} starts on $engine raises one alert with all that is known of it`,
+  { timeout: 60_000 + starts * 2_000 },
+  async ({ prepare, expected }) => {
+    const start = await prepare();
+    const agent = await startAgent(rules, ['--engine', `containerd=${containerd.socket}`]);
+    try {
+      const marks = Array.from({ length: starts }, (_, index) => `mark-${index}`);
+      const rest = marks.values();
+      // Two at a time, as a busy node does.
+      await Promise.all(
+        [0, 1].map(async () => {
+          for (const mark of rest) await start(mark);
+        }),
+      );
+      await agent.alert(
+        'the last start',
+        (alert) => alert.output_fields['proc.args'] === `sh -c true mark-${starts - 1}`,
+      );
+      await eventually('an alert for each start', () => agent.alerts().length >= starts || undefined);
+      const args = agent.alerts().map(({ output_fields }) => output_fields['proc.args']);
+      expect(args.toSorted()).toEqual(marks.map((mark) => `sh -c true ${mark}`).toSorted());
+      for (const { output_fields: fields } of agent.alerts()) {
+        expect(fields).toMatchObject({
+          'container.id': expect.stringMatching(/^[0-9a-f]{12}$/),
+          'container.name': String(fields['proc.args']).slice('sh -c true '.length),
+          'container.image.repository': expect.stringMatching(/lanner-busybox$/),
+          'container.image.tag': '1',
+          'container.image.id': expect.stringMatching(/^[0-9a-f]{64}$/),
+          'container.privileged': false,
+          ...expected,
+        });
+      }
+      const delays = agent.alerts().map(({ time, receivedMs }) => receivedMs - Date.parse(time));
+      process.stdout.write(
+        `${expected['container.type']}: ${starts} starts, event to alert p50 ${quantile(delays, 0.5)} ms, p99 ${quantile(delays, 0.99)} ms\n`,
+      );
+    } finally {
+      await agent.close();
+    }
+  },
+);
+
+/** Takes alerts as a router does, and keeps what it was sent. */
+async function startReceiver() {
+  const taken: { readonly output: string; readonly lanner?: { readonly enrichment?: string } }[] = [];
+  const server = createServer((request, response) => {
+    let text = '';
+    request.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    request.on('end', () => {
+      for (const line of text.split('\n')) if (line !== '') taken.push(JSON.parse(line));
+      response.writeHead(202).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('it listens on a port');
+  const close = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { url: `http://127.0.0.1:${address.port}`, taken, close };
+}
+
+test('an engine that never answers delays an alert by half a second and marks it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lanner-silent-'));
+  const silent = createSocket(() => undefined);
+  await new Promise<void>((resolve) => silent.listen(join(folder, 'containerd.sock'), resolve));
+  writeFileSync(join(folder, 'token'), 'secret');
+  const receiver = await startReceiver();
+  const router = ['--router', receiver.url, '--token-file', join(folder, 'token')];
+  // Only this socket is asked, and the files of the containerd that really runs it are not beside it.
+  const agent = await startAgent(rules, ['--engine', `containerd=${join(folder, 'containerd.sock')}`, ...router]);
+  try {
+    const uid = '0a1b2c3d-1111-4222-8333-44445555aaaa';
+    const pod = await containerd.pod({ name: 'silent', namespace: 'shop', uid, network: 'host' });
+    const id = await pod.run({ name: 'app', command: ['/bin/busybox', 'sh', '-c', 'true', 'mark-silent'] });
+    const { time, receivedMs, output_fields: fields } = await agent.alert('the program', () => true);
+    expect(fields).toMatchObject({
+      'container.id': id.slice(0, 12),
+      'container.name': null,
+      'container.image.tag': null,
+    });
+    const delayMs = receivedMs - Date.parse(time);
+    expect(delayMs).toBeGreaterThan(250);
+    expect(delayMs).toBeLessThan(1_500);
+    const [alert] = await eventually('the router to have it', () =>
+      receiver.taken.length > 0 ? receiver.taken : undefined,
+    );
+    expect(alert?.lanner?.enrichment).toBe('pending');
+  } finally {
+    await agent.close();
+    receiver.close();
+    silent.close();
+    rmSync(folder, { recursive: true });
+  }
+});
