@@ -1,4 +1,5 @@
 import { severityOf } from '../alert.ts';
+import { extraFieldsOf, finishOutput, finishTags } from './append-output.ts';
 import type { At, Node, ResolvedNode } from './ast.ts';
 import { checkCondition, makeChecker, type Problem } from './check.ts';
 import type { CheckedNode } from './checked.ts';
@@ -9,15 +10,15 @@ import { countCodes, eventSetOf } from './event-set.ts';
 import { foldExceptions } from './exceptions.ts';
 import type { Report } from './item-value.ts';
 import { type CompiledList, compileLists, mostText, substituteLists } from './lists.ts';
-import type { AppendOutput, LoadOptions } from './load.ts';
+import type { LoadOptions } from './load.ts';
 import { nearest } from './nearest.ts';
 import { parseCondition } from './parser.ts';
 import { checksOf, findUsers, sayWhere } from './reach.ts';
 import { resolveNames, type Size, sizeOf } from './resolve.ts';
 import type { LoadedMacro, Rule, RuleSet } from './rule-set.ts';
-import { insertedText, joinSources, type Source, sliceSource } from './source.ts';
+import type { Source } from './source.ts';
 import { readTemplate, type TemplateResult } from './template.ts';
-import { type Warning, warnAboutCondition, warnAboutOutput } from './warnings.ts';
+import { type Warning, warnAboutCondition } from './warnings.ts';
 
 /**
  * What survives from one file's pass to the next: what did not change is not worked out again. Equal trees are one
@@ -253,7 +254,8 @@ function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
   const { options, report, memory } = pass;
   if (!(options.sources ?? ['syscall']).includes(rule.source)) return undefined;
   const folded = foldExceptions(rule.condition, rule.exceptions, report);
-  const output = finishOutput(rule, options.appendOutput ?? [], report);
+  const additions = options.appendOutput ?? [];
+  const output = finishOutput(rule, additions, report);
   const problems: { readonly code: DiagnosticCode; readonly problem: Problem }[] = [];
   const template = remember(memory.templates, output, () => readTemplate(output, options.fields));
   if (!template.ok)
@@ -274,13 +276,13 @@ function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
   if (condition === undefined || !template.ok) return undefined;
   if (rule.warnEvttypes && options.fields.eventTypes !== undefined)
     warnAboutEvents(condition, options.fields.eventTypes, rule, pass);
-  const { name, desc, priority, source, tags, enabled, capture, captureDurationMs, at } = rule;
+  const { name, desc, priority, source, enabled, capture, captureDurationMs, at } = rule;
   return {
     name,
     desc,
     priority,
     source,
-    tags,
+    tags: finishTags(rule, additions),
     enabled,
     capture,
     captureDurationMs,
@@ -293,6 +295,7 @@ function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
     eventSet: eventSetOf(condition),
     output: output.text,
     template: template.template,
+    extraFields: extraFieldsOf(rule, additions, options.fields, report),
     exceptionNames: rule.exceptions.map((exception) => exception.name),
   };
 }
@@ -356,26 +359,6 @@ function checkParts(parsed: Node, rule: RuleDefinition, pass: Pass): void {
   for (const check of checksOf(parsed, pass.parsedMacros)) checkCondition(check, checker);
   const problems = checker.problems.map((problem): CodedProblem => ({ code: 'LOAD_ERR_COMPILE_CONDITION', problem }));
   if (!forgiven(rule, problems)) reportProblems(problems, pass.report);
-}
-
-/** Adds what the configuration appends, and takes `%container.info` out: it has no field behind it any more. */
-function finishOutput(rule: RuleDefinition, additions: readonly AppendOutput[], report: Report): Source {
-  let output = rule.output;
-  for (const { rule: name, source, tags = [], text } of additions) {
-    const fits = (name === undefined || name === rule.name) && (source === undefined || source === rule.source);
-    if (fits && tags.every((tag) => rule.tags.includes(tag)))
-      output = joinSources([output, insertedText(` ${text}`, output, output.text.length)]);
-  }
-  const token = '%container.info';
-  for (let found = output.text.indexOf(token); found !== -1; found = output.text.indexOf(token)) {
-    report('LOAD_DEPRECATED_ITEM', `${token} is deprecated and left out`, {
-      source: output,
-      span: { start: found, end: found + token.length },
-    });
-    output = joinSources([sliceSource(output, 0, found), sliceSource(output, found + token.length)]);
-  }
-  for (const { code, message, at } of warnAboutOutput(output)) report(code, message, at);
-  return output;
 }
 
 function reportUnused(pass: Pass): void {

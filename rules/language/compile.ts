@@ -83,6 +83,14 @@ function eventTypesOf(rules: readonly { readonly rule: Rule }[]): ReadonlySet<st
 function compileRule<E>(rule: Rule, machine: Machine<E>): CompiledRule<E> {
   for (const use of conditionFields(rule.condition).values()) readerOf(use, machine);
   const template = compileSegments(rule.template, machine, true);
+  const extra = rule.extraFields.map(({ kind, name, template: inner }) => {
+    const compiled = compileSegments(inner, machine, true);
+    const read = (event: E): AlertFieldValue =>
+      kind === 'text'
+        ? compiled.render(event).text
+        : toAlertValue(Object.values(compiled.renderFields(event).fields ?? {})[0] ?? null);
+    return { name, read };
+  });
   return {
     name: rule.name,
     priority: rule.priority,
@@ -92,7 +100,8 @@ function compileRule<E>(rule: Rule, machine: Machine<E>): CompiledRule<E> {
     format: (event) => template.render(event).text,
     outputFields: (event) => {
       const { fields = {} } = template.renderFields(event);
-      return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, toAlertValue(value)]));
+      const own = Object.entries(fields).map(([name, value]) => [name, toAlertValue(value)] as const);
+      return Object.fromEntries([...own, ...extra.map(({ name, read }) => [name, read(event)] as const)]);
     },
   };
 }

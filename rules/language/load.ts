@@ -1,4 +1,5 @@
 import type { Priority } from '../alert.ts';
+import type { AppendOutput } from './append-output.ts';
 import { assemble, makeMemory } from './assemble.ts';
 import type { At } from './ast.ts';
 import { type Collection, collect, makeCollection } from './collect.ts';
@@ -16,16 +17,8 @@ export type LoadOptions = {
   readonly sources?: readonly string[];
   /** Less severe rules are loaded but not enabled. */
   readonly minPriority?: Priority;
-  /** Text that is appended to rule outputs, after one blank. */
+  /** What is added to the alerts of some rules. */
   readonly appendOutput?: readonly AppendOutput[];
-};
-
-/** Which rules it is for: all that match every given part. */
-export type AppendOutput = {
-  readonly rule?: string;
-  readonly source?: string;
-  readonly tags?: readonly string[];
-  readonly text: string;
 };
 
 /** What one file's load said, in the order in which it came up: the original stops at the first error. */

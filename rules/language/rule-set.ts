@@ -6,6 +6,9 @@ import type { PluginRequirement } from './rules-file.ts';
 import type { Source } from './source.ts';
 import type { Template } from './template.ts';
 
+/** `value`: one field as it is; `text`: a message of its own. */
+export type ExtraField = { readonly kind: 'value' | 'text'; readonly name: string; readonly template: Template };
+
 /** A rule as loaded and checked. */
 export type Rule = {
   readonly name: string;
@@ -27,6 +30,8 @@ export type Rule = {
   readonly eventSet: EventSet;
   readonly output: string;
   readonly template: Template;
+  /** What the configuration adds to `output_fields`. */
+  readonly extraFields: readonly ExtraField[];
   readonly capture: boolean;
   readonly captureDurationMs: number;
   readonly exceptionNames: readonly string[];
