@@ -15,6 +15,7 @@ import type { Output, OutputCounters } from './outputs/output.ts';
 import { mountOf, readCgroupMounts } from './respond/cgroup.ts';
 import { openResponse, readBootId } from './respond/open.ts';
 import { Cgroups } from './state/cgroups.ts';
+import { stateCalls } from './state/changes.ts';
 import { type Clock, makeClock } from './state/clock.ts';
 import { findEngines, knownSockets, userSockets } from './state/containers/engine.ts';
 import { foldersOf, openEngineFiles } from './state/containers/engine-files.ts';
@@ -22,7 +23,7 @@ import { type ContainerCounters, ContainerTable } from './state/containers/table
 import { openKubernetes } from './state/orchestrators/kubernetes.ts';
 import { openMesos } from './state/orchestrators/mesos.ts';
 import { joinOrchestrators, type Orchestrators } from './state/orchestrators/orchestrators.ts';
-import { listPids, makeLocate, readEnvironment, readProcess } from './state/proc-folder.ts';
+import { listPids, makeLocate, makeLook, readEnvironment, readProcess } from './state/proc-folder.ts';
 import { type ProcessCounters, ProcessTable } from './state/process-table.ts';
 import { makeUsers } from './state/users.ts';
 
@@ -91,6 +92,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
   const engine = new Engine({
     rules,
     processes,
+    look: makeLook(),
     cgroups: new Cgroups({
       locate: makeLocate((hierarchy) => mountOf(mounts, hierarchy)),
       isContainerdTask: files.isContainerdTask,
@@ -110,7 +112,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
     ticker = engine.tick(performance.now()) > 0 ? setTimeout(tick, TICK_MS) : undefined;
   };
   const opened = openCapture({
-    types: rules.eventTypes === 'all' ? describedTypes : rules.eventTypes,
+    types: [...(rules.eventTypes === 'all' ? describedTypes : rules.eventTypes), ...stateCalls],
     onEvent: (event) => engine.handle(event),
     onBatchEnd: () => {
       ticker ??= engine.waiting > 0 ? setTimeout(tick, TICK_MS) : undefined;
@@ -202,6 +204,7 @@ function toAlert({ rule, scene, part }: Fired, { clock, options, bootId }: Alert
       wallNs: clock.wallNs(scene.event.timeNs),
       offsetMinutes: clock.offsetMinutes(),
       hostname: options.hostname,
+      isoTimes: options.isoTimes,
       random: randomBytes(10),
       part: { node: options.node, boot_id: bootId, ...part },
     },

@@ -8,10 +8,23 @@ import { makeAlert } from './make-alert.ts';
 
 const wallNs = 1_795_439_100_123_456_789n;
 const random = new Uint8Array(10).fill(0xab);
-const alert = makeAlert(
-  { rule: 'A rule', priority: 'Warning', source: 'syscall', tags: ['b', 'a'], text: 'text', fields: { 'proc.pid': 1 } },
-  { wallNs, offsetMinutes: 0, hostname: 'host', random, part: { node: 'host', boot_id: 'x' } },
-);
+const match = {
+  rule: 'A rule',
+  priority: 'Warning',
+  source: 'syscall',
+  tags: ['b', 'a'],
+  text: 'text',
+  fields: { 'proc.pid': 1 },
+} as const;
+const occurrence = {
+  wallNs,
+  offsetMinutes: 0,
+  hostname: 'host',
+  isoTimes: false,
+  random,
+  part: { node: 'host', boot_id: 'x' },
+} as const;
+const alert = makeAlert(match, occurrence);
 
 describe('isoTime', () => {
   it('keeps nanoseconds', () => expect(isoTime(wallNs)).toBe('2026-11-23T13:05:00.123456789Z'));
@@ -40,6 +53,13 @@ describe('makeAlert', () => {
   it('satisfies the schema that the router checks', () => {
     const fields = { ...alert.output_fields, 'evt.time': Number(wallNs) };
     expect(alertSchema.parse(JSON.parse(alertJson(alert)))).toEqual({ ...alert, output_fields: fields });
+  });
+
+  it('writes times in ISO 8601 where that is asked for', () => {
+    const { output, output_fields, time } = makeAlert(match, { ...occurrence, offsetMinutes: 120, isoTimes: true });
+    expect(output).toBe('2026-11-23T13:05:00.123456789+0000: Warning text');
+    expect(output_fields).toEqual({ 'evt.time.iso8601': wallNs, 'proc.pid': 1 });
+    expect(time).toBe('2026-11-23T13:05:00.123456789Z');
   });
 
   it('keeps all digits of 64-bit integers on every way out', () => {

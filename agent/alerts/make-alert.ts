@@ -1,5 +1,5 @@
 import { ALERT_VERSION, type Alert, type AlertFieldValue, type LannerPart, type Priority } from '#rules/alert';
-import { clockTime, isoTime } from '../state/wall-time.ts';
+import { clockTime, isoTime, isoTimeOf } from '../state/wall-time.ts';
 import { makeAlertId } from './alert-id.ts';
 
 /** A rule that matched, with its texts filled in from the event. */
@@ -20,21 +20,25 @@ export type Occurrence = {
   /** Local time's offset from UTC, in minutes to the east. */
   readonly offsetMinutes: number;
   readonly hostname: string;
+  /** The text begins with the UTC date and time instead of the local time of day. */
+  readonly isoTimes: boolean;
   readonly part: Omit<LannerPart, 'version' | 'id'>;
   /** Ten random bytes or more. */
   readonly random: Uint8Array;
 };
 
 /** The alert as it goes to every output. `evt.time` in the fields is in nanoseconds, as in Falco's JSON. */
-export function makeAlert(match: Match, { wallNs, offsetMinutes, hostname, part, random }: Occurrence): Alert {
+export function makeAlert(match: Match, occurrence: Occurrence): Alert {
+  const { wallNs, offsetMinutes, hostname, isoTimes, part, random } = occurrence;
+  const time = isoTimes ? isoTimeOf(wallNs) : clockTime(wallNs, offsetMinutes);
   return {
     time: isoTime(wallNs),
     rule: match.rule,
     priority: match.priority,
     source: match.source,
     hostname,
-    output: `${clockTime(wallNs, offsetMinutes)}: ${match.priority} ${match.text}`,
-    output_fields: { 'evt.time': wallNs, ...match.fields },
+    output: `${time}: ${match.priority} ${match.text}`,
+    output_fields: { [isoTimes ? 'evt.time.iso8601' : 'evt.time']: wallNs, ...match.fields },
     tags: [...match.tags].sort(),
     lanner: { version: ALERT_VERSION, id: makeAlertId(Number(wallNs / 1_000_000n), random), ...part },
   };

@@ -3,6 +3,7 @@ import { type Command, exitCodes } from '#rules/cli/command-line';
 import { loadFiles } from '#rules/cli/load-files';
 import { type Log, makeLog } from '#rules/cli/log';
 import { renderDiagnostic } from '#rules/language/diagnostic';
+import { selectRules, unusedSelections } from '#rules/language/selection';
 import { AGENT_USAGE, type AgentOptions, readAgentOptions } from '../config/options.ts';
 import { type RunningAgent, startAgent } from '../pipeline.ts';
 import { checkKernel } from './machine.ts';
@@ -15,6 +16,8 @@ export const agent: Command = {
   name: 'agent',
   summary: `Watch this host: events from the kernel, rules, alerts. Ctrl-C stops it.
 
+  --config F             a file that says more: rules to switch on and off, what to add to alerts (agent/README.md)
+  --profile NAME         default: the rules that are on as they come; strict: those tagged strict, too; all: every rule
   --rules PATH…          rule files or folders instead of the built-in ones
   --json                 one alert a line as JSON on standard output
   --matching first|all   stop at the first rule that an event fires, or report all; first if not given
@@ -50,10 +53,20 @@ async function runAgent(options: AgentOptions): Promise<number> {
   const blocker = checkKernel().find(({ status }) => status === 'unsupported');
   if (blocker !== undefined) return refuse(`${blocker.detail}; ${blocker.remedy ?? 'see `lanner doctor`'}`);
 
-  const loaded = loadFiles(options.rulePaths);
+  const { minPriority, appendOutput, selections } = options;
+  const loaded = loadFiles(
+    options.rulePaths,
+    minPriority === undefined ? { appendOutput } : { appendOutput, minPriority },
+  );
   for (const error of loaded.errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
   if (!loaded.ok) return exitCodes.failed;
   for (const warning of loaded.warnings) log('debug', renderDiagnostic(warning));
+  const ruleSet = { ...loaded.ruleSet, rules: selectRules(loaded.ruleSet.rules, selections) };
+  for (const { action, by, pattern } of unusedSelections(ruleSet.rules, selections))
+    log(
+      'warn',
+      `nothing to ${action}: there is no ${by === 'rule' ? 'rule' : 'rule with the tag'} ${JSON.stringify(pattern)}`,
+    );
 
   const token = readToken(options);
   if (token?.ok === false) {
@@ -62,7 +75,7 @@ async function runAgent(options: AgentOptions): Promise<number> {
   }
   const start = startAgent({
     options,
-    ruleSet: loaded.ruleSet,
+    ruleSet,
     agentVersion: VERSION,
     token: token?.text,
     log,

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '#rules/cli/command-line';
 import { readAgentOptions } from './options.ts';
@@ -27,6 +30,26 @@ describe('options of the agent', () => {
     ]);
   });
 
+  it('takes from the configuration file what the command line does not say', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lanner-options-'));
+    try {
+      const file = join(folder, 'lanner.yaml');
+      writeFileSync(file, 'rules_files: [rules.d]\nrule_matching: all\nrules:\n  - disable: {rule: "Shell*"}\n');
+      expect(read('--config', file)).toMatchObject({ rulePaths: [join(folder, 'rules.d')], matching: 'all' });
+      const both = read('--config', file, '--rules', 'a', '--matching', 'first', '--profile', 'strict');
+      expect(both).toMatchObject({ rulePaths: ['a'], matching: 'first' });
+      expect(both.selections).toEqual([
+        { action: 'enable', by: 'tag', pattern: 'strict' },
+        { action: 'disable', by: 'rule', pattern: 'Shell*' },
+      ]);
+      writeFileSync(file, 'rule_matching: some\n');
+      expect(() => read('--config', file)).toThrow(`${file}:1:16: error[LOAD_ERR_YAML_VALIDATE]: rule_matching`);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+    expect(() => read('--config', '/nowhere.yaml')).toThrow('/nowhere.yaml cannot be read');
+  });
+
   it('colours alerts only on a terminal', () => {
     const terminal = { isTerminal: true, hostnameOverride: 'other' };
     expect(readAgentOptions([], terminal)).toMatchObject({ output: 'colour', hostname: 'other' });
@@ -36,6 +59,7 @@ describe('options of the agent', () => {
   it.for([
     { args: ['--router', 'nonsense'], message: '--router: expected http://HOST:PORT or https://HOST:PORT' },
     { args: ['--router', 'ftp://host'], message: '--router: expected http://HOST:PORT or https://HOST:PORT' },
+    { args: ['--profile', 'loud'], message: '--profile: expected default, strict or all' },
     { args: ['--matching', 'some'], message: '--matching: expected first or all' },
     { args: ['--node', 'a b'], message: '--node: expected a name of letters, digits, dots, dashes and underscores' },
     {

@@ -1,9 +1,14 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import type { Priority } from '#rules/alert';
 import { readArgs, UsageError } from '#rules/cli/command-line';
+import type { AppendOutput } from '#rules/language/append-output';
+import { renderDiagnostic } from '#rules/language/diagnostic';
+import type { Selection } from '#rules/language/selection';
+import { type Configuration, emptyConfiguration, readConfiguration } from './configuration.ts';
 import { type EngineSocket, readEngineSocket } from './engine-socket.ts';
 import { type KubernetesAccess, readInCluster, readKubeconfig } from './kubernetes.ts';
 
@@ -11,6 +16,13 @@ export type AgentOptions = {
   /** Files and folders; empty: the built-in rules. */
   readonly rulePaths: readonly string[];
   readonly matching: 'first' | 'all';
+  /** Less severe rules are not watched for. */
+  readonly minPriority: Priority | undefined;
+  /** Rules switched on and off, whatever their files say. */
+  readonly selections: readonly Selection[];
+  readonly appendOutput: readonly AppendOutput[];
+  /** Times in texts in ISO 8601 and UTC, not as the local time of day. */
+  readonly isoTimes: boolean;
   readonly output: 'json' | 'text' | 'colour';
   /** Alerts are appended to this file as well. */
   readonly alertsFile: string | undefined;
@@ -34,7 +46,7 @@ export type OrchestratorOptions = {
 };
 
 export const AGENT_USAGE =
-  '[--rules PATH…] [--json] [--matching first|all] [--router URL] [--token-file F] [--data DIR] [--node NAME] [--alerts-file F] [--engine NAME=SOCKET] [--kubeconfig F] [--kubernetes-node NAME] [--mesos-agent URL] [--marathon URL]';
+  '[--config F] [--profile default|strict|all] [--rules PATH…] [--json] [--matching first|all] [--router URL] [--token-file F] [--data DIR] [--node NAME] [--alerts-file F] [--engine NAME=SOCKET] [--kubeconfig F] [--kubernetes-node NAME] [--mesos-agent URL] [--marathon URL]';
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
@@ -44,7 +56,9 @@ const path = z.string().min(1, 'expected a path');
 const schema = z.strictObject({
   rules: z.array(path).default([]),
   json: z.boolean().default(false),
-  matching: z.enum(['first', 'all'], { error: 'expected first or all' }).default('first'),
+  config: path.optional(),
+  profile: z.enum(['default', 'strict', 'all'], { error: 'expected default, strict or all' }).default('default'),
+  matching: z.enum(['first', 'all'], { error: 'expected first or all' }).optional(),
   router: routerUrl.optional(),
   'token-file': path.optional(),
   data: path.optional(),
@@ -83,6 +97,8 @@ export function readAgentOptions(
   const { values, positionals } = readArgs(repeatRules(args), {
     rules: { type: 'string', multiple: true },
     json: { type: 'boolean' },
+    config: { type: 'string' },
+    profile: { type: 'string' },
     matching: { type: 'string' },
     router: { type: 'string' },
     'token-file': { type: 'string' },
@@ -104,12 +120,17 @@ export function readAgentOptions(
     throw new UsageError(`--${issue?.path[0]?.toString()}: ${issue?.message}`);
   }
   const options = read.data;
+  const configuration = options.config === undefined ? emptyConfiguration : readConfigurationFile(options.config);
   const dataFolder = resolve(options.data ?? defaultDataFolder());
   const host = hostname();
   return {
-    rulePaths: options.rules,
-    matching: options.matching,
-    output: options.json ? 'json' : isTerminal ? 'colour' : 'text',
+    rulePaths: options.rules.length > 0 ? options.rules : (configuration.rulesFiles ?? []),
+    matching: options.matching ?? configuration.matching ?? 'first',
+    minPriority: configuration.minPriority,
+    selections: [...profiles[options.profile], ...configuration.selections],
+    appendOutput: configuration.appendOutput,
+    isoTimes: configuration.isoTimes,
+    output: options.json || configuration.json === true ? 'json' : isTerminal ? 'colour' : 'text',
     alertsFile: options['alerts-file'] === undefined ? undefined : resolve(options['alerts-file']),
     router:
       options.router === undefined
@@ -125,6 +146,27 @@ export function readAgentOptions(
     },
     hostname: hostnameOverride ?? host,
   };
+}
+
+/** What a profile switches on beyond the rules that are on as they come. */
+const profiles: Readonly<Record<'default' | 'strict' | 'all', readonly Selection[]>> = {
+  default: [],
+  strict: [{ action: 'enable', by: 'tag', pattern: 'strict' }],
+  all: [{ action: 'enable', by: 'rule', pattern: '*' }],
+};
+
+/** Paths in the file are meant from the folder that it stands in. */
+function readConfigurationFile(file: string): Configuration {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--config: ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const read = readConfiguration({ path: file, text });
+  if (!read.ok) throw new UsageError(`--config: mistakes in ${file}\n${read.errors.map(renderDiagnostic).join('\n')}`);
+  const { rulesFiles } = read.configuration;
+  return { ...read.configuration, rulesFiles: rulesFiles?.map((path) => resolve(dirname(file), path)) };
 }
 
 /** Inside a cluster, what kubelet gave the pod; a kubeconfig that is named goes first. NODE_NAME is how manifests hand it down. */

@@ -9,7 +9,7 @@ export type Report = (code: DiagnosticCode, message: string, source: Source, spa
 /** The package counts what aliases unfold to, so that a few lines cannot become gigabytes. */
 const MOST_ALIASES = 100;
 
-/** One playbook of a file: its value, and where each part of it stands. */
+/** What a document holds (a playbook, a configuration): its value, and where each part of it stands. */
 export type Written = {
   readonly value: unknown;
   readonly path: string;
@@ -20,8 +20,12 @@ export type Written = {
   readonly failKey: (path: Path, key: string, message: string) => void;
 };
 
-/** The playbooks of one file. A file holds them as documents, as a list, or both. */
-export function readWritten(file: SourceFile, report: Report): Written[] {
+/** What one file holds, as documents, as a list, or both; `expected` says what each of them is. */
+export function readWritten(
+  file: SourceFile,
+  report: Report,
+  expected = 'a playbook: a map with the keys playbook, on and steps',
+): Written[] {
   const places = readYaml(file);
   if (!places.ok) {
     for (const { code, message, source, span } of places.diagnostics) report(code, message, source, span);
@@ -52,12 +56,7 @@ export function readWritten(file: SourceFile, report: Report): Written[] {
       return place.items.map((item, at) => makeWritten(file, value[at], item, report));
     }
     if (!isMap(contents)) {
-      report(
-        'LOAD_ERR_YAML_VALIDATE',
-        'expected a playbook: a map with the keys playbook, on and steps',
-        place.at.source,
-        place.at.span,
-      );
+      report('LOAD_ERR_YAML_VALIDATE', `expected ${expected}`, place.at.source, place.at.span);
       return [];
     }
     return [makeWritten(file, value, place, report)];

@@ -23,15 +23,20 @@ export const up: Command = {
   --json             alerts and ended runs as JSON on standard output, one a line
   --data DIR         where everything is kept; ${defaultDataFolder()} if not given
   --listen HOST:PORT where console and API listen; ${DEFAULT_LISTEN} if not given
+  --config F         the agent's configuration file (agent/README.md)
+  --profile NAME     which built-in rules are on: default, strict or all
   --rules PATH       rule files or folders instead of the built-in ones; several may follow
   --playbooks PATH   playbook files or folders instead of the built-in ones; several may follow`,
-  usage: '[--enforce] [--json] [--data DIR] [--listen HOST:PORT] [--rules PATH…] [--playbooks PATH…]',
+  usage:
+    '[--enforce] [--json] [--data DIR] [--listen HOST:PORT] [--config F] [--profile NAME] [--rules PATH…] [--playbooks PATH…]',
   run: async (args) => {
     const { values, positionals } = readArgs(args, {
       enforce: { type: 'boolean' },
       json: { type: 'boolean' },
       data: { type: 'string' },
       listen: { type: 'string' },
+      config: { type: 'string' },
+      profile: { type: 'string' },
       rules: { type: 'string', multiple: true },
       playbooks: { type: 'string', multiple: true },
     });
@@ -54,6 +59,8 @@ export const up: Command = {
       agent: [
         ...['--data', data, '--router', routerUrl(listen), '--token-file', join(data, 'token')],
         ...(values.json === true ? ['--json'] : []),
+        ...(values.config === undefined ? [] : ['--config', values.config]),
+        ...(values.profile === undefined ? [] : ['--profile', values.profile]),
         ...rules.flatMap((path) => ['--rules', path]),
       ],
     });

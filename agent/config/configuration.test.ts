@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { renderDiagnostic } from '#rules/language/diagnostic';
+import { readConfiguration } from './configuration.ts';
+
+const read = (text: string) => readConfiguration({ path: 'lanner.yaml', text });
+
+describe('the configuration file', () => {
+  it('takes what Falco has of rules and outputs', () => {
+    const text = `
+rules_files: [rules.d, extra.yaml]
+rule_matching: all
+priority: notice
+json_output: true
+time_format_iso_8601: true
+rules:
+  - disable: {rule: "*"}
+  - enable: {tag: container}
+append_output:
+  - match: {source: syscall, tags: [shell], rule: Shell}
+    extra_output: pod=%k8s.pod.name
+    extra_fields:
+      - proc.pid
+      - who: "%user.name"
+    extra_tags: [team-a]
+`;
+    expect(read(text)).toEqual({
+      ok: true,
+      configuration: {
+        rulesFiles: ['rules.d', 'extra.yaml'],
+        matching: 'all',
+        minPriority: 'Notice',
+        json: true,
+        isoTimes: true,
+        selections: [
+          { action: 'disable', by: 'rule', pattern: '*' },
+          { action: 'enable', by: 'tag', pattern: 'container' },
+        ],
+        appendOutput: [
+          {
+            source: 'syscall',
+            tags: ['shell'],
+            rule: 'Shell',
+            text: 'pod=%k8s.pod.name',
+            extraTags: ['team-a'],
+            extraFields: [
+              { kind: 'value', field: 'proc.pid' },
+              { kind: 'text', name: 'who', template: '%user.name' },
+            ],
+          },
+        ],
+      },
+    });
+  });
+
+  it.for(['', '# nothing\n', '---\n'])('may be empty: %j', (text) => {
+    expect(read(text)).toMatchObject({ ok: true, configuration: { selections: [], isoTimes: false } });
+  });
+
+  it.for([
+    {
+      text: 'rule_matchin: all\n',
+      says: 'lanner.yaml:1:1: error[LOAD_ERR_YAML_VALIDATE]: unknown key rule_matchin; did you mean rule_matching?',
+    },
+    {
+      text: 'priority: loud\n',
+      says: 'lanner.yaml:1:11: error[LOAD_ERR_YAML_VALIDATE]: priority: expected one of Emergency',
+    },
+    {
+      text: 'rules:\n  - enable: {rule: a, tag: b}\n',
+      says: 'lanner.yaml:2:13: error[LOAD_ERR_YAML_VALIDATE]: rules[0].enable: expected either rule or tag',
+    },
+    {
+      text: 'rules:\n  - {}\n',
+      says: 'lanner.yaml:2:5: error[LOAD_ERR_YAML_VALIDATE]: rules[0]: expected either enable or disable',
+    },
+    { text: 'append_output:\n  - extra_feilds: [x]\n', says: 'did you mean extra_fields?' },
+    { text: '- a\n', says: 'lanner.yaml:1:3: error[LOAD_ERR_YAML_VALIDATE]: expected a map' },
+    { text: 'a: [\n', says: 'LOAD_ERR_YAML_PARSE' },
+    { text: 'json_output: true\n---\njson_output: false\n', says: 'expected one configuration in a file' },
+  ])('says what is wrong with $text', ({ text, says }) => {
+    const result = read(text);
+    expect(result.ok ? [] : result.errors.map(renderDiagnostic).join('\n')).toContain(says);
+  });
+});

@@ -1,0 +1,148 @@
+import * as z from 'zod';
+import { reportIssue } from '#playbooks/language/issue';
+import { readWritten } from '#playbooks/language/written';
+import { type Priority, parsePriority, priorities } from '#rules/alert';
+import type { AppendOutput, ConfiguredField } from '#rules/language/append-output';
+import type { Diagnostic } from '#rules/language/diagnostic';
+import type { Selection } from '#rules/language/selection';
+import type { SourceFile } from '#rules/language/source';
+
+/**
+ * The agent's configuration file, as far as the command line does not say otherwise. Keys are Falco's where Falco has
+ * them, so that this part of a `falco.yaml` can be taken over.
+ */
+export type Configuration = {
+  readonly rulesFiles: readonly string[] | undefined;
+  readonly matching: 'first' | 'all' | undefined;
+  /** Less severe rules are not watched for. */
+  readonly minPriority: Priority | undefined;
+  readonly selections: readonly Selection[];
+  readonly appendOutput: readonly AppendOutput[];
+  readonly json: boolean | undefined;
+  /** Times in texts in ISO 8601 and UTC, not as the local time of day. */
+  readonly isoTimes: boolean;
+};
+
+export const emptyConfiguration: Configuration = {
+  rulesFiles: undefined,
+  matching: undefined,
+  minPriority: undefined,
+  selections: [],
+  appendOutput: [],
+  json: undefined,
+  isoTimes: false,
+};
+
+const text = z.string().min(1, 'expected a text');
+
+const priority = z.string().transform((word, context): Priority => {
+  const found = parsePriority(word);
+  if (found !== undefined) return found;
+  context.addIssue(`expected one of ${priorities.join(', ')}`);
+  return z.NEVER;
+});
+
+const one = z
+  .strictObject({ rule: text.optional(), tag: text.optional() })
+  .refine((value) => (value.rule === undefined) !== (value.tag === undefined), 'expected either rule or tag');
+
+const entry = z
+  .strictObject({ enable: one.optional(), disable: one.optional() })
+  .refine(
+    (value) => (value.enable === undefined) !== (value.disable === undefined),
+    'expected either enable or disable',
+  );
+
+const extraField = z.union([text, z.record(text, text)], {
+  error: 'expected the name of a field, or a name with an output: {who: "%proc.name"}',
+});
+
+const addition = z.strictObject({
+  match: z.strictObject({ rule: text.optional(), source: text.optional(), tags: z.array(text).optional() }).optional(),
+  extra_output: text.optional(),
+  extra_fields: z.array(extraField).max(64).optional(),
+  extra_tags: z.array(text).max(64).optional(),
+});
+
+const schema = z.strictObject({
+  rules_files: z.array(text).min(1, 'expected a path').optional(),
+  rule_matching: z.enum(['first', 'all'], { error: 'expected first or all' }).optional(),
+  priority: priority.optional(),
+  rules: z.array(entry).max(10_000).default([]),
+  append_output: z.array(addition).max(1_000).default([]),
+  json_output: z.boolean().optional(),
+  time_format_iso_8601: z.boolean().default(false),
+});
+
+const keys: Readonly<Record<string, readonly string[]>> = {
+  rules: ['enable', 'disable'],
+  enable: ['rule', 'tag'],
+  disable: ['rule', 'tag'],
+  append_output: Object.keys(addition.shape),
+  match: ['rule', 'source', 'tags'],
+};
+
+/** The keys that may stand at a path, for suggestions. */
+function keysAt(path: readonly (string | number)[]): readonly string[] {
+  const named = path.findLast((step) => typeof step === 'string');
+  return named === undefined ? Object.keys(schema.shape) : (keys[named] ?? []);
+}
+
+export type ConfigurationResult =
+  | { readonly ok: true; readonly configuration: Configuration }
+  | { readonly ok: false; readonly errors: readonly Diagnostic[] };
+
+/** Reads the file; every mistake in it is reported, and nothing of it is used then. */
+export function readConfiguration(file: SourceFile): ConfigurationResult {
+  const errors: Diagnostic[] = [];
+  const written = readWritten(
+    file,
+    (code, message, source, span) => errors.push({ code, message, source, span }),
+    `a map with keys such as ${Object.keys(schema.shape).slice(0, 3).join(', ')}`,
+  );
+  const [first, second] = written;
+  if (second !== undefined) second.fail([], 'expected one configuration in a file');
+  if (first === undefined || errors.length > 0) {
+    return errors.length > 0 ? { ok: false, errors } : { ok: true, configuration: emptyConfiguration };
+  }
+  const read = schema.safeParse(first.value);
+  if (!read.success) {
+    for (const issue of read.error.issues) reportIssue(issue, [], first, keysAt);
+    return { ok: false, errors };
+  }
+  const value = read.data;
+  return {
+    ok: true,
+    configuration: {
+      rulesFiles: value.rules_files,
+      matching: value.rule_matching,
+      minPriority: value.priority,
+      selections: value.rules.map(toSelection),
+      appendOutput: value.append_output.map(toAddition),
+      json: value.json_output,
+      isoTimes: value.time_format_iso_8601,
+    },
+  };
+}
+
+function toSelection({ enable, disable }: z.output<typeof entry>): Selection {
+  const { rule, tag = '' } = enable ?? disable ?? {};
+  const action = enable === undefined ? 'disable' : 'enable';
+  return rule === undefined ? { action, by: 'tag', pattern: tag } : { action, by: 'rule', pattern: rule };
+}
+
+function toAddition(read: z.output<typeof addition>): AppendOutput {
+  const { match: { rule, source, tags } = {}, extra_output, extra_fields = [], extra_tags = [] } = read;
+  return {
+    ...(rule === undefined ? {} : { rule }),
+    ...(source === undefined ? {} : { source }),
+    ...(tags === undefined ? {} : { tags }),
+    ...(extra_output === undefined ? {} : { text: extra_output }),
+    extraTags: extra_tags,
+    extraFields: extra_fields.flatMap((field): readonly ConfiguredField[] =>
+      typeof field === 'string'
+        ? [{ kind: 'value', field }]
+        : Object.entries(field).map(([name, template]) => ({ kind: 'text', name, template })),
+    ),
+  };
+}
