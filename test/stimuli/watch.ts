@@ -1,0 +1,128 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import * as z from 'zod';
+import { eventually } from '../support/eventually.ts';
+import { MARK, type Stage } from './stage.ts';
+
+const root = new URL('../..', import.meta.url).pathname;
+
+const printed = z.object({
+  rule: z.string(),
+  output: z.string(),
+  time: z.string(),
+  output_fields: z.record(z.string(), z.unknown()),
+});
+export type StageAlert = z.output<typeof printed> & { readonly latencyUs: number };
+
+/** A running agent, and the alerts that the stage's processes raised. */
+export type Watch = {
+  alerts(): readonly StageAlert[];
+  said(): string;
+  close(): Promise<void>;
+};
+
+const GENERATIONS = 9;
+const line = Array.from({ length: GENERATIONS }, (_, index) => `proc.apid[${index + 1}]`);
+
+/** Names that rules ask for, as the agent's host knows them. */
+const hosts = `
+127.0.0.1 localhost
+198.51.100.10 kubernetes.default.svc.cluster.local
+198.51.100.11 pool.minexmr.com
+198.51.100.12 c2.example
+198.51.100.13 google.com www.yahoo.com
+`;
+
+/** Switches every rule on and lets its output say whose doing it was. */
+function tuningOf(rules: readonly string[]): string {
+  const ending = ` | id=%container.id container=%container.name ${line.map((field) => `%${field}`).join(' ')}`;
+  const each = rules.map((rule) =>
+    [
+      `- rule: ${JSON.stringify(rule)}`,
+      '  enabled: true',
+      `  output: ${JSON.stringify(ending)}`,
+      '  override: {enabled: replace, output: append}',
+    ].join('\n'),
+  );
+  const mark = [
+    '- rule: Stimulus mark',
+    '  desc: The last event of a stimulus.',
+    `  condition: evt.type = execve and proc.name = ${MARK}`,
+    `  output: ${JSON.stringify(`%proc.args${ending}`)}`,
+    '  priority: DEBUG',
+  ].join('\n');
+  return [...each, mark].join('\n');
+}
+
+export function rulesIn(path: string): readonly string[] {
+  return [...readFileSync(path, 'utf8').matchAll(/^ *- rule: *(.+?) *$/gm)].map(([, name = '']) => name);
+}
+
+/** Milliseconds of the wall clock with a fraction. */
+function wallClock(): () => number {
+  const begunMs = Date.now();
+  let nowMs = begunMs;
+  while (nowMs === begunMs) nowMs = Date.now();
+  const offsetMs = nowMs - performance.now();
+  return () => offsetMs + performance.now();
+}
+
+/** Nanoseconds are more than a Date holds: the fraction is read by itself. */
+function microsecondsOf(time: string): number {
+  const [, whole = '', fraction = ''] = /^(.*?)(\.\d+)?Z$/.exec(time) ?? [];
+  return Date.parse(`${whole}Z`) * 1_000 + Number(`0${fraction}`) * 1e6;
+}
+
+/** Starts the agent on the rule file with every rule switched on. */
+export async function startWatch(stage: Stage, path: string, tuning: string): Promise<Watch> {
+  const folder = mkdtempSync(join(tmpdir(), 'lanner-watch-'));
+  const at = (name: string) => join(folder, name);
+  writeFileSync(at('hosts'), hosts);
+  writeFileSync(at('tuning.yaml'), `${tuning}\n${tuningOf(rulesIn(path))}\n`);
+  const agent = [
+    ...[process.execPath, 'lanner.ts', 'agent', '--json', '--matching', 'all', '--data', folder],
+    ...['--engine', `docker=${stage.engine.socket}`, '--rules', path, at('tuning.yaml')],
+  ];
+  const bound = `mount --bind ${at('hosts')} /etc/hosts && exec "$@"`;
+  const child = spawn('unshare', ['--mount', 'sh', '-c', bound, 'sh', ...agent], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const alerts: StageAlert[] = [];
+  const lines: string[] = [];
+  const nowMs = wallClock();
+  createInterface(child.stdout).on('line', (text) => {
+    const receivedUs = nowMs() * 1_000;
+    const alert = printed.parse(JSON.parse(text));
+    const isOwn =
+      line.some((field) => alert.output_fields[field] === stage.hostPid) ||
+      String(alert.output_fields['container.name']).startsWith(stage.prefix);
+    if (isOwn) alerts.push({ ...alert, latencyUs: receivedUs - microsecondsOf(alert.time) });
+  });
+  createInterface(child.stderr).on('line', (text) => lines.push(text));
+  const ended = once(child, 'exit');
+  const said = () => lines.slice(-20).join('\n');
+  const close = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    if (child.exitCode === null) await ended;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await eventually(
+      'the agent',
+      () => {
+        if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`);
+        return lines.some((text) => text.includes('watching')) || undefined;
+      },
+      20_000,
+    );
+  } catch (cause) {
+    await close();
+    throw new Error(`the agent does not start:\n${said()}`, { cause });
+  }
+  return { alerts: () => alerts, said, close };
+}
