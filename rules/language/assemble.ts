@@ -203,17 +203,13 @@ function resolveMacro(macro: MacroDefinition, path: readonly string[], pass: Pas
   if (path.length >= mostNesting) return tooLarge(macro.at, pass);
   const resolved = resolve(node, pass.memory, (name, at) => {
     const other = pass.collection.macros.get(name);
-    if (other === undefined || other.index >= macro.visibility || name === macro.name) {
-      return unknownMacro(name, at, pass, other !== undefined && name !== macro.name);
+    if (name === macro.name || path.includes(name)) {
+      const round = [...path, macro.name, name].slice(path.includes(name) ? path.indexOf(name) : path.length);
+      return pass.report('LOAD_ERR_VALIDATE', `macro ${name} uses itself: ${round.join(' → ')}`, at);
     }
+    if (other === undefined || other.index >= macro.visibility)
+      return unknownMacro(name, at, pass, other !== undefined);
     pass.usedMacros.add(name);
-    if (path.includes(name)) {
-      return pass.report(
-        'LOAD_ERR_VALIDATE',
-        `macro ${name} uses itself: ${[...path.slice(path.indexOf(name)), macro.name, name].join(' → ')}`,
-        at,
-      );
-    }
     return resolveMacro(other, [...path, macro.name], pass);
   });
   const sound = resolved !== undefined && isSmall(resolved, macro.at, pass) ? resolved : undefined;

@@ -133,10 +133,13 @@ function joinTexts(old: Source, added: Source): Source {
 function collectRule(item: RuleItem, collection: Collection, options: CollectOptions, report: Report): undefined {
   const old = collection.rules.get(item.name);
   const { keys } = item;
-  if (old !== undefined && keys.source !== undefined && keys.source !== old.source) {
+  // A definition without a source has the default; a change without one takes any.
+  const source = keys.source ?? (item.change === 'define' ? 'syscall' : old?.source);
+  if (item.change === 'define' && source !== undefined) warnAboutSource(source, item.at, options, report);
+  if (old !== undefined && source !== old.source) {
     return report(
       'LOAD_ERR_VALIDATE',
-      `rule ${JSON.stringify(item.name)} is of source ${old.source}; it cannot become ${keys.source}`,
+      `rule ${JSON.stringify(item.name)} is of source ${old.source}; it cannot become ${source}`,
       item.at,
     );
   }
@@ -160,6 +163,12 @@ function collectRule(item: RuleItem, collection: Collection, options: CollectOpt
   }
 }
 
+function warnAboutSource(source: string, at: At, { sources }: CollectOptions, report: Report): void {
+  if (sources.includes(source)) return;
+  const hint = didYouMean(source, sources);
+  report('LOAD_UNKNOWN_SOURCE', `the rule is skipped, for nothing here provides the source ${source}${hint}`, at);
+}
+
 function defineRule(item: RuleItem, collection: Collection, options: CollectOptions, report: Report): undefined {
   const { keys, name, at } = item;
   const { condition, output, desc, priority } = keys;
@@ -167,10 +176,6 @@ function defineRule(item: RuleItem, collection: Collection, options: CollectOpti
     throw new Error('the reader lets no rule without its required keys pass');
   }
   const source = keys.source ?? 'syscall';
-  if (!options.sources.includes(source)) {
-    const hint = didYouMean(source, options.sources);
-    report('LOAD_UNKNOWN_SOURCE', `the rule is skipped, for nothing here provides the source ${source}${hint}`, at);
-  }
   const exceptions = readExceptionItems(keys.exceptions ?? [], source, options, report);
   if (exceptions === undefined) collection.broken.add(name);
   collection.rules.set(name, {

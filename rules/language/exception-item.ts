@@ -58,7 +58,6 @@ function readException(value: Value, appending: boolean, report: Report): Except
   const comps = readOneOrMany(entry(value, 'comps'), report);
   const values = entry(value, 'values')?.value;
   if (values === undefined) return { name: name.text, fields, comps, values: undefined, at: name.at };
-  if (values.kind === 'null') return { name: name.text, fields, comps, values: [], at: name.at };
   if (values.kind !== 'list') return report(shape, 'values must be a list', values.at);
   const rows = values.items.map((item) => readExceptionValue(item, 2, report));
   const known = rows.filter((row) => row !== undefined);

@@ -73,6 +73,8 @@ function readFile(
   report: Report,
 ): void {
   const yaml = readYaml(file);
+  // The original parses the whole file before it looks at what stands in it.
+  if (!yaml.ok) diagnostics.push(...yaml.diagnostics);
   const collecting = { catalogue: options.fields, sources: options.sources ?? ['syscall'] };
   for (const document of yaml.documents) {
     if (document.kind === 'null') continue;
@@ -93,7 +95,6 @@ function readFile(
       if (failed) markBroken(value, collection);
     }
   }
-  if (!yaml.ok) diagnostics.push(...yaml.diagnostics);
 }
 
 /** The names that a refused item would have defined: that they are unknown is no further mistake of their users. */

@@ -11,6 +11,7 @@ import {
   readPriority,
   readText,
   readTexts,
+  readUnsigned,
   shape,
 } from './item-value.ts';
 import { didYouMean } from './nearest.ts';
@@ -75,6 +76,7 @@ export type Item =
 const kinds = ['required_engine_version', 'required_plugin_versions', 'list', 'macro', 'rule'] as const;
 type Kind = (typeof kinds)[number];
 
+/** In the order in which they are read. */
 const ruleKeys = [
   'rule',
   'condition',
@@ -83,12 +85,12 @@ const ruleKeys = [
   'priority',
   'source',
   'enabled',
-  'tags',
-  'exceptions',
   'warn_evttypes',
   'skip-if-unknown-filter',
   'capture',
   'capture_duration',
+  'tags',
+  'exceptions',
   'append',
   'override',
 ];
@@ -156,9 +158,9 @@ function readEngineVersion(map: MapValue, report: Report): Item | undefined {
   const value = readText(map, key, report);
   if (value === undefined) return undefined;
   const { text, at } = value;
-  const parts = /^\d{1,9}$/.test(text)
-    ? [0, Number(text), 0]
-    : /^(\d{1,9})\.(\d{1,9})\.(\d{1,9})/.exec(text)?.slice(1).map(Number);
+  const minor = readUnsigned(text);
+  const parts =
+    minor !== undefined ? [0, minor, 0] : /^(\d{1,9})\.(\d{1,9})\.(\d{1,9})/.exec(text)?.slice(1).map(Number);
   if (parts === undefined) return report(shape, `${key} must be a number or X.Y.Z, found ${JSON.stringify(text)}`, at);
   if (!isCompatible(parts)) {
     return report(
@@ -234,15 +236,19 @@ function readOverride(
   return faulty ? undefined : operations;
 }
 
-/** `append: true` with its warning; reports when `override` is there, too. */
-function readAppend(map: MapValue, operations: ReadonlyMap<string, Operation>, report: Report): boolean | undefined {
+type Amendment = { readonly append: boolean; readonly operations: ReadonlyMap<string, Operation> };
+
+/** `append: true` with its warning, and `override`; `undefined`: a fault was reported. */
+function readAmendment(map: MapValue, kind: 'list' | 'macro' | 'rule', report: Report): Amendment | undefined {
   const found = entry(map, 'append');
-  const value = found && readBoolean(map, 'append', report);
-  if (found !== undefined && value === undefined) return undefined;
-  if (found === undefined || value === false) return false;
-  report('LOAD_DEPRECATED_ITEM', 'append: true is deprecated; use override', found.keyAt);
-  if (operations.size > 0) return report(shape, 'an item takes append: true or override, not both', found.keyAt);
-  return true;
+  const append = found === undefined ? false : readBoolean(map, 'append', report);
+  if (found !== undefined && append === true)
+    report('LOAD_DEPRECATED_ITEM', 'append: true is deprecated; use override', found.keyAt);
+  const operations = readOverride(map, kind, report);
+  if (append === undefined || operations === undefined) return undefined;
+  if (found !== undefined && append && operations.size > 0)
+    return report(shape, 'an item takes append: true or override, not both', found.keyAt);
+  return { append, operations };
 }
 
 function readList(map: MapValue, report: Report): Item | undefined {
@@ -254,15 +260,14 @@ function readList(map: MapValue, report: Report): Item | undefined {
       name.at,
     );
   }
-  const operations = readOverride(map, 'list', report);
-  const append = readAppend(map, operations ?? new Map(), report);
   const items = readTexts(map, 'items', report);
-  if (name === undefined || operations === undefined || append === undefined || items === undefined) return undefined;
+  const amendment = readAmendment(map, 'list', report);
+  if (name === undefined || items === undefined || amendment === undefined) return undefined;
   return {
     kind: 'list',
     name: name.text,
     items: items.map((item) => item.toSource()),
-    operation: append ? 'append' : operations.get('items'),
+    operation: amendment.append ? 'append' : amendment.operations.get('items'),
     at: name.at,
   };
 }
@@ -276,16 +281,14 @@ function readMacro(map: MapValue, report: Report): Item | undefined {
       name.at,
     );
   }
-  const operations = readOverride(map, 'macro', report);
-  const append = readAppend(map, operations ?? new Map(), report);
   const condition = readText(map, 'condition', report);
-  if (name === undefined || operations === undefined || append === undefined || condition === undefined)
-    return undefined;
+  const amendment = readAmendment(map, 'macro', report);
+  if (name === undefined || condition === undefined || amendment === undefined) return undefined;
   return {
     kind: 'macro',
     name: name.text,
     condition: condition.toSource(),
-    operation: append ? 'append' : operations.get('condition'),
+    operation: amendment.append ? 'append' : amendment.operations.get('condition'),
     at: name.at,
   };
 }
@@ -294,9 +297,9 @@ const definingKeys = ['condition', 'output', 'desc', 'priority'];
 
 function readRule(map: MapValue, report: Report): Item | undefined {
   const name = readText(map, 'rule', report);
-  const operations = readOverride(map, 'rule', report);
-  const append = readAppend(map, operations ?? new Map(), report);
-  if (name === undefined || operations === undefined || append === undefined) return undefined;
+  const amendment = readAmendment(map, 'rule', report);
+  if (name === undefined || amendment === undefined) return undefined;
+  const { append, operations } = amendment;
   const base = { kind: 'rule', name: name.text, at: name.at, operations, unlisted: [] } as const;
   const has = (key: string): boolean => entry(map, key) !== undefined;
   if (append) {
@@ -377,9 +380,10 @@ function readRuleKey(
       return set('capture', readBoolean(map, key, report));
     case 'capture_duration': {
       const value = readText(map, key, report);
-      if (value !== undefined && !/^\d{1,9}$/.test(value.text))
+      const duration = value && readUnsigned(value.text);
+      if (value !== undefined && duration === undefined)
         report(shape, 'capture_duration must be a number of milliseconds', value.at);
-      return set('captureDurationMs', value && Number(value.text));
+      return set('captureDurationMs', duration);
     }
     case 'exceptions':
       return set('exceptions', readExceptions(map, change, report));
