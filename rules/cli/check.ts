@@ -1,8 +1,11 @@
 import { renderDiagnostic } from '../language/diagnostic.ts';
+import { checkFalcoSchema } from '../language/falco-schema.ts';
 import type { LoadOutcome } from '../language/load.ts';
+import { readYaml } from '../language/yaml-reader.ts';
 import { type Command, exitCodes, readArgs, UsageError } from './command-line.ts';
 import { loadFiles } from './load-files.ts';
 import { toLoadResults } from './load-results.ts';
+import { builtInRules, readRuleFiles } from './rule-files.ts';
 import { toSarif } from './sarif.ts';
 
 /** Loads rule files and says everything that is wrong with them. */
@@ -19,13 +22,20 @@ export const check: Command = {
     });
     if (values.json === true && values.sarif === true) throw new UsageError('--json and --sarif exclude each other');
     const outcome = loadFiles(positionals);
-    if (values.json === true) process.stdout.write(`${JSON.stringify(toLoadResults(outcome), undefined, 2)}\n`);
-    else if (values.sarif === true) process.stdout.write(`${JSON.stringify(toSarif(outcome), undefined, 2)}\n`);
+    if (values.json === true) {
+      const results = toLoadResults(outcome, checkSchemas(positionals));
+      process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);
+    } else if (values.sarif === true) process.stdout.write(`${JSON.stringify(toSarif(outcome), undefined, 2)}\n`);
     else process.stdout.write(report(outcome));
     const failed = !outcome.ok || (values.strict === true && outcome.warnings.length > 0);
     return failed ? exitCodes.failed : exitCodes.ok;
   },
 };
+
+function checkSchemas(paths: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const { files } = readRuleFiles(paths.length === 0 ? [builtInRules] : paths);
+  return new Map(files.map((file) => [file.path, checkFalcoSchema(readYaml(file).documents)]));
+}
 
 function report(outcome: LoadOutcome): string {
   const shown = [...outcome.errors, ...outcome.warnings]

@@ -46,12 +46,17 @@ export type Message = {
 
 type Position = { readonly name: string; readonly line: number; readonly column: number; readonly offset: number };
 
-/** What `falco --validate` prints as JSON, with places besides, and with every error instead of the first. */
-export function toLoadResults(outcome: LoadOutcome): object {
+/**
+ * What `falco --validate` prints as JSON, with places besides, and with every error instead of the first.
+ * `schemaWarnings`: by path, what Falco's JSON schema does not allow.
+ */
+export function toLoadResults(outcome: LoadOutcome, schemaWarnings: ReadonlyMap<string, readonly string[]>): object {
   return {
     falco_load_results: outcome.files.map(({ path, ok, diagnostics }) => ({
       name: path,
       successful: ok,
+      schema_valid: (schemaWarnings.get(path) ?? []).length === 0,
+      schema_warnings: schemaWarnings.get(path) ?? [],
       errors: diagnostics.filter(({ code }) => !isWarning(code)).map(toMessage),
       warnings: diagnostics.filter(({ code }) => isWarning(code)).map(toMessage),
     })),

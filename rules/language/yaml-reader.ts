@@ -24,7 +24,14 @@ const mostDepth = 100;
 /** A YAML value with the place where it stands. Scalars are their text; what they mean is the caller's to say. */
 export type Value =
   | { readonly kind: 'null'; readonly at: At }
-  | { readonly kind: 'text'; readonly text: string; readonly at: At; readonly toSource: () => Source }
+  | {
+      readonly kind: 'text';
+      readonly text: string;
+      /** Neither quoted nor a block: a number or a truth value may be meant. */
+      readonly isPlain: boolean;
+      readonly at: At;
+      readonly toSource: () => Source;
+    }
   | { readonly kind: 'list'; readonly items: readonly Value[]; readonly at: At }
   | { readonly kind: 'map'; readonly entries: readonly Entry[]; readonly at: At };
 
@@ -202,7 +209,13 @@ function styleOf(type: Scalar['type']): ScalarStyle {
 
 function makeText(text: string, written: Written, at: At, file: SourceFile): Value {
   if (written.style === 'plain' && /^(?:~|null|Null|NULL)?$/.test(text)) return { kind: 'null', at };
-  return { kind: 'text', text, at, toSource: () => liftScalar(written, text, file) };
+  return {
+    kind: 'text',
+    text,
+    isPlain: written.style === 'plain',
+    at,
+    toSource: () => liftScalar(written, text, file),
+  };
 }
 
 /** The scalar's text as a source of its own, each stretch of it tied to where it stands in the file. */
