@@ -49,6 +49,7 @@ function setUp(status: Container['status'], condition = 'evt.type=execve') {
   const engine = new Engine({
     rules: compileRuleSet<Scene>(loaded.ruleSet, bindField, { matching: 'first' }),
     processes,
+    look: { cwd: () => undefined, capabilities: () => undefined, groups: () => undefined },
     cgroups: new Cgroups({ locate: () => undefined }),
     see,
     around: {

@@ -3,6 +3,7 @@ import type { CompiledRule, CompiledRuleSet } from '#rules/language/compile';
 import type { Event } from '../events/event.ts';
 import type { Scene, Surroundings } from '../fields/scene.ts';
 import type { Cgroups } from '../state/cgroups.ts';
+import type { Look } from '../state/changes.ts';
 import type { CgroupContainer } from '../state/containers/cgroup.ts';
 import type { Container } from '../state/containers/container.ts';
 import { follow } from '../state/follow.ts';
@@ -21,6 +22,7 @@ export type Fired = {
 export type EngineOptions = {
   readonly rules: CompiledRuleSet<Scene>;
   readonly processes: ProcessTable;
+  readonly look: Look;
   readonly cgroups: Cgroups;
   /** The container as it is known now; starts to ask for it when it is new. */
   readonly see: (named: CgroupContainer) => Container;
@@ -52,11 +54,11 @@ export class Engine {
   }
 
   handle(event: Event): void {
-    const { processes, rules, cgroups } = this.#options;
+    const { processes, rules, cgroups, look } = this.#options;
     const { kind } = event;
     if (kind === undefined) return;
     const number = ++this.counters.events;
-    const process = follow(event, processes);
+    const process = follow(event, processes, look);
     if (kind === 'exec' && process?.cgroup !== undefined) cgroups.learn(event.cgroupId, process.cgroup);
     const previousNs = this.#previousNs;
     this.#previousNs = event.timeNs;

@@ -94,6 +94,8 @@ export const file = {
   /** mount: the file system's type. */
   extra: (event: Event) => event.text(f.extra),
   resolved: (event: Event) => event.text(f.resolved),
+  /** The folder that a relative path is relative to, as it is when the call has returned. */
+  base: (event: Event) => event.text(f.base),
   /** Absolute path: of the file behind the descriptor, else the path given, put behind its folder if relative. */
   absolute: (event: Event) => event.text(f.resolved) ?? join(event.text(f.base), event.text(f.path)),
   absolute2: (event: Event) => join(event.text(f.base2), event.text(f.path2)),

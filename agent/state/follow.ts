@@ -1,10 +1,11 @@
 import { decodeExec, decodeFork } from '../events/decode.ts';
 import type { Event } from '../events/event.ts';
+import { changeOf, childGroupOf, type Look } from './changes.ts';
 import { isStartOf, type Process } from './process.ts';
 import type { ProcessTable } from './process-table.ts';
 
 /** The process of the event, after the event: an exec shows the new program, a fork the parent. */
-export function follow(event: Event, processes: ProcessTable): Process | undefined {
+export function follow(event: Event, processes: ProcessTable, look: Look): Process | undefined {
   switch (event.kind) {
     case 'exec':
       return followExec(event, processes);
@@ -21,13 +22,25 @@ export function follow(event: Event, processes: ProcessTable): Process | undefin
     case 'socket':
     case 'call': {
       const process = processes.find(event.pid, event.startNs);
-      if (process === undefined) return undefined;
-      // Programs rename themselves (PR_SET_NAME); only the main thread's name is the process's.
-      if (event.tid === event.pid) process.comm = event.comm;
-      adopt(process, event.ppid);
-      return process;
+      return process === undefined ? undefined : followCall(event, process, processes, look);
     }
   }
+}
+
+function followCall(event: Event, process: Process, processes: ProcessTable, look: Look): Process {
+  adopt(process, event.ppid);
+  const group = childGroupOf(event, process);
+  const child = group && processes.peek(group.child);
+  if (group !== undefined && child !== undefined) {
+    processes.put({ ...child, pgid: group.pgid, vpgid: child.vpid === child.pid ? group.pgid : child.vpgid });
+  }
+  const changed = changeOf(event, process, look);
+  // Programs rename themselves (PR_SET_NAME); only the main thread's name is the process's.
+  const isRenamed = event.tid === event.pid && process.comm !== event.comm;
+  if (changed === undefined && !isRenamed) return process;
+  const now = { ...process, ...changed, ...(isRenamed && { comm: event.comm }) };
+  processes.put(now);
+  return now;
 }
 
 /** A process whose parent has ended belongs to a reaper: its session's, or the host's first process. */
@@ -96,6 +109,8 @@ function followFork(event: Event, processes: ProcessTable): Process | undefined 
       parentStartNs: parent?.startNs,
       parent,
       vpid: fork.vpid,
+      // The first process of a pid namespace: its session and group are outside.
+      ...(fork.vpid === 1 && fork.pid !== 1 && { vsid: 0, vpgid: 0 }),
       execNs: undefined,
       exitNs: undefined,
     });

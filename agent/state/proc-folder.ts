@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import type { GroupPath } from './cgroups.ts';
+import type { Look } from './changes.ts';
 import { parseProcCgroup } from './containers/cgroup.ts';
 import { isStartOf, type Process } from './process.ts';
 
@@ -33,7 +34,6 @@ export function readProcess(pid: number, proc = '/proc'): Process | undefined {
       parentStartNs: undefined,
       parent: undefined,
       comm: stat.comm,
-      exePath: link(`${proc}/${pid}/exe`)?.replace(/ \(deleted\)$/, ''),
       argv: readArgv(`${proc}/${pid}/cmdline`),
       cwd: link(`${proc}/${pid}/cwd`),
       tty: stat.tty,
@@ -46,15 +46,11 @@ export function readProcess(pid: number, proc = '/proc'): Process | undefined {
       gid: numbers('Gid')[0] ?? 0,
       loginUid: readLoginUid(`${proc}/${pid}/loginuid`),
       cgroup: deepestCgroup(cgroup),
-      inode: undefined,
-      device: undefined,
-      fileMode: undefined,
-      fileUid: undefined,
+      ...readProgram(`${proc}/${pid}/exe`),
       capEffective: capabilities('CapEff'),
       capPermitted: capabilities('CapPrm'),
       capInheritable: capabilities('CapInh'),
       upperLayer: undefined,
-      memfd: undefined,
       execNs: undefined,
       exitNs: undefined,
     };
@@ -62,6 +58,41 @@ export function readProcess(pid: number, proc = '/proc'): Process | undefined {
     // Gone between two reads, or never there: both mean that nothing is known.
     return undefined;
   }
+}
+
+/** The program's path and file. A kernel thread has none; whether it lies in an upper layer is not told. */
+function readProgram(exe: string) {
+  const exePath = link(exe)?.replace(/ \(deleted\)$/, '');
+  const nothing = {
+    exePath,
+    inode: undefined,
+    device: undefined,
+    fileMode: undefined,
+    fileUid: undefined,
+    memfd: undefined,
+  };
+  if (exePath === undefined) return nothing;
+  const stat = statSync(exe, { throwIfNoEntry: false });
+  if (stat === undefined) return nothing;
+  const { ino, dev, mode, uid } = stat;
+  return { exePath, inode: ino, device: dev, fileMode: mode, fileUid: uid, memfd: exePath.startsWith('/memfd:') };
+}
+
+/** What a process is now, if it is still the same one. */
+export function makeLook(proc = '/proc'): Look {
+  const now = (process: Process): Process | undefined => {
+    const read = readProcess(process.pid, proc);
+    return read !== undefined && isStartOf(read.startNs, process.startNs) ? read : undefined;
+  };
+  return {
+    cwd(process) {
+      const folder = link(`${proc}/${process.pid}/cwd`);
+      // Read before the check, so that it is still that process's.
+      return now(process) === undefined ? undefined : folder;
+    },
+    capabilities: now,
+    groups: now,
+  };
 }
 
 /** The group that says most: one that names a container, else the longest. */

@@ -116,4 +116,73 @@ describe('ProcessTable', () => {
     table.exit(10, second, 10 * second);
     expect(table.peek(10)?.exitNs).toBeUndefined();
   });
+
+  it('ends a process whose end came before its start', () => {
+    const table = new ProcessTable(noProc);
+    table.exit(10, 5 * second, 6 * second);
+    table.put(process(10, 5 * second));
+    expect(table.peek(10)?.exitNs).toBe(6 * second);
+    table.put(process(10, 9 * second));
+    expect(table.peek(10)?.exitNs).toBeUndefined();
+  });
+
+  it('keeps no endless line of ancestors that each made the next and went', () => {
+    const table = new ProcessTable(noProc);
+    const first = process(2, 2);
+    table.put(first);
+    for (let pid = 3; pid < 30_000; pid++) {
+      const maker = table.peek(pid - 1);
+      table.put(process(pid, pid, pid - 1, { parent: maker }));
+      // The maker starts another program and ends.
+      if (maker !== undefined) table.put({ ...maker, comm: 'next' });
+      table.exit(pid - 1, pid - 1, pid);
+    }
+    let length = 0;
+    for (let at = table.peek(29_999); at !== undefined; at = at.parent) length++;
+    expect(length).toBeLessThan(10_000);
+  });
+
+  it('gives a child the parent as it is now', () => {
+    const table = new ProcessTable(noProc);
+    table.put(process(10, second, 1, { comm: 'old' }));
+    const child = process(20, 2 * second, 10);
+    table.put(child);
+    table.put(process(10, second, 1, { comm: 'new' }));
+    expect(table.ancestor(child, 1)?.comm).toBe('new');
+  });
+});
+
+describe('after events were lost', () => {
+  it('enters what started, ends what ended, and takes what changed', () => {
+    const table = new ProcessTable(noProc);
+    table.put(process(10, second, 1, { comm: 'ended' }));
+    table.put(process(11, second + 5, 1, { comm: 'sh', argv: ['sh'], inode: 7, execNs: 5 }));
+    table.put(process(12, second, 1, { comm: 'same' }));
+    const same = table.peek(12);
+    table.put(process(14, 90 * second, 1, { comm: 'young' }));
+    // /proc counts start times in ticks.
+    table.correct(process(11, second, 1, { comm: 'ls', argv: ['ls', '-l'], inode: 8 }));
+    table.correct(process(12, second, 1, { comm: 'same' }));
+    table.correct(process(13, 3 * second, 11, { comm: 'started' }));
+    table.endMissing(new Set([11, 12, 13]), 80 * second);
+    expect(table.peek(10)?.exitNs).toBe(80 * second);
+    expect(table.peek(11)).toMatchObject({
+      comm: 'ls',
+      argv: ['ls', '-l'],
+      inode: 8,
+      startNs: second + 5,
+      execNs: undefined,
+    });
+    expect(table.peek(12)).toBe(same);
+    expect(table.peek(13)?.parent?.comm).toBe('ls');
+    expect(table.peek(14)?.exitNs).toBeUndefined();
+    expect(table.counters.corrected).toBe(3);
+  });
+
+  it('takes another owner of a pid for another process', () => {
+    const table = new ProcessTable(noProc);
+    table.put(process(10, second, 1, { comm: 'old' }));
+    table.correct(process(10, 5 * second, 1, { comm: 'new' }));
+    expect(table.find(10, 5 * second)?.comm).toBe('new');
+  });
 });

@@ -8,24 +8,35 @@ const MOST_PIDS = 1 << 22;
 const MOST_ENDED = 8_192;
 const KEEP_ENDED_NS = 60_000_000_000;
 const MOST_ANCESTORS = 64;
+const MOST_ENDS = 1_024;
 
 /** What is read of a process that no event told about: from /proc, or `undefined` when it is gone. */
 export type Heal = (pid: number) => Process | undefined;
 
-export type ProcessCounters = { healed: number; lost: number; replaced: number; evicted: number };
+export type ProcessCounters = {
+  /** Read from /proc, because no event told about them. */
+  healed: number;
+  lost: number;
+  replaced: number;
+  evicted: number;
+  /** Found by a comparison with /proc to have ended, or to run something else, without an event that told. */
+  corrected: number;
+};
 
 /**
  * Every process of the host by pid, in pages of 1,024: a plain array would be sparse, and a Map degrades under the
  * churn of short-lived processes. Fed by fork, exec and exit; what events did not tell is healed from /proc.
  */
 export class ProcessTable {
-  readonly counters: ProcessCounters = { healed: 0, lost: 0, replaced: 0, evicted: 0 };
+  readonly counters: ProcessCounters = { healed: 0, lost: 0, replaced: 0, evicted: 0, corrected: 0 };
   readonly #pages: (Array<Process | undefined> | undefined)[] = [];
   readonly #heal: Heal;
   /** Ended processes, oldest first, from `#endedFrom` on. */
   #ended: Process[] = [];
   #endedFrom = 0;
   #size = 0;
+  /** Ends of processes that are not known: their start may only be on its way. By pid, the start time. */
+  readonly #endedUnknown = new Map<number, { readonly startNs: number; readonly timeNs: number }>();
 
   constructor(heal: Heal) {
     this.#heal = heal;
@@ -68,8 +79,13 @@ export class ProcessTable {
     const before = page[at];
     if (before === undefined) this.#size++;
     else if (before.startNs !== process.startNs) this.counters.replaced++;
+    else if (before !== process) supersede(before, process);
     page[at] = process;
     process.parent ??= this.#parentOf(process);
+    const end = this.#endedUnknown.get(process.pid);
+    if (end === undefined) return;
+    this.#endedUnknown.delete(process.pid);
+    if (isStartOf(end.startNs, process.startNs)) this.exit(process.pid, process.startNs, end.timeNs);
   }
 
   #page(pid: number): Array<Process | undefined> {
@@ -93,10 +109,47 @@ export class ProcessTable {
   /** Marks the end. The entry goes when it is old or when too many have ended. */
   exit(pid: number, startNs: number, timeNs: number): void {
     const process = this.peek(pid);
-    if (process === undefined || !isStartOf(process.startNs, startNs) || process.exitNs !== undefined) return;
+    if (process === undefined || !isStartOf(process.startNs, startNs)) {
+      if (process === undefined || process.startNs < startNs) this.#rememberEnd(pid, { startNs, timeNs });
+      return;
+    }
+    if (process.exitNs !== undefined) return;
     process.exitNs = timeNs;
     this.#ended.push(process);
     this.#forget(timeNs);
+  }
+
+  #rememberEnd(pid: number, end: { readonly startNs: number; readonly timeNs: number }): void {
+    if (this.#endedUnknown.size >= MOST_ENDS) {
+      const oldest = this.#endedUnknown.keys().next().value;
+      if (oldest !== undefined) this.#endedUnknown.delete(oldest);
+    }
+    this.#endedUnknown.set(pid, end);
+  }
+
+  /** Takes what /proc says of a process now for true; events about it were lost. */
+  correct(fresh: Process): void {
+    const known = this.peek(fresh.pid);
+    if (known === undefined || !isStartOf(known.startNs, fresh.startNs)) {
+      this.counters.corrected++;
+      this.put(fresh);
+      return;
+    }
+    if (known.exitNs !== undefined || isSame(known, fresh)) return;
+    this.counters.corrected++;
+    this.put({ ...fresh, startNs: known.startNs, parent: known.ppid === fresh.ppid ? known.parent : undefined });
+  }
+
+  /** Ends what runs no more, by a list of all pids that was made at `listedNs` since boot. */
+  endMissing(pids: ReadonlySet<number>, listedNs: number): void {
+    for (const page of this.#pages) {
+      for (const process of page ?? []) {
+        if (process === undefined || process.exitNs !== undefined || process.startNs >= listedNs) continue;
+        if (pids.has(process.pid)) continue;
+        this.counters.corrected++;
+        this.exit(process.pid, process.startNs, listedNs);
+      }
+    }
   }
 
   #forget(nowNs: number): void {
@@ -115,6 +168,7 @@ export class ProcessTable {
       }
       // Children hold on to their parent, and it to its own: an endless chain of ended ones must not grow.
       oldest.parent = undefined;
+      if (oldest.earlier !== undefined) oldest.earlier.parent = undefined;
     }
     if (this.#endedFrom > MOST_ENDED) {
       this.#ended = this.#ended.slice(this.#endedFrom);
@@ -152,4 +206,32 @@ export class ProcessTable {
     }
     return found;
   }
+}
+
+/**
+ * A process that changed is a new object; the one before stays for events that wait and children that point to it, and
+ * the one before that loses its parent, so that no chain of them grows without end.
+ */
+function supersede(before: Process, process: Process): void {
+  if (before.earlier !== undefined) {
+    before.earlier.parent = undefined;
+    before.earlier = undefined;
+  }
+  process.earlier = before;
+}
+
+function isSame(known: Process, fresh: Process): boolean {
+  return (
+    known.comm === fresh.comm &&
+    known.exePath === fresh.exePath &&
+    known.ppid === fresh.ppid &&
+    known.cwd === fresh.cwd &&
+    known.sid === fresh.sid &&
+    known.pgid === fresh.pgid &&
+    known.uid === fresh.uid &&
+    known.tty === fresh.tty &&
+    known.cgroup === fresh.cgroup &&
+    known.argv.length === fresh.argv.length &&
+    known.argv.every((argument, index) => argument === fresh.argv[index])
+  );
 }

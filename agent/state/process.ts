@@ -47,6 +47,8 @@ export type Process = {
   execNs: number | undefined;
   /** Time of the end; ended processes stay a while for their children's sake. */
   exitNs: number | undefined;
+  /** What it was before its last change. */
+  earlier?: Process | undefined;
 };
 
 const TICK_NS = 10_000_000;

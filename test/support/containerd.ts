@@ -33,7 +33,8 @@ export type Pod = {
   readonly id: string;
   /** Makes a container and starts it; gives its id. */
   run(options: PodContainerOptions): Promise<string>;
-  removeContainer(id: string): Promise<void>;
+  /** Waits for its end first: removing would kill it, perhaps before its program began. */
+  removeEnded(id: string): Promise<void>;
 };
 
 /** A containerd with CRI, apart from any other on this machine. */
@@ -130,7 +131,13 @@ export async function startContainerd(): Promise<Containerd> {
         await call('StartContainer', [[1, made]]);
         return made;
       },
-      removeContainer: async (made) => void (await call('RemoveContainer', [[1, made]])),
+      async removeEnded(made) {
+        // ContainerStatus has the state as field 3; 2 is CONTAINER_EXITED.
+        const hasEnded = async () =>
+          (await call('ContainerStatus', [[1, made]])).message(1).number(3) === 2 || undefined;
+        await eventually(`container ${made} to end`, hasEnded);
+        await call('RemoveContainer', [[1, made]]);
+      },
     };
   };
   return { socket, pod, ctr, signal: (signal) => void daemon.kill(signal), close };

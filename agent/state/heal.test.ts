@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { makeHealer } from './heal.ts';
+import { readProcess } from './proc-folder.ts';
+import { ProcessTable } from './process-table.ts';
+
+function setUp(pids: number[]) {
+  const processes = new ProcessTable(() => undefined);
+  const own = readProcess(process.pid);
+  if (own === undefined) throw new Error('this process runs');
+  const steps: (() => void)[] = [];
+  const read: number[] = [];
+  const heal = makeHealer({
+    processes,
+    listPids: () => pids,
+    readProcess: (pid) => {
+      read.push(pid);
+      return pid % 2 === 0 ? { ...own, pid, parent: undefined } : undefined;
+    },
+    sinceBootNs: () => own.startNs + 5e9,
+    later: (next) => steps.push(next),
+  });
+  const runAll = () => {
+    for (let step = steps.shift(); step !== undefined; step = steps.shift()) step();
+  };
+  return { processes, heal, steps, read, runAll, own };
+}
+
+describe('the comparison with the kernel', () => {
+  it('goes in small steps', () => {
+    const { heal, steps, read, processes, runAll } = setUp(Array.from({ length: 100 }, (_, index) => index + 1));
+    heal();
+    expect(read).toHaveLength(32);
+    expect(steps).toHaveLength(1);
+    runAll();
+    expect(read).toHaveLength(100);
+    expect(processes.size).toBe(50);
+  });
+
+  it('ends what is not listed', () => {
+    const { heal, processes, own } = setUp([2]);
+    processes.put({ ...own, pid: 9 });
+    heal();
+    expect(processes.peek(9)?.exitNs).toBe(own.startNs + 5e9);
+    expect(processes.peek(2)?.exitNs).toBeUndefined();
+  });
+
+  it('runs once more when it was asked for meanwhile, and not more often', () => {
+    const { heal, read, runAll } = setUp(Array.from({ length: 40 }, (_, index) => index + 1));
+    heal();
+    heal();
+    heal();
+    runAll();
+    expect(read).toHaveLength(80);
+  });
+});
