@@ -3,6 +3,7 @@ import { type Command, exitCodes } from '#rules/cli/command-line';
 import { loadFiles } from '#rules/cli/load-files';
 import { type Log, makeLog } from '#rules/cli/log';
 import { renderDiagnostic } from '#rules/language/diagnostic';
+import { unmetPlugins } from '#rules/language/plugins';
 import { selectRules, unusedSelections } from '#rules/language/selection';
 import { AGENT_USAGE, type AgentOptions, readAgentOptions } from '../config/options.ts';
 import { type RunningAgent, startAgent } from '../pipeline.ts';
@@ -59,7 +60,9 @@ async function runAgent(options: AgentOptions): Promise<number> {
     minPriority === undefined ? { appendOutput } : { appendOutput, minPriority },
   );
   for (const error of loaded.errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
-  if (!loaded.ok) return exitCodes.failed;
+  const unmet = unmetPlugins(loaded.ruleSet.plugins);
+  for (const error of unmet) process.stderr.write(`${renderDiagnostic(error)}\n`);
+  if (!loaded.ok || unmet.length > 0) return exitCodes.failed;
   for (const warning of loaded.warnings) log('debug', renderDiagnostic(warning));
   const ruleSet = { ...loaded.ruleSet, rules: selectRules(loaded.ruleSet.rules, selections) };
   for (const { action, by, pattern } of unusedSelections(ruleSet.rules, selections))

@@ -84,7 +84,7 @@ export function readPriority(map: MapValue, report: Report): Priority | undefine
 export const engineVersion: readonly [number, number, number] = [0, 62, 0];
 
 /** Whether what runs (the engine, a plugin) is what is asked for: equal major number, and not older. */
-export function isCompatible([major, minor, patch]: readonly number[]): boolean {
-  const [ownMajor, ownMinor, ownPatch] = engineVersion;
+export function isCompatible([major, minor, patch]: readonly number[], own = engineVersion): boolean {
+  const [ownMajor, ownMinor, ownPatch] = own;
   return major === ownMajor && ((minor ?? 0) < ownMinor || (minor === ownMinor && (patch ?? 0) <= ownPatch));
 }

@@ -19,7 +19,7 @@ import type { Source } from './source.ts';
 import type { Entry, Value } from './yaml-reader.ts';
 
 export type PluginVersion = { readonly name: string; readonly version: string };
-export type PluginRequirement = PluginVersion & { readonly alternatives: readonly PluginVersion[] };
+export type PluginRequirement = PluginVersion & { readonly alternatives: readonly PluginVersion[]; readonly at: At };
 
 export type Operation = 'append' | 'replace';
 
@@ -192,7 +192,7 @@ function readPluginVersions(map: MapValue, report: Report): Item | undefined {
     const names = [main, ...alternatives].map(({ name }) => name);
     const twice = names.find((name, index) => names.indexOf(name) !== index);
     if (twice !== undefined) report('LOAD_ERR_VALIDATE', `plugin ${twice} is named twice in one requirement`, item.at);
-    requirements.push({ ...main, alternatives });
+    requirements.push({ ...main, alternatives, at: item.at });
   }
   return { kind: 'plugins', requirements, at: value.at };
 }
