@@ -42,7 +42,10 @@ const unknownCapabilities: Capabilities = {
   capInheritable: undefined,
 };
 
-/** Whoever changes the user may lose capabilities, and who enters a user namespace has them all in there. */
+/**
+ * Whoever changes the user may lose capabilities. What a process may do in a user namespace that it enters by unshare(2)
+ * or setns(2) is no matter here: rules ask what it may do on the host.
+ */
 const changeCredentials: Change = (event, process, look) => ({
   uid: event.uid,
   gid: event.gid,
@@ -62,8 +65,6 @@ const changes: Readonly<Record<string, Change>> = {
   setresgid: changeCredentials,
   setfsuid: changeCredentials,
   capset: changeCredentials,
-  unshare: changeCredentials,
-  setns: changeCredentials,
 };
 
 /** Calls after which a process is not what it was: captured whether or not a rule names them. */
