@@ -4,9 +4,10 @@ import type { Log } from '#rules/cli/log';
 import { type CompiledRuleSet, compileRuleSet } from '#rules/language/compile';
 import type { RuleSet } from '#rules/language/rule-set';
 import { makeAlert } from './alerts/make-alert.ts';
-import { type Capture, type CaptureCounters, openCapture } from './capture/kernel.ts';
+import { type CaptureCounters, openCapture } from './capture/kernel.ts';
 import type { AgentOptions } from './config/options.ts';
 import { Engine, type EngineCounters, type Fired } from './engine/engine.ts';
+import { type InternalAlert, LossWatch } from './engine/loss.ts';
 import { describedTypes } from './fields/arguments.ts';
 import { bindField } from './fields/bind.ts';
 import type { Scene, Surroundings } from './fields/scene.ts';
@@ -19,7 +20,8 @@ import { stateCalls } from './state/changes.ts';
 import { type Clock, makeClock } from './state/clock.ts';
 import { findEngines, knownSockets, userSockets } from './state/containers/engine.ts';
 import { foldersOf, openEngineFiles } from './state/containers/engine-files.ts';
-import { type ContainerCounters, ContainerTable } from './state/containers/table.ts';
+import { type ContainerCounters, ContainerTable, type EngineChange } from './state/containers/table.ts';
+import { makeHealer } from './state/heal.ts';
 import { openKubernetes } from './state/orchestrators/kubernetes.ts';
 import { openMesos } from './state/orchestrators/mesos.ts';
 import { joinOrchestrators, type Orchestrators } from './state/orchestrators/orchestrators.ts';
@@ -28,7 +30,9 @@ import { type ProcessCounters, ProcessTable } from './state/process-table.ts';
 import { makeUsers } from './state/users.ts';
 
 const MEASURE_CLOCK_MS = 60_000;
-const CHECK_LOSS_MS = 60_000;
+const LOOK_FOR_LOSS_MS = 1_000;
+/** Lost events are healed at once; this is for what nobody noticed. */
+const HEAL_MS = 300_000;
 /** How often events that wait for a container's details are looked at, while there are any. */
 const TICK_MS = 20;
 /** How long events of a new container wait for its details, where its files do not tell them all. */
@@ -79,16 +83,14 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
     files,
     timeoutMs: INSPECT_TIMEOUT_MS,
     settled: (container) => engine.settle(container),
-    engineChanged: ({ engine: changed, status, reason }) => {
-      const said = status === 'silent' ? 'stopped answering' : 'answers again';
-      const fields = { engine: changed.name, socket: changed.socket, reason };
-      log('warn', `Lanner internal: container engine ${changed.name} ${said}`, fields);
-    },
+    engineChanged: (change) => raise(engineAlert(change)),
     nowMs: () => performance.now(),
   });
   const outputs = openOutputs(options, token, log);
+  const ports = { clock, options, bootId };
+  const raise = makeInternal(ports, outputs, log);
 
-  const { kubernetes, mesos } = openOrchestrators(options.orchestrators, log);
+  const { kubernetes, mesos } = openOrchestrators(options.orchestrators, log, raise);
   const engine = new Engine({
     rules,
     processes,
@@ -100,7 +102,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
     see: (named) => containers.see(named),
     around: surroundings(options, { processes, clock, orchestrators: joinOrchestrators(kubernetes, mesos) }),
     fired: (fired) => {
-      const alert = toAlert(fired, { clock, options, bootId });
+      const alert = toAlert(fired, ports);
       for (const output of outputs) output.write(alert);
     },
     nowMs: () => performance.now(),
@@ -126,10 +128,20 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
     const process = readProcess(pid);
     if (process !== undefined) processes.put(process);
   }
+  const counters = (): AgentCounters => ({
+    capture: capture.counters(),
+    engine: engine.counters,
+    processes: processes.counters,
+    containers: containers.counters,
+    outputs: Object.fromEntries(outputs.map((output) => [output.name, output.counters()])),
+  });
+  const { sinceBootNs } = clock;
+  const heal = makeHealer({ processes, listPids, readProcess, sinceBootNs, later: setImmediate });
   const channel = options.router && token !== undefined ? openChannel(options.router.url, token) : undefined;
   const timers = [
     setInterval(() => clock.measure(), MEASURE_CLOCK_MS),
-    setInterval(makeLossReport(capture, outputs, log), CHECK_LOSS_MS),
+    setInterval(makeLossLook(counters, raise, heal), LOOK_FOR_LOSS_MS),
+    setInterval(heal, HEAL_MS),
   ];
 
   function openChannel(url: URL, secret: string) {
@@ -144,13 +156,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
     agent: {
       rules,
       engines: containers.engines().map(({ name }) => name),
-      counters: () => ({
-        capture: capture.counters(),
-        engine: engine.counters,
-        processes: processes.counters,
-        containers: containers.counters,
-        outputs: Object.fromEntries(outputs.map((output) => [output.name, output.counters()])),
-      }),
+      counters,
       async close() {
         for (const timer of timers) clearInterval(timer);
         clearTimeout(ticker);
@@ -167,7 +173,31 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
   };
 }
 
-function openOrchestrators({ kubernetes, mesosAgent, marathon }: AgentOptions['orchestrators'], log: Log) {
+function engineAlert({ engine: { name, socket }, status, reason }: EngineChange): InternalAlert {
+  const said = status === 'silent' ? 'does not answer' : 'answers again';
+  return {
+    what: 'container engine',
+    priority: status === 'silent' ? 'Warning' : 'Notice',
+    message: `${name} ${said}.`,
+    fields: { engine: name, socket, reason },
+  };
+}
+
+function openOrchestrators(
+  { kubernetes, mesosAgent, marathon }: AgentOptions['orchestrators'],
+  toLog: Log,
+  raise: (alert: InternalAlert) => void,
+) {
+  const log: typeof toLog = (level, message, fields) => {
+    if (level !== 'warn') toLog(level, message, fields);
+    else
+      raise({
+        what: 'orchestrator',
+        priority: 'Warning',
+        message: `${message}.`,
+        fields: { reason: String(fields?.['reason']) },
+      });
+  };
   const nowMs = () => performance.now();
   const api = (url: URL | undefined) => (url === undefined ? undefined : { url });
   return {
@@ -196,35 +226,55 @@ function surroundings({ hostname }: AgentOptions, { processes, clock, orchestrat
 
 type AlertPorts = { readonly clock: Clock; readonly options: AgentOptions; readonly bootId: string };
 
-function toAlert({ rule, scene, part }: Fired, { clock, options, bootId }: AlertPorts) {
+function toAlert({ rule, scene, part }: Fired, ports: AlertPorts) {
   const { name, priority, source, tags } = rule;
   return makeAlert(
     { rule: name, priority, source, tags, text: rule.format(scene), fields: rule.outputFields(scene) },
-    {
-      wallNs: clock.wallNs(scene.event.timeNs),
-      offsetMinutes: clock.offsetMinutes(),
-      hostname: options.hostname,
-      isoTimes: options.isoTimes,
-      random: randomBytes(10),
-      part: { node: options.node, boot_id: bootId, ...part },
-    },
+    occurrence(ports, ports.clock.wallNs(scene.event.timeNs), part),
   );
 }
 
-/** Says what was lost since the last time, and nothing when nothing was. */
-function makeLossReport(capture: Capture, outputs: readonly Output[], log: Log): () => void {
-  let events = 0;
-  let alerts = 0;
+function occurrence({ clock, options, bootId }: AlertPorts, wallNs: bigint, part: Partial<Fired['part']>) {
+  return {
+    wallNs,
+    offsetMinutes: clock.offsetMinutes(),
+    hostname: options.hostname,
+    isoTimes: options.isoTimes,
+    random: randomBytes(10),
+    part: { node: options.node, boot_id: bootId, ...part },
+  };
+}
+
+/** What the agent says of itself goes to the log and, as an alert, to every output. */
+function makeInternal(ports: AlertPorts, outputs: readonly Output[], log: Log): (alert: InternalAlert) => void {
+  return ({ what, priority, message, fields }) => {
+    const rule = `Lanner internal: ${what}`;
+    const pairs = Object.entries(fields).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+    const text = `${rule}. ${message}${pairs.length > 0 ? ` (${pairs.join(' ')})` : ''}`;
+    const wallNs = ports.clock.wallNs(ports.clock.sinceBootNs());
+    log('warn', `${rule}. ${message}`, fields);
+    const alert = makeAlert(
+      { rule, priority, source: 'internal', tags: [], text, fields },
+      occurrence(ports, wallNs, {}),
+    );
+    for (const output of outputs) output.write(alert);
+  };
+}
+
+/** What is lost is said, and the state is compared with the kernel. */
+function makeLossLook(
+  counters: () => AgentCounters,
+  raise: (alert: InternalAlert) => void,
+  heal: () => void,
+): () => void {
+  const watch = new LossWatch(performance.now());
   return () => {
-    const { lifecycleFull, bulkFull, noScratch, recursion } = capture.counters().dropped;
-    const lostEvents = lifecycleFull + bulkFull + noScratch + recursion;
-    const lostAlerts = outputs.reduce((sum, output) => sum + output.counters().lost, 0);
-    if (lostEvents > events) {
-      const fields = { lifecycle_full: lifecycleFull, bulk_full: bulkFull, no_scratch: noScratch, recursion };
-      log('warn', `Lanner internal: ${lostEvents - events} events dropped in the last minute`, fields);
-    }
-    if (lostAlerts > alerts) log('warn', `Lanner internal: ${lostAlerts - alerts} alerts lost in the last minute`);
-    events = lostEvents;
-    alerts = lostAlerts;
+    const { capture, engine, outputs } = counters();
+    const lostAlerts = Object.values(outputs).reduce((sum, { lost }) => sum + lost, 0);
+    const { lifecycle, bulk, dropped } = capture;
+    const now = { events: lifecycle + bulk, dropped, lostAlerts, pending: engine.pending };
+    const found = watch.look(now, performance.now());
+    for (const alert of found.alerts) raise(alert);
+    if (found.isStateStale) heal();
   };
 }

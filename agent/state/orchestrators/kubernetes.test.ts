@@ -183,7 +183,7 @@ describe('pods of this node from the API server', () => {
       fresh.put(podOf('a'));
     });
     await vi.waitFor(() => expect(kubernetes.counters.failures).toBeGreaterThan(2));
-    expect(said).toEqual(['Lanner internal: the Kubernetes API server does not answer']);
+    expect(said).toEqual(['the Kubernetes API server does not answer']);
     server.mode = 'well';
     await named(kubernetes, 'a');
     expect(said.at(-1)).toBe('the Kubernetes API server answers again');

@@ -117,7 +117,7 @@ export function openKubernetes(options: KubernetesOptions): Kubernetes {
     const fail = async (reason: string) => {
       if (stop.signal.aborted) return;
       counters.failures++;
-      if (!isTold) log('warn', 'Lanner internal: the Kubernetes API server does not answer', { reason });
+      if (!isTold) log('warn', 'the Kubernetes API server does not answer', { reason });
       isTold = true;
       await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal: stop.signal }).catch(() => undefined);
       pauseMs = Math.min(pauseMs * 2, options.longestPauseMs ?? 60_000);

@@ -105,8 +105,8 @@ describe('tasks of Mesos and applications of Marathon', () => {
   it('says once who does not answer, and that it does again', async () => {
     const { mesos, said, world } = await start(() => undefined);
     await vi.waitFor(() => expect(said).toHaveLength(2));
-    expect(said).toContain('Lanner internal: the Mesos agent does not answer');
-    expect(said).toContain('Lanner internal: Marathon does not answer');
+    expect(said).toContain('the Mesos agent does not answer');
+    expect(said).toContain('Marathon does not answer');
     world.change = (path) => documents[path];
     world.nowMs = 5_000;
     expect(mesos.task('shop_web.1234')).toBeUndefined();

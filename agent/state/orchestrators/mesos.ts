@@ -62,7 +62,7 @@ export function openMesos(options: MesosOptions): Mesos {
       return partOf(answer.json);
     }
     counters.failures++;
-    if (!silent.has(name)) log('warn', `Lanner internal: ${name} does not answer`, { reason: answer.reason });
+    if (!silent.has(name)) log('warn', `${name} does not answer`, { reason: answer.reason });
     silent.add(name);
     return undefined;
   };

@@ -1,0 +1,135 @@
+import type { Priority } from '#rules/alert';
+
+/** Something that the agent says of itself: `Lanner internal: …`. */
+export type InternalAlert = {
+  readonly what: string;
+  readonly priority: Priority;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, string | number>>;
+};
+
+/** All since the start. */
+export type LossCounters = {
+  /** Events that came through. */
+  readonly events: number;
+  readonly dropped: {
+    readonly lifecycleFull: number;
+    readonly bulkFull: number;
+    readonly noScratch: number;
+    readonly recursion: number;
+  };
+  /** Alerts that an output could not hand on. */
+  readonly lostAlerts: number;
+  /** Events that were matched without their container's details, because too many waited or its engine was silent. */
+  readonly pending: number;
+};
+
+/** As `syscall_event_drops` of Falco has them. */
+export type LossLimits = {
+  /** Part of all events that may be lost in a second before an alert is raised. */
+  readonly threshold: number;
+  /** Alerts a second, on average, and at once. */
+  readonly rate: number;
+  readonly maxBurst: number;
+};
+
+export const usualLimits: LossLimits = { threshold: 0.1, rate: 1 / 30, maxBurst: 1 };
+
+export type LossFinding = {
+  readonly alerts: readonly InternalAlert[];
+  /** Events were lost since the last look: what they would have told must be asked of the kernel. */
+  readonly isStateStale: boolean;
+};
+
+const MINUTE_MS = 60_000;
+const nothing: LossCounters = {
+  events: 0,
+  dropped: { lifecycleFull: 0, bulkFull: 0, noScratch: 0, recursion: 0 },
+  lostAlerts: 0,
+  pending: 0,
+};
+
+/** Looks at the counters each second and says what was lost; a flood of losses makes no flood of alerts. */
+export class LossWatch {
+  readonly #limits: LossLimits;
+  #before = nothing;
+  #bucket: number;
+  #filledMs: number;
+  #minuteBefore = nothing;
+  #minuteMs: number;
+
+  constructor(nowMs: number, limits: LossLimits = usualLimits) {
+    this.#limits = limits;
+    this.#bucket = limits.maxBurst;
+    this.#filledMs = nowMs;
+    this.#minuteMs = nowMs;
+  }
+
+  look(now: LossCounters, nowMs: number): LossFinding {
+    const before = this.#before;
+    this.#before = now;
+    const drops = dropsOf(now) - dropsOf(before);
+    const alerts: InternalAlert[] = [];
+    const events = now.events - before.events + drops;
+    if (drops > 0 && drops / events > this.#limits.threshold && this.#claim(nowMs)) {
+      alerts.push(dropAlert(drops, events, now, before));
+    }
+    if (nowMs - this.#minuteMs >= MINUTE_MS) {
+      alerts.push(...minuteAlerts(now, this.#minuteBefore));
+      this.#minuteBefore = now;
+      this.#minuteMs = nowMs;
+    }
+    return { alerts, isStateStale: drops > 0 };
+  }
+
+  #claim(nowMs: number): boolean {
+    const { rate, maxBurst } = this.#limits;
+    this.#bucket = Math.min(maxBurst, this.#bucket + (rate * (nowMs - this.#filledMs)) / 1_000);
+    this.#filledMs = nowMs;
+    if (this.#bucket < 1) return false;
+    this.#bucket--;
+    return true;
+  }
+}
+
+const dropsOf = ({ dropped }: LossCounters): number =>
+  dropped.lifecycleFull + dropped.bulkFull + dropped.noScratch + dropped.recursion;
+
+/** Falco's keys where they mean the same. It writes all values as text. */
+function dropAlert(drops: number, events: number, now: LossCounters, before: LossCounters): InternalAlert {
+  const since = (key: keyof LossCounters['dropped']) => now.dropped[key] - before.dropped[key];
+  const numbers = {
+    n_evts: events,
+    n_drops: drops,
+    n_drops_buffer_total: since('lifecycleFull') + since('bulkFull'),
+    n_drops_buffer_lifecycle: since('lifecycleFull'),
+    n_drops_buffer_bulk: since('bulkFull'),
+    n_drops_scratch_map: since('noScratch'),
+    n_drops_bug: since('recursion'),
+    ebpf_enabled: 1,
+  };
+  return {
+    what: 'syscall event drop',
+    priority: 'Debug',
+    message: `${drops} system calls dropped in last second.`,
+    fields: Object.fromEntries(Object.entries(numbers).map(([key, value]) => [key, String(value)])),
+  };
+}
+
+function minuteAlerts(now: LossCounters, before: LossCounters): InternalAlert[] {
+  const drops = dropsOf(now) - dropsOf(before);
+  const alerts = now.lostAlerts - before.lostAlerts;
+  const pending = now.pending - before.pending;
+  const found: InternalAlert[] = [];
+  const say = (what: string, count: number, message: string) => {
+    if (count > 0) found.push({ what, priority: 'Warning', message, fields: { count } });
+  };
+  say('events dropped', drops, `${drops} events dropped in the last minute.`);
+  say('alerts lost', alerts, `${alerts} alerts lost in the last minute.`);
+  say(
+    'containers unknown',
+    pending,
+    `${pending} alerts in the last minute lack what a container engine would have told.`,
+  );
+  return found;
+}
