@@ -18,6 +18,7 @@ import { openResponse, readBootId } from './respond/open.ts';
 import { Cgroups } from './state/cgroups.ts';
 import { stateCalls } from './state/changes.ts';
 import { type Clock, makeClock } from './state/clock.ts';
+import { ContainerUsers } from './state/container-users.ts';
 import { findEngines, knownSockets, userSockets } from './state/containers/engine.ts';
 import { foldersOf, openEngineFiles } from './state/containers/engine-files.ts';
 import { type ContainerCounters, ContainerTable, type EngineChange } from './state/containers/table.ts';
@@ -25,7 +26,7 @@ import { makeHealer } from './state/heal.ts';
 import { openKubernetes } from './state/orchestrators/kubernetes.ts';
 import { openMesos } from './state/orchestrators/mesos.ts';
 import { joinOrchestrators, type Orchestrators } from './state/orchestrators/orchestrators.ts';
-import { listPids, makeLocate, makeLook, readEnvironment, readProcess } from './state/proc-folder.ts';
+import { isAlive, listPids, makeLocate, makeLook, readEnvironment, readProcess } from './state/proc-folder.ts';
 import { type ProcessCounters, ProcessTable } from './state/process-table.ts';
 import { makeUsers } from './state/users.ts';
 
@@ -212,9 +213,11 @@ function openOrchestrators(
 type Known = { readonly processes: ProcessTable; readonly clock: Clock; readonly orchestrators: Orchestrators };
 
 function surroundings({ hostname }: AgentOptions, { processes, clock, orchestrators }: Known): Surroundings {
+  const containerUsers = new ContainerUsers({ nowMs: () => performance.now(), isAlive });
   return {
     processes,
     users: makeUsers(() => performance.now()),
+    usersOf: (container, process) => containerUsers.of(container, process),
     orchestrators,
     hostname,
     wallNs: clock.wallNs,

@@ -55,6 +55,7 @@ function setUp(status: Container['status'], condition = 'evt.type=execve') {
     around: {
       processes,
       users: { user: () => undefined, groupName: () => undefined },
+      usersOf: () => undefined,
       orchestrators: joinOrchestrators(undefined, undefined),
       hostname: 'h',
       wallNs: (ns) => BigInt(ns),

@@ -254,9 +254,13 @@ describe('fields of the process', () => {
     expect(read('user.loginname', scene)).toBeUndefined();
   });
 
-  it('gives no host name to a user inside a container, but root', () => {
-    const other = record('exec', 'execve', { numbers: { uid: 1_000 } });
-    expect(read('user.name', sceneOf(other, inside))).toBeUndefined();
+  it('names a user inside a container as the container does, and root in any', () => {
+    const other = record('exec', 'execve', { numbers: { uid: 1_000, gid: 33 } });
+    const fields = ['user.name', 'user.homedir', 'user.shell', 'group.name'];
+    expect(fields.map((field) => read(field, sceneOf(other, inside)))).toEqual(['web', '/srv', '/bin/false', 'www']);
+    const unread = { container: { ...container, id: 'other' } };
+    expect(fields.map((field) => read(field, sceneOf(other, unread)))).toEqual(fields.map(() => undefined));
+    expect(read('user.name', sceneOf(exec, unread))).toBe('root');
     expect(read('user.name', sceneOf(exec, inside))).toBe('root');
   });
 });

@@ -107,6 +107,13 @@ export function sceneOf(event: Event, changes: Partial<Scene> = {}): Scene {
         user: (uid) => (uid === 0 ? { name: 'root', home: '/root', shell: '/bin/bash' } : undefined),
         groupName: (gid) => (gid === 0 ? 'root' : undefined),
       },
+      usersOf: (id) =>
+        id === container.id
+          ? {
+              user: (uid) => (uid === 1000 ? { name: 'web', home: '/srv', shell: '/bin/false' } : undefined),
+              groupName: (gid) => (gid === 33 ? 'www' : undefined),
+            }
+          : undefined,
       orchestrators: joinOrchestrators(undefined, undefined),
       hostname: 'host-1',
       wallNs: (ns) => bootWallNs + BigInt(ns),

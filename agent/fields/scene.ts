@@ -14,6 +14,8 @@ export type Surroundings = {
     ancestors(process: Process): readonly Process[];
   };
   readonly users: Users;
+  /** Those of a container, by a process in it; `undefined` when they cannot be read any more. */
+  readonly usersOf: (container: string, process: Process) => Users | undefined;
   readonly orchestrators: Orchestrators;
   readonly hostname: string;
   /** Nanoseconds since the epoch of a time since boot. */

@@ -1,18 +1,22 @@
+import type { User, Users } from '../state/users.ts';
 import type { ReaderTable, Scene } from './scene.ts';
 
 const UNSET = 0xffff_ffff;
 
 /**
- * The host's name of a user. A container has a user database of its own: there, only root is the same everywhere, and
- * another number would be given a name that has nothing to do with it.
+ * A container has a user database of its own, and the host's would give its numbers names that have nothing to do with
+ * them. Only root is the same everywhere, also in an image without any users.
  */
-function userOf({ around, container }: Scene, uid: number) {
-  return container === undefined || uid === 0 ? around.users.user(uid) : undefined;
+function usersOf({ around, container, process }: Scene): Users | undefined {
+  if (container === undefined) return around.users;
+  return process === undefined ? undefined : around.usersOf(container.id, process);
 }
 
-function groupOf({ around, container }: Scene, gid: number): string | undefined {
-  return container === undefined || gid === 0 ? around.users.groupName(gid) : undefined;
-}
+const userOf = (scene: Scene, uid: number): User | undefined =>
+  usersOf(scene)?.user(uid) ?? (uid === 0 ? scene.around.users.user(uid) : undefined);
+
+const groupOf = (scene: Scene, gid: number): string | undefined =>
+  usersOf(scene)?.groupName(gid) ?? (gid === 0 ? scene.around.users.groupName(gid) : undefined);
 
 /** Fields of the user and group that the process runs as, and of who logged in. */
 export const userFields = {

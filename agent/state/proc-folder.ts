@@ -171,6 +171,16 @@ function inodeOf(folder: string): number | undefined {
   }
 }
 
+/** Whether the process with this pid is still this one. */
+export function isAlive({ pid, startNs }: Process, proc = '/proc'): boolean {
+  try {
+    const stat = parseStat(readFileSync(`${proc}/${pid}/stat`, 'latin1'));
+    return stat !== undefined && isStartOf(stat.startTicks * TICK_NS, startNs);
+  } catch {
+    return false; // Gone.
+  }
+}
+
 const MOST_ENVIRONMENT_BYTES = 65_536;
 
 /** The environment a process was started with, as its memory has it now; NUL-separated. */

@@ -39,5 +39,8 @@ describe('users and groups', () => {
     nowMs = 4_000;
     expect(users.user(5)?.name).toBe('b');
     expect(users.groupName(0)).toBeUndefined();
+    writeFileSync(passwd, 'b:x:5:5::/:/bin/sh\nc:x:6:6::/:/bin/sh\n');
+    nowMs = 4_050;
+    expect(users.user(6)?.name).toBe('c');
   });
 });

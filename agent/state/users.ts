@@ -1,9 +1,11 @@
 import { readFileSync, statSync } from 'node:fs';
 
-type User = { readonly name: string; readonly home: string; readonly shell: string };
+export type User = { readonly name: string; readonly home: string; readonly shell: string };
 
 const MOST_LINES = 65_536;
 const CHECK_MS = 2_000;
+/** Whoever is not known may have been added just now. */
+const CHECK_MISSING_MS = 50;
 
 /** The host's users and groups by number, from /etc/passwd and /etc/group (passwd(5), group(5)); read again when they change. */
 export type Users = {
@@ -14,7 +16,7 @@ export type Users = {
 export function makeUsers(nowMs: () => number, passwdPath = '/etc/passwd', groupPath = '/etc/group'): Users {
   const users = makeWatched(passwdPath, parsePasswd, nowMs);
   const groups = makeWatched(groupPath, parseGroup, nowMs);
-  return { user: (uid) => users().get(uid), groupName: (gid) => groups().get(gid) };
+  return { user: (uid) => users(uid), groupName: (gid) => groups(gid) };
 }
 
 export function parsePasswd(text: string): Map<number, User> {
@@ -37,17 +39,18 @@ export function parseGroup(text: string): Map<number, string> {
   return groups;
 }
 
-/** Looks at the file's time at most every two seconds: whoever adds a user sees the name in alerts soon after. */
+/** Looks at the file's time every two seconds, and at once for a number that is not known: a new user has a name soon. */
 function makeWatched<T>(
   path: string,
   parse: (text: string) => Map<number, T>,
   nowMs: () => number,
-): () => Map<number, T> {
+): (id: number) => T | undefined {
   let table = new Map<number, T>();
   let changedMs = -1;
   let checkedMs = Number.NEGATIVE_INFINITY;
-  return () => {
-    if (nowMs() - checkedMs < CHECK_MS) return table;
+  return (id) => {
+    const known = table.get(id);
+    if (nowMs() - checkedMs < (known === undefined ? CHECK_MISSING_MS : CHECK_MS)) return known;
     checkedMs = nowMs();
     try {
       const { mtimeMs } = statSync(path);
@@ -58,6 +61,6 @@ function makeWatched<T>(
     } catch {
       // Replaced by rename at this very moment, or absent (a minimal image): names stay as they were.
     }
-    return table;
+    return table.get(id);
   };
 }

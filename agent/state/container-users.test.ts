@@ -1,0 +1,67 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ContainerUsers, parseMap } from './container-users.ts';
+import { readProcess } from './proc-folder.ts';
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+const own = readProcess(process.pid);
+
+function setUp({ map = '0 0 4294967295\n' } = {}) {
+  if (own === undefined) throw new Error('this process runs');
+  const proc = mkdtempSync(join(tmpdir(), 'lanner-container-users-'));
+  folders.push(proc);
+  const root = join(proc, String(own.pid), 'root');
+  mkdirSync(join(root, 'etc'), { recursive: true });
+  writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0::/root:/bin/ash\nweb:x:1000:1000::/srv:/bin/false\n');
+  writeFileSync(join(root, 'etc/group'), 'root:x:0:\nwww:x:33:\n');
+  for (const name of ['uid_map', 'gid_map']) writeFileSync(join(proc, String(own.pid), name), map);
+  const world = { nowMs: 0, isAlive: true };
+  const users = new ContainerUsers({ nowMs: () => world.nowMs, isAlive: () => world.isAlive, proc });
+  return { users, world, root, process: own };
+}
+
+describe('users of a container', () => {
+  it('have the names that the container gives them', () => {
+    const { users, process: process_ } = setUp();
+    expect(users.of('c', process_)?.user(1000)).toEqual({ name: 'web', home: '/srv', shell: '/bin/false' });
+    expect(users.of('c', process_)?.groupName(33)).toBe('www');
+    expect(users.of('c', process_)?.user(5)).toBeUndefined();
+  });
+
+  it('are those inside when the container has a user namespace', () => {
+    const { users, process: process_ } = setUp({ map: '         0     100000      65536\n' });
+    const found = users.of('c', process_);
+    expect(found?.user(100_000)?.name).toBe('root');
+    expect(found?.user(101_000)?.name).toBe('web');
+    expect(found?.groupName(100_033)).toBe('www');
+    expect(found?.user(1000)).toBeUndefined();
+  });
+
+  it('are read anew after a while, and kept when the process is gone by then', () => {
+    const { users, world, root, process: process_ } = setUp();
+    users.of('c', process_);
+    writeFileSync(join(root, 'etc/passwd'), 'new:x:1000:1000::/:/bin/sh\n');
+    expect(users.of('c', process_)?.user(1000)?.name).toBe('web');
+    world.nowMs = 5_000;
+    expect(users.of('c', process_)?.user(1000)?.name).toBe('new');
+    world.nowMs = 10_000;
+    world.isAlive = false;
+    expect(users.of('c', process_)?.user(1000)?.name).toBe('new');
+    expect(users.of('other', process_)).toBeUndefined();
+  });
+
+  it('are not taken from where a link leads', () => {
+    const { users, root, process: process_ } = setUp();
+    rmSync(join(root, 'etc'), { recursive: true });
+    symlinkSync('/etc', join(root, 'etc'));
+    expect(users.of('c', process_)?.user(0)).toBeUndefined();
+  });
+
+  it('reads nothing from what is no map', () => expect(parseMap('x\n\n1 2\n')).toEqual([]));
+});

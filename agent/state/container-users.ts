@@ -1,0 +1,74 @@
+import { readBounded, readWithin } from './bounded-file.ts';
+import type { Process } from './process.ts';
+import { parseGroup, parsePasswd, type User, type Users } from './users.ts';
+
+/** A user database beyond this is cut off. */
+const MOST_BYTES = 1024 * 1024;
+const MOST_CONTAINERS = 1_024;
+/** Somebody may add a user inside. */
+const FRESH_MS = 5_000;
+
+type Entry = { readonly users: Users; readonly readMs: number };
+
+/** Numbers inside of a user namespace and outside: user_namespaces(7), uid_map. */
+type Range = { readonly inside: number; readonly outside: number; readonly length: number };
+
+export type ContainerUsersPorts = {
+  readonly nowMs: () => number;
+  /** Whether the process with this pid is still this one. */
+  readonly isAlive: (process: Process) => boolean;
+  readonly proc?: string;
+};
+
+/**
+ * The users that a container has of its own, from /etc/passwd and /etc/group as its processes see them. Whoever built
+ * the container wrote these files: no link in them is followed, and no more than a bound of them is read.
+ */
+export class ContainerUsers {
+  readonly #byContainer = new Map<string, Entry>();
+  readonly #ports: ContainerUsersPorts;
+
+  constructor(ports: ContainerUsersPorts) {
+    this.#ports = ports;
+  }
+
+  /** By a process that is in the container; `undefined` when nothing was read yet and that process is gone. */
+  of(container: string, process: Process): Users | undefined {
+    const nowMs = this.#ports.nowMs();
+    const known = this.#byContainer.get(container);
+    if (known !== undefined && nowMs - known.readMs < FRESH_MS) return known.users;
+    const users = this.#read(process);
+    if (users === undefined) return known?.users;
+    if (known === undefined && this.#byContainer.size >= MOST_CONTAINERS) {
+      const oldest = this.#byContainer.keys().next().value;
+      if (oldest !== undefined) this.#byContainer.delete(oldest);
+    }
+    this.#byContainer.set(container, { users, readMs: nowMs });
+    return users;
+  }
+
+  #read(process: Process): Users | undefined {
+    const folder = `${this.#ports.proc ?? '/proc'}/${process.pid}`;
+    const passwd = readWithin(`${folder}/root`, ['etc', 'passwd'], MOST_BYTES);
+    const group = readWithin(`${folder}/root`, ['etc', 'group'], MOST_BYTES);
+    const uids = parseMap(readBounded(`${folder}/uid_map`, MOST_BYTES));
+    const gids = parseMap(readBounded(`${folder}/gid_map`, MOST_BYTES));
+    // Read before the check, so that all of it is of that process.
+    if (!this.#ports.isAlive(process)) return undefined;
+    const users = parsePasswd(passwd ?? '');
+    const groups = parseGroup(group ?? '');
+    return { user: (uid) => find<User>(users, uids, uid), groupName: (gid) => find(groups, gids, gid) };
+  }
+}
+
+function find<T>(table: ReadonlyMap<number, T>, ranges: readonly Range[], outside: number): T | undefined {
+  const range = ranges.find((each) => outside >= each.outside && outside < each.outside + each.length);
+  return range && table.get(outside - range.outside + range.inside);
+}
+
+export function parseMap(text: string | undefined): readonly Range[] {
+  return (text ?? '').split('\n').flatMap((line) => {
+    const [inside, outside, length] = line.trim().split(/\s+/).map(Number);
+    return inside === undefined || outside === undefined || length === undefined ? [] : [{ inside, outside, length }];
+  });
+}
