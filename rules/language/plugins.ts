@@ -5,7 +5,7 @@ import type { PluginRequirement } from './rules-file.ts';
 type Version = readonly [number, number, number];
 
 /** What is a plugin elsewhere and built in here, as of the version that Falco 0.44 came with (falcosecurity/falco#3967). */
-export const builtInPlugins: ReadonlyMap<string, Version> = new Map([['container', [0, 7, 1]]]);
+const builtInPlugins: ReadonlyMap<string, Version> = new Map([['container', [0, 7, 1]]]);
 
 /**
  * Requirements of rule files that are not met: of each, the first plugin that is there decides, and one must be. Loading
