@@ -67,17 +67,21 @@ const server = `
     mv "$id.code.new" "$id.code"
   done`;
 
-function preamble(folder: string): string {
+/** `$mark` is for scripts that put another program in the shell's place. */
+function preamble(folder: string, id: string): string {
   const programs = join(folder, 'programs');
   return `set -e
+    programs=${programs}
     PATH=${programs}:/usr/sbin:/usr/bin:/sbin:/bin
     act=${programs}/act
-    as() { name=$1; shift; [ -e ${programs}/$name ] || ln -s act ${programs}/$name; ${programs}/$name "$@"; }
+    mark="${programs}/${MARK} sleep 0 ${id}"
+    have() { [ -e ${programs}/$1 ] || ln -s act ${programs}/$1; }
+    as() { have $1; name=$1; shift; ${programs}/$name "$@"; }
   `;
 }
 
 const scriptOf = (folder: string, script: string, id: string, base: string): string =>
-  `${preamble(folder)}\nmkdir -p ${base}/${id}; cd ${base}/${id}\n${script}\n${join(folder, 'programs', MARK)} sleep 0 ${id}\n`;
+  `${preamble(folder, id)}\nmkdir -p ${base}/${id}; cd ${base}/${id}\n${script}\n$mark\n`;
 
 /** A folder from whose pipe a server takes its scripts. */
 class Desk {
@@ -192,7 +196,8 @@ export async function openStage(): Promise<Stage> {
         return (await inContainer(place.container)).perform(id, text);
       case 'first': {
         const named = ['run', '--rm', '--name', prefix + id, ...shared, ...place.options];
-        await engine.docker(...named, image, 'sh', '-c', text);
+        // Longer than its start: an engine that is asked of a container may answer only when it runs, or is gone again.
+        await engine.docker(...named, image, 'sh', '-c', `${text}sleep 0.3`);
         return;
       }
       case 'exec': {

@@ -16,14 +16,22 @@ const printed = z.object({
   time: z.string(),
   output_fields: z.record(z.string(), z.unknown()),
 });
-export type StageAlert = z.output<typeof printed> & { readonly latencyUs: number };
+export type StageAlert = z.output<typeof printed> & {
+  /** Raised by a process of the stage, as far as the alert says. */
+  readonly isOwn: boolean;
+  /** From the event, as the kernel timed it, to the line in the test's hands. */
+  readonly latencyUs: number;
+};
 
-/** A running agent, and the alerts that the stage's processes raised. */
+/** A running agent, and what it printed. */
 export type Watch = {
   alerts(): readonly StageAlert[];
   said(): string;
   close(): Promise<void>;
 };
+
+/** The rule of the program that ends each stimulus. */
+export const MARK_RULE = 'Stimulus mark';
 
 const GENERATIONS = 9;
 const line = Array.from({ length: GENERATIONS }, (_, index) => `proc.apid[${index + 1}]`);
@@ -49,10 +57,10 @@ function tuningOf(rules: readonly string[]): string {
     ].join('\n'),
   );
   const mark = [
-    '- rule: Stimulus mark',
+    `- rule: ${MARK_RULE}`,
     '  desc: The last event of a stimulus.',
     `  condition: evt.type = execve and proc.name = ${MARK}`,
-    `  output: ${JSON.stringify(`%proc.args${ending}`)}`,
+    `  output: ${JSON.stringify(`%proc.args ${ending}`)}`,
     '  priority: DEBUG',
   ].join('\n');
   return [...each, mark].join('\n');
@@ -101,7 +109,7 @@ export async function startWatch(stage: Stage, path: string, tuning: string): Pr
     const isOwn =
       line.some((field) => alert.output_fields[field] === stage.hostPid) ||
       String(alert.output_fields['container.name']).startsWith(stage.prefix);
-    if (isOwn) alerts.push({ ...alert, latencyUs: receivedUs - microsecondsOf(alert.time) });
+    alerts.push({ ...alert, isOwn, latencyUs: receivedUs - microsecondsOf(alert.time) });
   });
   createInterface(child.stderr).on('line', (text) => lines.push(text));
   const ended = once(child, 'exit');
