@@ -1,4 +1,5 @@
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -11,6 +12,8 @@ import {
 } from 'yaml';
 import type { At } from './ast.ts';
 import type { Diagnostic } from './diagnostic.ts';
+import { parseLoosely } from './loose-yaml.ts';
+import { didYouMean } from './nearest.ts';
 import { type PlainNode, readPlainYaml, type ScalarStyle } from './plain-yaml.ts';
 import { type Piece, type Source, type SourceFile, type Span, sourceOf } from './source.ts';
 
@@ -55,11 +58,14 @@ export function readYaml(file: SourceFile): YamlResult {
   const tooDeep = findDeepFlow(file.text);
   if (tooDeep !== undefined)
     return refuse(`more than ${mostDepth} nested brackets`, { start: tooDeep, end: tooDeep + 1 });
-  const plain = readPlainYaml(file.text);
+  // A byte order mark says nothing; a line break in its place keeps every offset.
+  const text = file.text.replace(/^\ufeff/, '\n');
+  const plain = readPlainYaml(text);
   if (plain !== undefined) return { ok: true, documents: [convertPlain(plain, { file, source })] };
-  const parsed = parseDocuments(file.text);
+  const parsed = parseDocuments(text);
   if (parsed === undefined) return refuse('nested too deeply to be read');
   const documents: Value[] = [];
+  const problems: Diagnostic[] = [];
   for (const document of parsed) {
     const [first] = document.errors;
     if (first !== undefined) {
@@ -73,10 +79,9 @@ export function readYaml(file: SourceFile): YamlResult {
       );
       return { ok: false, diagnostics, documents };
     }
-    const value = convert(document.contents, { file, source, anchors: new Map(), depth: 0 });
-    documents.push(value);
+    documents.push(convert(document.contents, { file, source, anchors: new Map(), problems, depth: 0 }));
   }
-  return { ok: true, documents };
+  return problems.length === 0 ? { ok: true, documents } : { ok: false, diagnostics: problems, documents };
 }
 
 function convertPlain(node: PlainNode, context: { readonly file: SourceFile; readonly source: Source }): Value {
@@ -108,13 +113,13 @@ function parseDocuments(text: string): readonly Document[] | undefined {
     // A hostile file has an error in every line, and the package makes an Error of each: their stacks would cost seconds.
     Error.stackTraceLimit = 0;
     // Finding the line for each error takes quadratic time on a long line; we have our own places.
-    const all = parseAllDocuments(text, {
-      schema: 'failsafe',
-      uniqueKeys: false,
-      logLevel: 'silent',
-      prettyErrors: false,
-    });
-    return Array.isArray(all) ? all : [];
+    const options = { schema: 'failsafe', uniqueKeys: false, logLevel: 'silent', prettyErrors: false } as const;
+    const isSound = (documents: readonly Document[]): boolean => documents.every(({ errors }) => errors.length === 0);
+    const all = parseAllDocuments(text, options);
+    const strict = Array.isArray(all) ? all : [];
+    if (isSound(strict)) return strict;
+    const loose = parseLoosely(text, options);
+    return isSound(loose) ? loose : strict;
   } catch (error) {
     // The package recurses along the nesting; everything else it finds it reports.
     if (error instanceof RangeError) return undefined;
@@ -153,14 +158,26 @@ type Context = {
   readonly source: Source;
   /** Values by their anchor. An alias is the same value again, not a copy: aliases of aliases cost nothing. */
   readonly anchors: Map<string, Value>;
+  readonly problems: Diagnostic[];
   readonly depth: number;
 };
 
 function convert(node: unknown, context: Context): Value {
-  if (isAlias(node)) return context.anchors.get(node.source) ?? { kind: 'null', at: atOf(node.range, context) };
+  if (isAlias(node)) return context.anchors.get(node.source) ?? reportAlias(node, context);
   const value = convertNode(node, context);
   if (isNode(node) && 'anchor' in node && typeof node.anchor === 'string') context.anchors.set(node.anchor, value);
   return value;
+}
+
+function reportAlias(alias: Alias, context: Context): Value {
+  const at = atOf(alias.range, context);
+  const hint = didYouMean(alias.source, context.anchors.keys());
+  return fail(`unresolved alias *${alias.source}: nothing above is marked &${alias.source}${hint}`, at, context);
+}
+
+function fail(message: string, at: At, { problems }: Context): Value {
+  problems.push({ code: 'LOAD_ERR_YAML_PARSE', message, ...at });
+  return { kind: 'null', at };
 }
 
 function atOf(range: YamlNode['range'], context: Context): At {
@@ -169,8 +186,9 @@ function atOf(range: YamlNode['range'], context: Context): At {
 }
 
 function convertNode(node: unknown, context: Context): Value {
-  if (!isNode(node) || context.depth > mostDepth) return { kind: 'null', at: atOf(undefined, context) };
+  if (!isNode(node)) return { kind: 'null', at: atOf(undefined, context) };
   const at = atOf(node.range, context);
+  if (context.depth > mostDepth) return fail(`nested more than ${mostDepth} deep`, at, context);
   const inner = { ...context, depth: context.depth + 1 };
   if (isScalar(node)) return convertScalar(node, at, context);
   if (isSeq(node)) return { kind: 'list', items: node.items.map((item) => convert(item, inner)), at };
