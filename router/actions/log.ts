@@ -1,6 +1,7 @@
-import { mkdir, open, rename, stat } from 'node:fs/promises';
+import { open, rename, stat } from 'node:fs/promises';
 import { dirname, normalize } from 'node:path';
 import * as z from 'zod';
+import { makeFolder } from '#rules/cli/make-folder';
 import { defineAction } from '../runs/action.ts';
 
 const oneByOne = makeTurns();
@@ -36,7 +37,7 @@ export const log = defineAction({
 });
 
 async function append(file: string, line: string, mostBytes: number): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(file));
   try {
     if ((await stat(file)).size >= mostBytes) await rename(file, `${file}.1`);
   } catch (error) {

@@ -1,10 +1,11 @@
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadPlaybooks } from '#playbooks/language/load';
 import type { Playbook } from '#playbooks/language/playbook';
 import type { Run } from '#playbooks/language/run';
 import { type Command, exitCodes } from '#rules/cli/command-line';
 import { type Log, makeLog } from '#rules/cli/log';
+import { makeFolder } from '#rules/cli/make-folder';
 import { renderDiagnostic } from '#rules/language/diagnostic';
 import type { SourceFile } from '#rules/language/source';
 import { actionCatalogue } from '../actions/all.ts';
@@ -47,7 +48,7 @@ async function runRouter(options: RouterOptions): Promise<number> {
 
   let token: string;
   try {
-    mkdirSync(options.dataFolder, { recursive: true, mode: 0o700 });
+    makeFolder(options.dataFolder);
     token = readOrMakeToken(options.tokenFile);
   } catch (error) {
     if (!(error instanceof TokenError) && !(error instanceof Error && 'code' in error)) throw error;

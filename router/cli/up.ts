@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { type Command, exitCodes, readArgs, UsageError } from '#rules/cli/command-line';
 import { type Log, makeLog } from '#rules/cli/log';
 import { DEFAULT_LISTEN, defaultDataFolder, readListen } from '../config/options.ts';
-import { readOrMakeToken } from '../config/token.ts';
+import { readOrMakeToken, TokenError } from '../config/token.ts';
 import { type Child, keepRunning } from './child.ts';
 
 const script = join(import.meta.dirname, '../../lanner.ts');
@@ -48,7 +48,13 @@ export const up: Command = {
     const listen = values.listen ?? DEFAULT_LISTEN;
     const log = makeLog('lanner', 'info', values.json === true || !process.stderr.isTTY ? 'json' : 'text');
     // Made here, so that both children find it whichever of them is first.
-    readOrMakeToken(join(data, 'token'));
+    try {
+      readOrMakeToken(join(data, 'token'));
+    } catch (error) {
+      if (!(error instanceof TokenError) && !(error instanceof Error && 'code' in error)) throw error;
+      process.stderr.write(`lanner up: ${error.message}\n`);
+      return exitCodes.failed;
+    }
     return supervise(log, {
       router: [
         ...['--data', data, '--listen', listen, '--nodes', '1'],

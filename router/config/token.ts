@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from '#rules/cli/make-folder';
 
 const LEAST_LETTERS = 16;
 
@@ -9,7 +10,7 @@ const LEAST_LETTERS = 16;
  * whole or not at all, so that an agent that starts at the same time never reads half of it.
  */
 export function readOrMakeToken(path: string): string {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
   return readToken(path) ?? makeToken(path);
 }
 

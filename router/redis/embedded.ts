@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { startTicks, takeLock } from '#rules/cli/lock';
 import type { Log } from '#rules/cli/log';
-import { startTicks, takeLock } from './lock.ts';
+import { makeFolder } from '#rules/cli/make-folder';
 
 /** Longest path of a unix socket, less its NUL (unix(7), sun_path). */
 const MOST_SOCKET_PATH = 107;
@@ -39,7 +40,7 @@ export async function startEmbedded(data: string, log: Log): Promise<EmbeddedSta
     return { ok: false, kind: 'missing', reason };
   }
   const folder = resolve(data, 'redis');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   const socket = socketPath(folder);
   const lock = takeLock(join(folder, 'lock'));
   if (!lock.ok)
@@ -85,7 +86,7 @@ function socketPath(folder: string): string {
   const path = join(folder, 'redis.sock');
   if (path.length <= MOST_SOCKET_PATH) return path;
   const short = `/run/lanner-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`;
-  mkdirSync(short, { recursive: true, mode: 0o700 });
+  makeFolder(short);
   return join(short, 'redis.sock');
 }
 

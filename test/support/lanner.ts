@@ -38,7 +38,7 @@ export type Lanner = {
 /** Runs `lanner ARGS` in a data folder of its own until it ends; for commands that end by themselves. */
 export async function runLanner(...args: readonly string[]) {
   const dataFolder = mkdtempSync(join(tmpdir(), 'lanner-'));
-  const data = args[0] === 'up' ? ['--data', dataFolder] : [];
+  const data = args[0] === 'up' && !args.includes('--data') ? ['--data', dataFolder] : [];
   const run = Promise.withResolvers<{
     readonly code: number | null;
     readonly stdout: string;

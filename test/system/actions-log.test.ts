@@ -51,6 +51,7 @@ describe('log', () => {
       retry: false,
     });
     expect(await perform('log', { file: '/dev/full' })).toMatchObject({ status: 'failed', retry: true });
+    expect(await perform('log', { file: '/proc/nowhere/file' })).toMatchObject({ status: 'failed', retry: false });
   });
 
   it.for([

@@ -39,6 +39,7 @@ describe('lanner router that cannot start', () => {
     },
     { name: 'an address of another machine', args: ['--listen', '192.0.2.1:7470'], says: /no address 192\.0\.2\.1/ },
     { name: 'a data folder below a file', args: ['--data', '/etc/hostname/x'], says: /ENOTDIR/ },
+    { name: 'a data folder that nobody can make', args: ['--data', '/proc/x/y'], says: /ENOENT.*mkdir '\/proc\/x/ },
     {
       name: 'a token file that holds no token',
       args: ['--token-file', '/etc/hostname/../os-release'],
@@ -49,6 +50,12 @@ describe('lanner router that cannot start', () => {
     expect(stderr).toMatch(says);
     expect(code).toBe(1);
     expect(servers()).toEqual([]);
+  });
+
+  it('says so as `lanner up`, too', async () => {
+    const { code, stderr } = await runLanner('up', '--data', '/proc/x');
+    expect(stderr).toMatch(/^lanner up: ENOENT.*'\/proc\/x'\n$/);
+    expect(code).toBe(1);
   });
 
   it('says that its port is taken, and leaves no Redis behind', async () => {

@@ -1,8 +1,9 @@
 import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 
 /**
- * Takes the data folder for this process, so that two routers never start two Redis servers over one file. The lock
- * names its owner (pid and start time); one whose owner is gone is taken over. Answers the pid of a living owner.
+ * Takes a folder for this process, so that two routers never start two Redis servers over one file and two agents never
+ * write one spool. The lock names its owner (pid and start time); one whose owner is gone is taken over. Answers the pid
+ * of a living owner.
  */
 export function takeLock(
   path: string,
