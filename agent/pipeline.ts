@@ -23,6 +23,7 @@ import { findEngines, knownSockets, userSockets } from './state/containers/engin
 import { foldersOf, openEngineFiles } from './state/containers/engine-files.ts';
 import { type ContainerCounters, ContainerTable, type EngineChange } from './state/containers/table.ts';
 import { makeHealer } from './state/heal.ts';
+import { makeLiveProcess } from './state/live-process.ts';
 import { openKubernetes } from './state/orchestrators/kubernetes.ts';
 import { openMesos } from './state/orchestrators/mesos.ts';
 import { joinOrchestrators, type Orchestrators } from './state/orchestrators/orchestrators.ts';
@@ -217,6 +218,7 @@ function surroundings({ hostname }: AgentOptions, { processes, clock, orchestrat
   return {
     processes,
     users: makeUsers(() => performance.now()),
+    live: makeLiveProcess(),
     usersOf: (container, process) => containerUsers.of(container, process),
     orchestrators,
     hostname,

@@ -9,6 +9,7 @@ import type { Scene } from '../fields/scene.ts';
 import { Cgroups } from '../state/cgroups.ts';
 import type { CgroupContainer } from '../state/containers/cgroup.ts';
 import { type Container, makeDetails } from '../state/containers/container.ts';
+import { makeLiveProcess } from '../state/live-process.ts';
 import { joinOrchestrators } from '../state/orchestrators/orchestrators.ts';
 import { ProcessTable } from '../state/process-table.ts';
 import { Engine } from './engine.ts';
@@ -55,6 +56,7 @@ function setUp(status: Container['status'], condition = 'evt.type=execve') {
     around: {
       processes,
       users: { user: () => undefined, groupName: () => undefined },
+      live: makeLiveProcess('/nonexistent'),
       usersOf: () => undefined,
       orchestrators: joinOrchestrators(undefined, undefined),
       hostname: 'h',

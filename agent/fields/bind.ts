@@ -3,7 +3,9 @@ import { containerFields } from './container.ts';
 import { evtFields } from './evt.ts';
 import { fdFields, fsPathFields } from './fd.ts';
 import { kubernetesFields } from './kubernetes.ts';
+import { liveFields } from './live.ts';
 import { mesosFields } from './mesos.ts';
+import { probeFields } from './probes.ts';
 import { procFields } from './proc.ts';
 import type { ReaderTable, Scene } from './scene.ts';
 import { userFields } from './user.ts';
@@ -18,6 +20,8 @@ const readers: ReaderTable = {
   ...containerFields,
   ...kubernetesFields,
   ...mesosFields,
+  ...liveFields,
+  ...probeFields,
 };
 
 export const readableFields: ReadonlySet<string> = new Set(Object.keys(readers));

@@ -1,6 +1,6 @@
 import { compileGlob, hasWildcard } from '#rules/language/glob';
 import type { ContainerDetails, Mount } from '../state/containers/container.ts';
-import type { Process } from '../state/process.ts';
+import { firstOfNamespace } from './pid-namespace.ts';
 import type { Reader, ReaderTable, Scene } from './scene.ts';
 
 /** What the original prints for a mount that the container does not have. */
@@ -44,12 +44,12 @@ const destination = (mount: Mount): string => mount.destination;
  * When the container's first process began. It is the first of its pid namespace, an ancestor of most others; for the
  * rest, the engine says when it started the container, or made it.
  */
-function startedNs({ container, process, around }: Scene): bigint | undefined {
+function startedNs(scene: Scene): bigint | undefined {
+  const { container, around } = scene;
   if (container === undefined) return undefined;
-  const isFirst = ({ vpid, pid }: Process) => vpid === 1 && pid !== 1;
-  const line = process === undefined ? [] : [process, ...around.processes.ancestors(process)];
-  const first = container.details?.hostPid === true ? undefined : line.find(isFirst);
-  if (first !== undefined) return around.wallNs(first.startNs);
+  const first = firstOfNamespace(scene);
+  // With the host's pid namespace, that is the host's first process.
+  if (first !== undefined && first.pid !== 1) return around.wallNs(first.startNs);
   const ms = container.details?.startedMs ?? container.details?.createdMs;
   return ms === undefined ? undefined : BigInt(ms) * NS_PER_MS;
 }
@@ -73,9 +73,6 @@ export const containerFields = {
   'container.mount.mode': { bind: oneMount(source, ({ mode }) => mode) },
   'container.mount.rdwr': { bind: oneMount(source, ({ writable }) => String(writable)) },
   'container.mount.propagation': { bind: oneMount(source, ({ propagation }) => propagation) },
-  'container.healthcheck': { read: detail(({ probes }) => probes.health) },
-  'container.liveness_probe': { read: detail(({ probes }) => probes.liveness) },
-  'container.readiness_probe': { read: detail(({ probes }) => probes.readiness) },
   'container.start_ts': { read: startedNs },
   'container.duration': {
     read: (scene) => {

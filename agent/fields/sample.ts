@@ -3,6 +3,7 @@ import type { Event } from '../events/event.ts';
 import type { Kind } from '../events/kinds.ts';
 import { type RecordParts, writeRecord } from '../events/write-record.ts';
 import { type Container, makeDetails } from '../state/containers/container.ts';
+import type { LiveProcess } from '../state/live-process.ts';
 import { joinOrchestrators } from '../state/orchestrators/orchestrators.ts';
 import type { Process } from '../state/process.ts';
 import { ProcessTable } from '../state/process-table.ts';
@@ -85,6 +86,22 @@ export const container: Container = {
   }),
 };
 
+/** What /proc would tell of the process 42 and its one thread. */
+const live: LiveProcess = {
+  status: (_, key) => ({ VmSize: 2_000, VmRSS: 1_000, VmSwap: 3, Threads: 4 })[key],
+  faults: () => ({ major: 5, minor: 6 }),
+  descriptors: () => 16,
+  descriptorLimit: () => 64,
+  descriptor: (_, fd) => (fd === 0 ? { type: 'file', name: '/dev/pts/0' } : { type: 'pipe', name: 'pipe:[7]' }),
+  cgroups: () =>
+    new Map([
+      ['cpu,cpuacct', '/a'],
+      ['', '/b'],
+    ]),
+  programTimes: () => ({ ctimeNs: bootWallNs + 80_000_000_000n, mtimeNs: bootWallNs }),
+  programFileSystem: () => 'overlay',
+};
+
 export function sceneOf(event: Event, changes: Partial<Scene> = {}): Scene {
   const processes = new ProcessTable(() => undefined);
   const init = { ...shell, pid: 1, startNs: second, ppid: 0, comm: 'systemd', argv: ['/sbin/init'], sid: 1, pgid: 1 };
@@ -107,6 +124,7 @@ export function sceneOf(event: Event, changes: Partial<Scene> = {}): Scene {
         user: (uid) => (uid === 0 ? { name: 'root', home: '/root', shell: '/bin/bash' } : undefined),
         groupName: (gid) => (gid === 0 ? 'root' : undefined),
       },
+      live,
       usersOf: (id) =>
         id === container.id
           ? {

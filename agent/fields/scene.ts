@@ -2,6 +2,7 @@ import type { FieldReader } from '#rules/language/field';
 import type { Event } from '../events/event.ts';
 import type { Kind } from '../events/kinds.ts';
 import type { Container } from '../state/containers/container.ts';
+import type { LiveProcess } from '../state/live-process.ts';
 import type { Orchestrators } from '../state/orchestrators/orchestrators.ts';
 import type { Process } from '../state/process.ts';
 import type { Users } from '../state/users.ts';
@@ -14,6 +15,7 @@ export type Surroundings = {
     ancestors(process: Process): readonly Process[];
   };
   readonly users: Users;
+  readonly live: LiveProcess;
   /** Those of a container, by a process in it; `undefined` when they cannot be read any more. */
   readonly usersOf: (container: string, process: Process) => Users | undefined;
   readonly orchestrators: Orchestrators;

@@ -1,0 +1,62 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { makeLiveProcess, parseFileSystem } from './live-process.ts';
+import { readProcess } from './proc-folder.ts';
+
+const live = makeLiveProcess();
+
+describe('what the kernel tells of a process that runs', () => {
+  it('is that of this process', async () => {
+    const own = readProcess(process.pid);
+    if (own === undefined) throw new Error('this process runs');
+    const megabytes = (live.status(own, 'VmRSS') ?? 0) / 1_024;
+    expect(megabytes).toBeGreaterThan(process.memoryUsage().rss / 2 ** 21);
+    expect(live.status(own, 'Threads')).toBeGreaterThan(1);
+    expect(live.descriptors(own)).toBeGreaterThan(3);
+    expect(live.descriptorLimit(own)).toBeGreaterThan(100);
+    expect(live.faults(own, process.pid)?.minor).toBeGreaterThan(1_000);
+    expect(live.cgroups(own, process.pid)?.size).toBeGreaterThan(0);
+    expect(live.programTimes(own)?.mtimeNs).toBeGreaterThan(10n ** 18n);
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const types = Array.from({ length: 64 }, (_, fd) => live.descriptor(own, fd)?.type);
+    expect(types).toContain('ipv4');
+    expect(types).toContain('eventpoll');
+    server.close();
+  });
+
+  it('is none of another that has the pid, and of none that ended', async () => {
+    const child = spawn('/bin/sleep', ['100'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    await once(child, 'spawn');
+    const read = readProcess(child.pid ?? 0);
+    if (read === undefined) throw new Error('it runs');
+    expect(live.descriptor(read, 0)).toEqual({ type: 'file', name: '/dev/null' });
+    expect(live.descriptor(read, 9)).toBeUndefined();
+    expect(live.status({ ...read, startNs: read.startNs - 1e9 }, 'VmRSS')).toBeUndefined();
+    const times = live.programTimes(read);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(live.status(read, 'VmRSS')).toBeUndefined();
+    // The file itself is still there.
+    expect(live.programTimes(read)).toEqual(times);
+    expect(live.programTimes({ ...read, inode: 1 })).toBeUndefined();
+  });
+});
+
+describe('the file system of a path', () => {
+  const mountinfo = [
+    '22 1 0:20 / / rw,relatime - overlay overlay rw,lowerdir=/l,upperdir=/u',
+    '23 22 0:21 / /proc rw - proc proc rw',
+    '24 22 8:1 /x /data rw,relatime shared:1 - ext4 /dev/sda1 rw',
+    '25 24 0:22 / /data rw - tmpfs tmpfs rw',
+  ].join('\n');
+
+  it.for([
+    ['/bin/sh', 'overlay'],
+    ['/procfs', 'overlay'],
+    ['/proc/self/exe', 'proc'],
+    ['/data/x', 'tmpfs'],
+  ] as const)('of %s is %s', ([path, expected]) => expect(parseFileSystem(mountinfo, path)).toBe(expected));
+});

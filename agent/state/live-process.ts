@@ -1,0 +1,147 @@
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { parseProcCgroup } from './containers/cgroup.ts';
+import { isAlive } from './proc-folder.ts';
+import type { Process } from './process.ts';
+
+/** Where an open descriptor leads: `type` in the words of `fd.type`. */
+export type OpenDescriptor = { readonly type: string | undefined; readonly name: string | undefined };
+export type FileTimes = { readonly ctimeNs: bigint; readonly mtimeNs: bigint };
+
+/**
+ * What is only worth asking for when a rule does, and then of the kernel: it is as of now, not as of the event. All of it
+ * is `undefined` when the process is gone.
+ */
+export type LiveProcess = {
+  /** A line of /proc/PID/status in its own unit: `VmRSS` in kilobytes, `Threads`. */
+  status(process: Process, key: string): number | undefined;
+  /** Page faults of one thread: those that needed the disk, and the others. */
+  faults(process: Process, tid: number): { readonly major: number; readonly minor: number } | undefined;
+  descriptors(process: Process): number | undefined;
+  descriptorLimit(process: Process): number | undefined;
+  descriptor(process: Process, fd: number): OpenDescriptor | undefined;
+  /** Hierarchy → path; `''` is the unified one. */
+  cgroups(process: Process, tid: number): ReadonlyMap<string, string> | undefined;
+  /** Of the program's file. */
+  programTimes(process: Process): FileTimes | undefined;
+  /** The kind of file system that the program lies on. */
+  programFileSystem(process: Process): string | undefined;
+};
+
+export function makeLiveProcess(proc = '/proc'): LiveProcess {
+  /** Read first and checked afterwards, so that what was read is that process's. */
+  const of = <T>(process: Process, read: (folder: string) => T | undefined): T | undefined => {
+    try {
+      const value = read(`${proc}/${process.pid}`);
+      return isAlive(process, proc) ? value : undefined;
+    } catch {
+      return undefined; // Gone, or a kernel thread, which has none of this.
+    }
+  };
+  return {
+    status: (process, key) =>
+      of(process, (folder) => numberOf(text(`${folder}/status`), new RegExp(`^${key}:\\s+(\\d+)`, 'm'))),
+    faults: (process, tid) => of(process, (folder) => parseFaults(text(`${folder}/task/${tid}/stat`))),
+    descriptors: (process) => of(process, (folder) => readdirSync(`${folder}/fd`).length),
+    descriptorLimit: (process) =>
+      of(process, (folder) => numberOf(text(`${folder}/limits`), /^Max open files\s+(\d+)/m)),
+    descriptor: (process, fd) => of(process, (folder) => readDescriptor(folder, fd)),
+    cgroups: (process, tid) => of(process, (folder) => parseProcCgroup(text(`${folder}/task/${tid}/cgroup`)).paths),
+    programTimes(process) {
+      return of(process, (folder) => timesOf(`${folder}/exe`, process)) ?? timesOf(process.exePath, process);
+    },
+    programFileSystem: (process) =>
+      of(process, (folder) => parseFileSystem(text(`${folder}/mountinfo`), process.exePath ?? '')),
+  };
+}
+
+const text = (path: string): string => readFileSync(path, 'latin1');
+
+function numberOf(from: string, pattern: RegExp): number | undefined {
+  const found = pattern.exec(from)?.[1];
+  return found === undefined ? undefined : Number(found);
+}
+
+/** proc_pid_stat(5): minflt is field 10, majflt field 12; after the name, the state is the first. */
+function parseFaults(stat: string) {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { minor: Number(fields[7]), major: Number(fields[9]) };
+}
+
+/** Only when it is still the file that the process was started from: another may have its place by now. */
+function timesOf(path: string | undefined, { inode, fileMode, fileUid }: Process): FileTimes | undefined {
+  if (path === undefined || inode === undefined) return undefined;
+  try {
+    const stat = statSync(path, { bigint: true });
+    const isIt = stat.ino === BigInt(inode) && Number(stat.mode) === fileMode && Number(stat.uid) === fileUid;
+    return isIt ? { ctimeNs: stat.ctimeNs, mtimeNs: stat.mtimeNs } : undefined;
+  } catch {
+    return undefined; // Deleted, or of another mount namespace.
+  }
+}
+
+/** The mount whose place is the longest beginning of the path; the later one when two lie over each other. */
+export function parseFileSystem(mountinfo: string, path: string): string | undefined {
+  let best = -1;
+  let found: string | undefined;
+  for (const line of mountinfo.split('\n')) {
+    const [before = '', after = ''] = line.split(' - ');
+    const place = before.split(' ')[4];
+    if (place === undefined || place.length < best) continue;
+    const isAbove = place === '/' || path === place || path.startsWith(`${place}/`);
+    if (!isAbove) continue;
+    best = place.length;
+    found = after.split(' ')[0];
+  }
+  return found;
+}
+
+const anonymous: Readonly<Record<string, string>> = {
+  '[eventfd]': 'event',
+  '[signalfd]': 'signalfd',
+  '[eventpoll]': 'eventpoll',
+  '[timerfd]': 'timerfd',
+  inotify: 'inotify',
+  'bpf-map': 'bpf',
+  'bpf-prog': 'bpf',
+  '[userfaultfd]': 'userfaultfd',
+  '[io_uring]': 'io_uring',
+};
+
+function readDescriptor(folder: string, fd: number): OpenDescriptor | undefined {
+  const link = readlinkSync(`${folder}/fd/${fd}`, 'latin1');
+  if (link.startsWith('pipe:')) return { type: 'pipe', name: link };
+  if (link.startsWith('socket:['))
+    return { type: socketType(folder, link.slice('socket:['.length, -1)), name: undefined };
+  if (link.startsWith('anon_inode:')) {
+    return { type: anonymous[link.slice('anon_inode:'.length)], name: link };
+  }
+  const isFolder = statSync(`${folder}/fd/${fd}`, { throwIfNoEntry: false })?.isDirectory() === true;
+  return { type: isFolder ? 'directory' : 'file', name: link };
+}
+
+const tables = [
+  { type: 'unix', files: ['unix'], column: 6 },
+  { type: 'ipv4', files: ['tcp', 'udp', 'raw', 'icmp'], column: 9 },
+  { type: 'ipv6', files: ['tcp6', 'udp6', 'raw6', 'icmp6'], column: 9 },
+  { type: 'netlink', files: ['netlink'], column: 9 },
+] as const;
+
+/** Which table of the process's network namespace has this socket. */
+function socketType(folder: string, inode: string): string | undefined {
+  for (const { type, files, column } of tables) {
+    for (const file of files) {
+      if (hasInode(`${folder}/net/${file}`, inode, column)) return type;
+    }
+  }
+  return undefined;
+}
+
+function hasInode(path: string, inode: string, column: number): boolean {
+  try {
+    return text(path)
+      .split('\n')
+      .some((line) => line.trim().split(/\s+/)[column] === inode);
+  } catch {
+    return false; // This kernel has no such sockets.
+  }
+}
