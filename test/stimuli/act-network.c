@@ -76,15 +76,15 @@ long verb_listen(char **argv)
 	return bind(last, (void *)&at, size) ? -1 : listen(last, 4);
 }
 
-/* serve ADDRESS PORT TEXT: accepts one connection, which a child makes from
- * the same address, and receives the text that it sends. */
+/* serve ADDRESS PORT TEXT: accepts one connection on any address, which a
+ * child makes to and thus from that one, and receives the text that it sends. */
 long verb_serve(char **argv)
 {
 	struct sockaddr_storage to;
 	char bytes[256];
 	pid_t child;
 
-	if (verb_listen(argv))
+	if (verb_listen((char *[]){ "0.0.0.0", argv[1] }))
 		return -1;
 	child = fork();
 	if (child == 0) {

@@ -80,6 +80,9 @@ function preamble(folder: string, id: string): string {
   `;
 }
 
+/** Folders below which each script gets one to work in. Any user may write to a container's /dev/shm. */
+const bases = (folder: string) => ({ host: join(folder, 'host'), inside: '/tmp', exec: '/tmp', first: '/dev/shm' });
+
 const scriptOf = (folder: string, script: string, id: string, base: string): string =>
   `${preamble(folder, id)}\nmkdir -p ${base}/${id}; cd ${base}/${id}\n${script}\n$mark\n`;
 
@@ -187,7 +190,7 @@ export async function openStage(): Promise<Stage> {
   const { pid: hostPid, desk: hostDesk } = await startHost(folder);
 
   const perform = async ({ place, script }: Stimulus, id: string): Promise<void> => {
-    const base = place.kind === 'host' ? join(folder, 'host') : '/tmp';
+    const base = bases(folder)[place.kind];
     const text = scriptOf(folder, script, id, base);
     switch (place.kind) {
       case 'host':

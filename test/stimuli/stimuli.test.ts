@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { deprecated } from './published/deprecated.ts';
 import { incubating } from './published/incubating.ts';
+import { sandbox } from './published/sandbox.ts';
 import { stable } from './published/stable.ts';
 import { openStage, type Stage } from './stage.ts';
 import type { RuleSet, Stimulus } from './stimulus.ts';
 import { type Row, tableOf } from './table.ts';
 import { MARK_RULE, rulesIn, type StageAlert, startWatch, type Watch } from './watch.ts';
 
-const published: readonly RuleSet[] = [stable, incubating];
+const published: readonly RuleSet[] = [stable, incubating, sandbox, deprecated];
 const builtIn: readonly RuleSet[] = [];
 
 /** The published files lie beside the project; a clone may lack them, a run in CI must not. */
