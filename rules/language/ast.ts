@@ -62,8 +62,8 @@ export type Right =
   | LiteralNode
   /** `bare`: a lone identifier where a list may stand; it is a list of that one text. */
   | { readonly kind: 'list'; readonly values: readonly LiteralNode[]; readonly bare: boolean; readonly at: At }
-  /** `val(field)`. */
-  | { readonly kind: 'val'; readonly field: FieldNode; readonly at: At }
+  /** `val(field)`; the grammar lets an argument follow, which means nothing. */
+  | { readonly kind: 'val'; readonly field: FieldNode; readonly argument: string | undefined; readonly at: At }
   | TransformerNode;
 
 export type CheckNode = {

@@ -117,6 +117,8 @@ function checkRightExpression(
   right: Extract<Right, { kind: 'val' | 'transformer' }>,
   checker: Checker,
 ): CheckedTest['right'] | undefined {
+  if (right.kind === 'val' && right.argument !== undefined)
+    return report(checker, right.at, 'val() takes no argument in brackets');
   const expression = checkExpression(right.kind === 'val' ? right.field : right, checker);
   if (expression === undefined) return undefined;
   if (constantsOnly.includes(node.operator))

@@ -152,7 +152,7 @@ function writeValue(value: ExceptionValue, comp: string, report: Report, name: s
   const takesList = isWithModifier(comp) || listOperators.some((operator) => operator === comp);
   if (value.kind === 'one') {
     const text = quoted(value.source);
-    return takesList && !value.source.text.startsWith('(') ? [ours('(', text), text, ours(')', text)] : [text];
+    return takesList && !text.text.startsWith('(') ? [ours('(', text), text, ours(')', text)] : [text];
   }
   const parts: Source[] = [nearTo('(', value.at)];
   for (const [index, element] of value.values.entries()) {

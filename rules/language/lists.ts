@@ -42,7 +42,8 @@ export function substituteLists(
   let words = known.get(condition) ?? wordsOf(condition.text);
   known.set(condition, words);
   for (const list of lists) {
-    if (!words.has(list.name)) continue;
+    // A name with a blank in it is odd, but may be used.
+    if (!words.has(list.name) && !delimiter.test(list.name)) continue;
     const replaced = substituteList(result, list);
     if (replaced === undefined) return undefined;
     if (replaced === result) continue;

@@ -319,8 +319,9 @@ function parseRightField(cursor: Cursor): Right | undefined {
   if (field === undefined) return fail(cursor, `val() takes a field, found ${seen(cursor)}`);
   takeBlank(cursor);
   if (!takeText(cursor, ')')) return fail(cursor, `expected ) after the field of val(), found ${seen(cursor)}`);
-  if (parseArgument(cursor) !== undefined) return fail(cursor, 'val() takes no argument', start, cursor.at);
-  return { kind: 'val', field, at: atFrom(cursor, start) };
+  const argument = parseArgument(cursor);
+  if (cursor.error !== undefined) return undefined;
+  return { kind: 'val', field, argument, at: atFrom(cursor, start) };
 }
 
 function parseNumber(cursor: Cursor, operator: Operator): LiteralNode | undefined {
@@ -339,7 +340,9 @@ function parseValue(cursor: Cursor, operator: Operator): LiteralNode | undefined
     if (modifiers.some((modifier) => modifier === value.value))
       return fail(cursor, `a blank must stand between ${value.value} and (`);
     const hint = didYouMean(value.value, [...transformerNames, 'val']);
-    return fail(cursor, `unknown transformer ${cursor.text.slice(start, end)}${hint}`, start, end);
+    return hint === ''
+      ? fail(cursor, 'a value with ( in it needs quotes')
+      : fail(cursor, `unknown transformer ${value.value}${hint}`, start, end);
   }
   if (value !== undefined || cursor.error !== undefined) return value;
   const hint =

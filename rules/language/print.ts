@@ -39,7 +39,7 @@ function printRight(right: Right, form: PrintForm): string {
       return right.bare ? right.values.map(({ value }) => value).join('') : `(${values.join(', ')})`;
     }
     case 'val':
-      return `val(${printOperand(right.field, form)})`;
+      return `val(${printOperand(right.field, form)})${printArgument(right.argument, form)}`;
     case 'transformer':
       return printOperand(right, form);
   }
