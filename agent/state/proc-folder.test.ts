@@ -4,7 +4,15 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { deepestCgroup, listPids, makeLocate, parseStat, readEnvironment, readProcess } from './proc-folder.ts';
+import {
+  deepestCgroup,
+  listPids,
+  makeLocate,
+  makeLook,
+  parseStat,
+  readEnvironment,
+  readProcess,
+} from './proc-folder.ts';
 
 describe('reading /proc', () => {
   it('finds the fields after a name with blanks and parentheses', () => {
@@ -43,6 +51,11 @@ describe('reading /proc', () => {
     expect(readEnvironment({ ...read, startNs: read.startNs - 1e9 })).toBeUndefined();
     expect(makeLocate(() => undefined)(pid, 1)).toMatchObject({ certain: false });
     expect(listPids()).toContain(pid);
+    const look = makeLook();
+    expect(look.cwd(read)).toBe('/tmp');
+    expect(Object.keys(look.capabilities(read) ?? {})).toEqual(['capEffective', 'capPermitted', 'capInheritable']);
+    expect(look.groups(read)).toEqual({ sid: read.sid, pgid: read.pgid, vsid: read.vsid, vpgid: read.vpgid, tty: 0 });
+    expect(look.groups({ ...read, startNs: read.startNs - 1e9 })).toBeUndefined();
     child.kill('SIGKILL');
     await once(child, 'exit');
     expect(readProcess(pid)).toBeUndefined();

@@ -90,8 +90,16 @@ export function makeLook(proc = '/proc'): Look {
       // Read before the check, so that it is still that process's.
       return now(process) === undefined ? undefined : folder;
     },
-    capabilities: now,
-    groups: now,
+    capabilities(process) {
+      const read = now(process);
+      if (read === undefined) return undefined;
+      const { capEffective, capPermitted, capInheritable } = read;
+      return { capEffective, capPermitted, capInheritable };
+    },
+    groups(process) {
+      const read = now(process);
+      return read && { sid: read.sid, pgid: read.pgid, vsid: read.vsid, vpgid: read.vpgid, tty: read.tty };
+    },
   };
 }
 

@@ -11,7 +11,7 @@ import type { Event } from '../../agent/events/event.ts';
 export function compile(source: string, folder: string): string {
   const program = join(folder, source.replace(/\.c$/, ''));
   const path = fileURLToPath(new URL(source, import.meta.url));
-  const { status, stderr } = spawnSync('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', path, '-o', program]);
+  const { status, stderr } = spawnSync('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-pthread', path, '-o', program]);
   if (status !== 0) throw new Error(`gcc ${path}: ${stderr}`);
   return program;
 }
