@@ -9,7 +9,7 @@ import { manyCodes } from './event-names.ts';
 import { countCodes, eventSetOf } from './event-set.ts';
 import { foldExceptions } from './exceptions.ts';
 import type { Report } from './item-value.ts';
-import { type CompiledList, compileLists, mostText, substituteLists } from './lists.ts';
+import { compileLists, type Lists, mostText, substituteLists } from './lists.ts';
 import type { LoadOptions } from './load.ts';
 import { nearest } from './nearest.ts';
 import { parseCondition } from './parser.ts';
@@ -64,7 +64,7 @@ type Pass = {
   readonly memory: Memory;
   readonly options: LoadOptions;
   readonly report: Report;
-  readonly lists: readonly CompiledList[];
+  readonly lists: Lists;
   readonly usedLists: Set<string>;
   readonly usedMacros: Set<string>;
   readonly parsedMacros: Map<string, Node>;
@@ -115,7 +115,7 @@ export function assemble(collection: Collection, memory: Memory, options: LoadOp
   return {
     rules,
     macros: loadedMacros(pass),
-    lists: pass.lists.map(({ name, items }) => ({
+    lists: pass.lists.all.map(({ name, items }) => ({
       name,
       items: items.map(({ text }) => text),
       isUsed: usedLists.has(name),

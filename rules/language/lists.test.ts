@@ -75,7 +75,7 @@ describe('compileLists', () => {
   it('puts in lists that are known before, one level deep', () => {
     const used = new Set<string>();
     const compiled = compileLists(define({ a: ['x', 'c'], b: ['a', 'b', 'y'], c: ['b', 'a'] }), used);
-    expect(compiled.map(({ items }) => items.map(({ text }) => text))).toEqual([
+    expect(compiled.all.map(({ items }) => items.map(({ text }) => text))).toEqual([
       ['x', 'c'],
       ['x', 'c', 'b', 'y'],
       ['a', 'b', 'y', 'x', 'c'],

@@ -7,13 +7,33 @@ export const mostText = 262_144;
 export type CompiledList = {
   readonly name: string;
   readonly items: readonly Source[];
-  /** The items as they are put into a condition. */
-  readonly written: Source;
+  /** The items as they are put into a condition; put together when it is asked for first. */
+  readonly written: () => Source;
   readonly definition: ListDefinition;
 };
 
+const delimiter = /[ \t\n\r(),=]/;
+const blank = /[ \t\n\r]/;
+
+/** Lists in the order of their definition, and where each name stands; `odd` are those whose name is no word. */
+export type Lists = {
+  readonly all: readonly CompiledList[];
+  readonly byName: ReadonlyMap<string, number>;
+  readonly odd: readonly number[];
+};
+
+export function compileLists(definitions: ReadonlyMap<string, ListDefinition>, used: Set<string>): Lists {
+  const all = joinLists(definitions, used);
+  const names = all.map(({ name }) => name);
+  return {
+    all,
+    byName: new Map(names.map((name, index) => [name, index])),
+    odd: names.flatMap((name, index) => (delimiter.test(name) ? [index] : [])),
+  };
+}
+
 /** Puts lists' items in place of their names inside other lists: one level, and only those known before. */
-export function compileLists(lists: ReadonlyMap<string, ListDefinition>, used: Set<string>): readonly CompiledList[] {
+function joinLists(lists: ReadonlyMap<string, ListDefinition>, used: Set<string>): readonly CompiledList[] {
   return [...lists.values()].map((definition) => {
     const items = definition.items.flatMap((item) => {
       const other = lists.get(item.text);
@@ -21,12 +41,19 @@ export function compileLists(lists: ReadonlyMap<string, ListDefinition>, used: S
       used.add(other.name);
       return other.items;
     });
-    return { name: definition.name, items, written: joinItems(items, definition), definition };
+    const { name } = definition;
+    let written: Source | undefined;
+    return {
+      name,
+      items,
+      written: () => {
+        written ??= joinItems(items, definition);
+        return written;
+      },
+      definition,
+    };
   });
 }
-
-const delimiter = /[ \t\n\r(),=]/;
-const blank = /[ \t\n\r]/;
 
 /**
  * Replaces every occurrence of every list's name by its items. This is plain text replacement, inside quotes, too: rule
@@ -34,25 +61,35 @@ const blank = /[ \t\n\r]/;
  */
 export function substituteLists(
   condition: Source,
-  lists: readonly CompiledList[],
+  lists: Lists,
   used: Set<string>,
   known: Map<Source, ReadonlySet<string>>,
 ): Source | undefined {
   let result = condition;
   let words = known.get(condition) ?? wordsOf(condition.text);
   known.set(condition, words);
-  for (const list of lists) {
-    // A name with a blank in it is odd, but may be used.
-    if (!words.has(list.name) && !delimiter.test(list.name)) continue;
+  for (let index = nextIn(words, lists, -1); ; index = nextIn(words, lists, index)) {
+    const list = lists.all[index];
+    if (list === undefined) break;
     const replaced = substituteList(result, list);
     if (replaced === undefined) return undefined;
     if (replaced === result) continue;
     used.add(list.name);
     result = replaced;
-    words = new Set([...words, ...wordsOf(list.written.text)]);
+    words = new Set([...words, ...wordsOf(list.written().text)]);
   }
   if (result === condition || condition.owner === undefined) return result;
   return { ...result, owner: condition.owner };
+}
+
+/** The first list behind `after` that the words name, or might: a name that is no word is odd, but may be used. */
+function nextIn(words: ReadonlySet<string>, { all, byName, odd }: Lists, after: number): number {
+  let next = odd.find((index) => index > after) ?? all.length;
+  for (const word of words) {
+    const index = byName.get(word);
+    if (index !== undefined && index > after && index < next) next = index;
+  }
+  return next;
 }
 
 function wordsOf(text: string): ReadonlySet<string> {
@@ -74,11 +111,12 @@ function substituteList(condition: Source, list: CompiledList): Source | undefin
       if (start > done && text[start - 1] === ',') start--;
       else if (text[end] === ',') end++;
     }
-    length += list.written.text.length;
+    const written = list.written();
+    length += written.text.length;
     if (length > Math.max(mostText, text.length)) return undefined;
     parts.push(sliceSource(condition, done, start));
     if (start > 0) parts.push(insertedText(' ', condition, found));
-    parts.push(embeddedText(list.written, condition, found), insertedText(' ', condition, found));
+    parts.push(embeddedText(written, condition, found), insertedText(' ', condition, found));
     done = end;
     found = end - 1;
   }
