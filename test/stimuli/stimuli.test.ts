@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { builtIn } from './built-in/all.ts';
 import { deprecated } from './published/deprecated.ts';
 import { incubating } from './published/incubating.ts';
 import { sandbox } from './published/sandbox.ts';
@@ -11,10 +12,9 @@ import { type Row, tableOf } from './table.ts';
 import { MARK_RULE, rulesIn, type StageAlert, startWatch, type Watch } from './watch.ts';
 
 const published: readonly RuleSet[] = [stable, incubating, sandbox, deprecated];
-const builtIn: readonly RuleSet[] = [];
 
 /** The published files lie beside the project; a clone may lack them, a run in CI must not. */
-const sets = [...published.filter(({ path }) => existsSync(path) || process.env['CI'] === 'true'), ...builtIn];
+const sets = [...published.filter(({ paths }) => paths.every(existsSync) || process.env['CI'] === 'true'), builtIn];
 
 const rows: Row[] = [];
 let stage: Stage;
@@ -41,16 +41,16 @@ async function alertsOf(watch: Watch, stimulus: Stimulus, id: string): Promise<r
 }
 
 describe.for(sets)('$name rules', (set) => {
-  const { name, path, tuning = '', cases, unseen = {}, impossible = {} } = set;
+  const { name, paths, tuning = '', cases, unseen = {}, impossible = {} } = set;
   let watch: Watch;
   beforeAll(async () => {
-    watch = await startWatch(stage, path, tuning);
+    watch = await startWatch(stage, paths, tuning);
   });
   afterAll(() => watch?.close());
 
   it('have a case each, but for those that this machine cannot show', () => {
     const named = [...cases.map(({ rule }) => rule), ...Object.keys(impossible)];
-    expect(named.toSorted()).toEqual(rulesIn(path).toSorted());
+    expect(named.toSorted()).toEqual(rulesIn(paths).toSorted());
   });
 
   it.for(cases.map((one, index) => ({ ...one, id: `${name}-${index}` })))('$rule', async ({ rule, fire, miss, id }) => {

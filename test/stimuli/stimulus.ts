@@ -19,11 +19,11 @@ export type Stimulus = { readonly place: Place; readonly script: string };
 /** What must raise an alert of the rule, and what comes close and must not. */
 export type Case = { readonly rule: string; readonly fire: Stimulus; readonly miss: Stimulus };
 
-/** A file of rules with a case for each rule but those that this machine cannot show. */
+/** Rule files, loaded together, with a case for each rule but those that this machine cannot show. */
 export type RuleSet = {
   readonly name: string;
-  readonly path: string;
-  /** What an operator would add to the file: lists that it leaves empty. */
+  readonly paths: readonly string[];
+  /** What an operator would add to the files: lists that they leave empty. */
   readonly tuning?: string;
   readonly cases: readonly Case[];
   /** Rules that the agent does not see yet, and what it lacks. They have a case, which must fail. */

@@ -66,8 +66,10 @@ function tuningOf(rules: readonly string[]): string {
   return [...each, mark].join('\n');
 }
 
-export function rulesIn(path: string): readonly string[] {
-  return [...readFileSync(path, 'utf8').matchAll(/^ *- rule: *(.+?) *$/gm)].map(([, name = '']) => name);
+export function rulesIn(paths: readonly string[]): readonly string[] {
+  return paths.flatMap((path) =>
+    [...readFileSync(path, 'utf8').matchAll(/^ *- rule: *(.+?) *$/gm)].map(([, name = '']) => name),
+  );
 }
 
 /** Milliseconds of the wall clock with a fraction. */
@@ -85,15 +87,15 @@ function microsecondsOf(time: string): number {
   return Date.parse(`${whole}Z`) * 1_000 + Number(`0${fraction}`) * 1e6;
 }
 
-/** Starts the agent on the rule file with every rule switched on. */
-export async function startWatch(stage: Stage, path: string, tuning: string): Promise<Watch> {
+/** Starts the agent on the rule files with every rule switched on. */
+export async function startWatch(stage: Stage, paths: readonly string[], tuning: string): Promise<Watch> {
   const folder = mkdtempSync(join(tmpdir(), 'lanner-watch-'));
   const at = (name: string) => join(folder, name);
   writeFileSync(at('hosts'), hosts);
-  writeFileSync(at('tuning.yaml'), `${tuning}\n${tuningOf(rulesIn(path))}\n`);
+  writeFileSync(at('tuning.yaml'), `${tuning}\n${tuningOf(rulesIn(paths))}\n`);
   const agent = [
     ...[process.execPath, 'lanner.ts', 'agent', '--json', '--matching', 'all', '--data', folder],
-    ...['--engine', `docker=${stage.engine.socket}`, '--rules', path, at('tuning.yaml')],
+    ...['--engine', `docker=${stage.engine.socket}`, '--rules', ...paths, at('tuning.yaml')],
   ];
   const bound = `mount --bind ${at('hosts')} /etc/hosts && exec "$@"`;
   const child = spawn('unshare', ['--mount', 'sh', '-c', bound, 'sh', ...agent], {

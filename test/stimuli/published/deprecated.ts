@@ -4,7 +4,7 @@ import { publishedRules } from './folder.ts';
 /** `falco-deprecated_rules.yaml`. */
 export const deprecated: RuleSet = {
   name: 'deprecated',
-  path: publishedRules('falco-deprecated_rules.yaml'),
+  paths: [publishedRules('falco-deprecated_rules.yaml')],
   tuning: `
 - list: allowed_image
   items: [lanner-busybox]

@@ -4,7 +4,7 @@ import { publishedRules } from './folder.ts';
 /** `falco-incubating_rules.yaml`. */
 export const incubating: RuleSet = {
   name: 'incubating',
-  path: publishedRules('falco-incubating_rules.yaml'),
+  paths: [publishedRules('falco-incubating_rules.yaml')],
   tuning: `
 - list: namespace_scope_network_only_subnet
   items: [stimuli]

@@ -4,7 +4,7 @@ import { publishedRules } from './folder.ts';
 /** `falco-sandbox_rules.yaml`. */
 export const sandbox: RuleSet = {
   name: 'sandbox',
-  path: publishedRules('falco-sandbox_rules.yaml'),
+  paths: [publishedRules('falco-sandbox_rules.yaml')],
   unseen: {
     'Detect outbound connections to common miner pool ports': 'fd.sip.name',
     'Java Process Class File Download': 'evt.buffer',

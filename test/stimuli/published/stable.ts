@@ -4,7 +4,7 @@ import { publishedRules } from './folder.ts';
 /** `falco_rules.yaml`. */
 export const stable: RuleSet = {
   name: 'stable',
-  path: publishedRules('falco_rules.yaml'),
+  paths: [publishedRules('falco_rules.yaml')],
   unseen: {
     'Contact K8S API Server From Container': 'fd.sip.name',
     'Redirect STDOUT/STDIN to Network Connection in Container': 'fd.type of a duplicated socket',
