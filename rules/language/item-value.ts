@@ -70,10 +70,11 @@ export function readPriority(map: MapValue, report: Report): Priority | undefine
   if (value === undefined) return undefined;
   const priority = parsePriority(value.text);
   if (priority !== undefined) return priority;
-  const near = nearest(
-    value.text.toLowerCase(),
-    priorities.map((known) => known.toLowerCase()),
-  );
+  const word = value.text.trim().toLowerCase();
+  const known = ['Info', ...priorities].map((name) => name.toLowerCase());
+  // Others say warn and crit.
+  const begun = word.length < 3 ? undefined : known.find((name) => name.startsWith(word));
+  const near = begun ?? nearest(word, known);
   return report(
     shape,
     `unknown priority ${JSON.stringify(value.text)}; ${near === undefined ? `one of ${priorities.join(', ')}` : `did you mean ${near.toUpperCase()}?`}`,

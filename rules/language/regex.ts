@@ -15,7 +15,9 @@ export function checkPattern(pattern: string): string | undefined {
     return undefined;
   } catch (error) {
     // The package throws its own error classes for every malformed pattern; anything else is our bug.
-    if (error instanceof Error && error.name.startsWith('RE2JS')) return `not a regular expression: ${error.message}`;
+    // It puts its flags before what it shows.
+    if (error instanceof Error && error.name.startsWith('RE2JS'))
+      return `not a regular expression: ${error.message.replace('`(?m)', '`')}`;
     throw error;
   }
 }
