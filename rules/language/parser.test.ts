@@ -45,6 +45,14 @@ describe('parseCondition', () => {
     { text: 'a or(b)and c', says: '8: unexpected "and" after a complete condition' },
     { text: 'a andb', says: '6: expected a blank or ( after "and", found "b"' },
     { text: '(a and b', says: '9: expected ) for the ( in line 1, column 1; found the end' },
+    {
+      text: 'a and name = b',
+      says: '12: unexpected "=" after a complete condition; name is read as a macro, for the name of a field has a dot',
+    },
+    {
+      text: 'name in (b)',
+      says: '6: unexpected "in" after a complete condition; name is read as a macro, for the name of a field has a dot',
+    },
     { text: 'a)', says: '2: unexpected ")" after a complete condition' },
     { text: 'f.x [1] = a', says: '5: expected an operator after the field, found "[1]"' },
     { text: 'f.x[] = a', says: '5: expected an argument between [ and ], found "]"' },

@@ -44,7 +44,7 @@ export function parseCondition(source: Source): Result<Node> {
   const node = parseOr(cursor);
   takeBlank(cursor);
   if (node !== undefined && cursor.at < cursor.text.length)
-    fail(cursor, `unexpected ${seen(cursor)} after a complete condition`);
+    fail(cursor, `unexpected ${seen(cursor)} after a complete condition${explainName(cursor)}`);
   if (cursor.error !== undefined) return { ok: false, diagnostics: [cursor.error] };
   if (node === undefined) throw new Error('the parser failed without saying why');
   return { ok: true, value: node };
@@ -63,6 +63,14 @@ export function parseFieldExpression(source: Source, code: DiagnosticCode): Resu
     return { ok: false, diagnostics: [cursor.error] };
   }
   return { ok: true, value: node };
+}
+
+/** A word before an operator was meant as a field, and read as a macro. */
+function explainName({ text, at }: Cursor): string {
+  const [, name] = /(?:^|[\s(])([a-zA-Z]\w*)\s*$/.exec(text.slice(Math.max(0, at - 100), at)) ?? [];
+  const next = /^(?:[=<>!]+|[a-z]+)/.exec(text.slice(at, at + 20))?.[0] ?? '';
+  if (name === undefined || !operators.some((operator) => operator === next)) return '';
+  return `; ${name} is read as a macro, for the name of a field has a dot`;
 }
 
 /** The text at the cursor, for messages. */

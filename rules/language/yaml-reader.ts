@@ -8,6 +8,7 @@ import {
   isSeq,
   parseAllDocuments,
   type Scalar,
+  visit,
   type Node as YamlNode,
 } from 'yaml';
 import type { At } from './ast.ts';
@@ -69,14 +70,16 @@ export function readYaml(file: SourceFile): YamlResult {
   for (const document of parsed) {
     const [first] = document.errors;
     if (first !== undefined) {
-      const diagnostics = document.errors.slice(0, 20).map(
-        (error): Diagnostic => ({
-          code: 'LOAD_ERR_YAML_PARSE',
-          message: firstLine(error.message),
-          source,
-          span: { start: Math.min(error.pos[0], file.text.length), end: Math.min(error.pos[1], file.text.length) },
-        }),
-      );
+      const quotes = findQuotes(document);
+      const diagnostics = document.errors.slice(0, 20).map((error): Diagnostic => {
+        // The package says where the text ended; what is wrong stands where the quote was opened.
+        const quote = error.code === 'MISSING_CHAR' ? quotes.get(error.pos[0]) : undefined;
+        const sign = quote === undefined ? '' : (text[quote] ?? '');
+        const message = quote === undefined ? firstLine(error.message) : `this ${sign} has no closing ${sign}`;
+        const [start, end] = quote === undefined ? error.pos : [quote, quote + 1];
+        const span = { start: Math.min(start, text.length), end: Math.min(end, text.length) };
+        return { code: 'LOAD_ERR_YAML_PARSE', message, source, span };
+      });
       return { ok: false, diagnostics, documents };
     }
     documents.push(convert(document.contents, { file, source, anchors: new Map(), problems, depth: 0 }));
@@ -127,6 +130,17 @@ function parseDocuments(text: string): readonly Document[] | undefined {
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }
+}
+
+/** Where quoted scalars end, and where they begin. */
+function findQuotes(document: Document): ReadonlyMap<number, number> {
+  const quotes = new Map<number, number>();
+  visit(document, {
+    Scalar: (_key, { type, range }) => {
+      if (range && (type === 'QUOTE_DOUBLE' || type === 'QUOTE_SINGLE')) quotes.set(range[1], range[0]);
+    },
+  });
+  return quotes;
 }
 
 function firstLine(message: string): string {
