@@ -139,10 +139,14 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
   });
   const { sinceBootNs } = clock;
   const heal = makeHealer({ processes, listPids, readProcess, sinceBootNs, later: setImmediate });
+  const healAfterLoss = () => {
+    log('warn', 'events were lost; comparing the processes with the kernel');
+    heal();
+  };
   const channel = options.router && token !== undefined ? openChannel(options.router.url, token) : undefined;
   const timers = [
     setInterval(() => clock.measure(), MEASURE_CLOCK_MS),
-    setInterval(makeLossLook(counters, raise, heal), LOOK_FOR_LOSS_MS),
+    setInterval(makeLossLook(counters, raise, healAfterLoss), LOOK_FOR_LOSS_MS),
     setInterval(heal, HEAL_MS),
   ];
 
@@ -280,6 +284,7 @@ function makeLossLook(
     const now = { events: lifecycle + bulk, dropped, lostAlerts, pending: engine.pending };
     const found = watch.look(now, performance.now());
     for (const alert of found.alerts) raise(alert);
-    if (found.isStateStale) heal();
+    if (!found.isStateStale) return;
+    heal();
   };
 }

@@ -67,7 +67,11 @@ beforeAll(async () => {
   agent = await startAgent(rules());
 }, 120_000);
 
+const staying = new Set<Chain>();
+
 afterAll(async () => {
+  signal([...staying], 'SIGKILL');
+  if (agent !== undefined) process.kill(agent.pid, 'SIGCONT');
   await agent?.close();
   folder.remove();
 });
@@ -163,4 +167,81 @@ test(`alerts of ${storm} short processes agree with what they were, and with six
   process.stdout.write(`storm: ${lines.length} processes in ${tookS.toFixed(1)} s, ${wrong.length} fields wrong\n`);
   expect(wrong.slice(0, 20)).toEqual([]);
   expect(agent.alerts()).toHaveLength(lines.length);
+});
+
+const DROPS = 5;
+/** Short processes while the agent stands still: their starts and ends alone overflow the kernel's ring of 1 MiB. */
+const BURST = 2_000;
+
+/** The pid of the process at the end of a chain, and what it last said. */
+const lastLine = ({ log }: Chain): Line | undefined => readLog(log).at(-1);
+
+const hasLines = (chain: Chain, count: number) =>
+  eventually(`line ${count} of ${chain.log}`, () => (readLog(chain.log).length >= count ? true : undefined), 20_000);
+
+async function startStaying(first: number, count: number): Promise<Chain[]> {
+  const chains = Array.from({ length: count }, (_, index) => startChain('stay', first + index, 1));
+  for (const chain of chains) staying.add(chain);
+  for (const chain of chains) await hasLines(chain, 1);
+  return chains;
+}
+
+function signal(chains: readonly Chain[], name: NodeJS.Signals): void {
+  for (const chain of chains) {
+    const pid = lastLine(chain)?.pid;
+    if (pid !== undefined && chain.child.exitCode === null) process.kill(pid, name);
+  }
+}
+
+async function burst(first: number): Promise<void> {
+  for (const offset of [0, BURST / 2]) await startChain('leaf', first + offset, BURST / 2).ended;
+}
+
+const losses = (): number => agent.said().split('events were lost').length - 1;
+
+/** Has all of them mark themselves, and gives what was wrong in their alerts. */
+async function compare(chains: readonly Chain[]): Promise<string[]> {
+  const lines = chains.flatMap((chain) => lastLine(chain) ?? []);
+  const from = agent.alerts().length;
+  signal(chains, 'SIGUSR1');
+  const ids = new Set(lines.map(({ id }) => id));
+  const pids = new Set(lines.map(({ pid }) => pid));
+  await eventually('an alert of each', () => {
+    const seen = agent
+      .alerts()
+      .slice(from)
+      .map(({ output_fields: each }) => each);
+    const found = seen.filter((each) => ids.has(idOf(each['proc.args'])) || pids.has(Number(each['proc.pid'])));
+    return found.length >= lines.length || undefined;
+  });
+  return differences(lines, from);
+}
+
+test(`the same after ${DROPS} forced drops`, { timeout: 300_000 }, async () => {
+  let chains = await startStaying(1_000_000, 6);
+  expect(await compare(chains)).toEqual([]);
+  const healedMs: number[] = [];
+  for (let round = 1; round <= DROPS; round++) {
+    const before = losses();
+    process.kill(agent.pid, 'SIGSTOP');
+    await burst(2_000_000 + round * BURST);
+    // All of this the agent does not see: new processes, others that start another program, and some that end.
+    const [gone, ...rest] = chains;
+    const counts = rest.map(({ log }) => readLog(log).length);
+    signal(rest, 'SIGUSR2');
+    for (const [index, chain] of rest.entries()) await hasLines(chain, (counts[index] ?? 0) + 1);
+    if (gone !== undefined) signal([gone], 'SIGTERM');
+    await gone?.ended;
+    chains = [...rest, ...(await startStaying(1_000_000 + round * 100, 2))];
+    process.kill(agent.pid, 'SIGCONT');
+    const begunMs = performance.now();
+    await eventually('the loss to be noticed', () => losses() > before || undefined, 20_000);
+    let wrong = await compare(chains);
+    while (wrong.length > 0 && performance.now() - begunMs < 5_000) wrong = await compare(chains);
+    expect(wrong).toEqual([]);
+    healedMs.push(Math.round(performance.now() - begunMs));
+  }
+  process.stdout.write(`drops: ${DROPS}, right again after ${healedMs.join(', ')} ms\n`);
+  signal(chains, 'SIGTERM');
+  for (const { ended } of chains) await ended;
 });

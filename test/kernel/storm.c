@@ -76,6 +76,7 @@ static void change_folder(const char *folder)
 
 static void take_terminal(void)
 {
+	if (getpgid(0) == getpid()) return; /* The leader of a group cannot leave it for a session. */
 	int master = posix_openpt(O_RDWR | O_NOCTTY);
 	if (master < 0 || grantpt(master) || unlockpt(master)) quit("pty");
 	int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
