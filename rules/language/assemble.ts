@@ -320,8 +320,9 @@ function warnAboutEvents(
 
 type CodedProblem = { readonly code: DiagnosticCode; readonly problem: Problem };
 
-function forgiven(rule: RuleDefinition, problems: readonly CodedProblem[]): boolean {
-  return rule.skipIfUnknownFilter && problems.every(({ problem }) => problem.kind === 'unknown');
+/** The original stops at the first problem, and so that one decides. */
+function forgiven(rule: RuleDefinition, [first]: readonly CodedProblem[]): boolean {
+  return rule.skipIfUnknownFilter && (first === undefined || first.problem.kind === 'unknown');
 }
 
 /** Reports the warning that a rule is left out. */

@@ -142,6 +142,16 @@ describe('a rule file', () => {
       codes: ['UNKNOWN_FILTER'],
     },
     {
+      what: 'a forgiven rule with a wrong constant behind the unknown field',
+      text: rule('  skip-if-unknown-filter: true\n').replace('= open', '= open and no.such = 1 and proc.pid = x'),
+      codes: ['UNKNOWN_FILTER'],
+    },
+    {
+      what: 'a forgiving rule with a wrong constant before the unknown field',
+      text: rule('  skip-if-unknown-filter: true\n').replace('= open', '= open and proc.pid = x and no.such = 1'),
+      codes: ['ERR_COMPILE_CONDITION'],
+    },
+    {
       what: 'a forgiving rule whose exception has an unknown field',
       text: rule('  skip-if-unknown-filter: true\n  exceptions: [{name: e, fields: [no.such]}]\n'),
       codes: ['ERR_VALIDATE'],

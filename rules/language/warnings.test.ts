@@ -52,6 +52,9 @@ describe('a condition', () => {
     { condition: 'ka.verb startswith <NA>', warns: [] },
     { condition: 'f.text = <NA>', warns: [] },
     { condition: 'evt.dir = < and evt.latency > 1 and not evt.dir = >', warns: [dir, latency('evt.latency')] },
+    { condition: 'f.text = val(evt.dir) or toupper(evt.dir) = x', warns: [dir] },
+    { condition: 'evt.dir = val(evt.dir)', warns: [dir] },
+    { condition: 'concat(evt.dir, "a") = x', warns: [dir] },
   ])('$condition', ({ condition, warns }) => {
     expect(warn(condition)).toEqual(warns);
   });

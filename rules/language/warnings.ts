@@ -1,6 +1,7 @@
 import {
   type At,
   type CheckNode,
+  type FieldNode,
   type Operand,
   type Operator,
   type ResolvedNode,
@@ -70,17 +71,44 @@ function warnAboutParts(
   return all.length === 0 ? none : all;
 }
 
-function warnAboutCheck(check: CheckNode, words: Vocabulary): readonly Warning[] {
+function warnAboutCheck(check: CheckNode, { catalogue, lists }: Vocabulary): readonly Warning[] {
   const { left, right } = check;
-  const constants = [
-    ...warnAboutConstants(check, words.catalogue),
-    ...warnAboutTypos(left),
-    ...(right?.kind === 'val' ? warnAboutTypos(right.field) : []),
-    ...(right?.kind === 'transformer' ? warnAboutTypos(right) : []),
-    ...(right?.kind === 'list' ? warnAboutLists(right, words.lists) : []),
+  const fields = [...fieldsIn(left), ...(right === undefined ? [] : fieldsInRight(right))];
+  const deprecated = deprecatedFields.flatMap((name): readonly Warning[] => {
+    const found = fields.find((field) => field.name === name);
+    return found === undefined ? [] : [{ code: 'LOAD_DEPRECATED_ITEM', message: whyDeprecated(name), at: found.at }];
+  });
+  return [
+    ...deprecated,
+    ...warnAboutConstants(check, catalogue),
+    ...fields.flatMap(warnAboutTypo),
+    ...(right?.kind === 'list' ? warnAboutLists(right, lists) : none),
   ];
-  if (left.kind !== 'field' || !deprecatedFields.includes(left.name)) return constants;
-  return [{ code: 'LOAD_DEPRECATED_ITEM', message: whyDeprecated(left.name), at: left.at }, ...constants];
+}
+
+function fieldsInRight(right: Right): readonly FieldNode[] {
+  switch (right.kind) {
+    case 'literal':
+    case 'list':
+      return [];
+    case 'val':
+      return [right.field];
+    case 'transformer':
+      return fieldsIn(right);
+  }
+}
+
+function fieldsIn(operand: Operand): readonly FieldNode[] {
+  switch (operand.kind) {
+    case 'literal':
+      return [];
+    case 'field':
+      return [operand];
+    case 'tuple':
+      return operand.items.flatMap(fieldsIn);
+    case 'transformer':
+      return operand.operands.flatMap(fieldsIn);
+  }
 }
 
 const comparesText: readonly Operator[] = ['=', '==', '!=', 'in', 'intersects', 'pmatch'];
@@ -123,20 +151,10 @@ function isFieldName(text: string, catalogue: FieldCatalogue): boolean {
   return name !== undefined && catalogue.lookup(name, argument).ok;
 }
 
-/** Parameters of events that no event has, but for one letter or two. */
-function warnAboutTypos(node: Operand): readonly Warning[] {
-  switch (node.kind) {
-    case 'literal':
-      return none;
-    case 'tuple':
-      return node.items.flatMap(warnAboutTypos);
-    case 'transformer':
-      return node.operands.flatMap(warnAboutTypos);
-    case 'field': {
-      const [, field, name] = parameter.exec(node.name) ?? [];
-      return field === undefined || name === undefined ? none : warnAboutParameter(field, name, node.at);
-    }
-  }
+/** A parameter that no event has, but for one letter or two. */
+function warnAboutTypo({ name, at }: FieldNode): readonly Warning[] {
+  const [, field, word] = parameter.exec(name) ?? [];
+  return field === undefined || word === undefined ? none : warnAboutParameter(field, word, at);
 }
 
 const parameter = /^(evt\.(?:raw)?arg)\.(\w+)$/;
