@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import type { Log } from '#rules/cli/log';
 import { type CompiledRuleSet, compileRuleSet } from '#rules/language/compile';
 import type { RuleSet } from '#rules/language/rule-set';
@@ -151,7 +150,6 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
   ];
 
   function openChannel(url: URL, secret: string) {
-    mkdirSync(options.dataFolder, { recursive: true, mode: 0o700 });
     const { dataFolder, node } = options;
     const engines = () => containers.engines();
     return openResponse({ url, token: secret, dataFolder, node, agentVersion, bootId, engines, log });
@@ -223,7 +221,7 @@ function surroundings({ hostname }: AgentOptions, { processes, clock, orchestrat
     processes,
     users: makeUsers(() => performance.now()),
     live: makeLiveProcess(),
-    usersOf: (container, process) => containerUsers.of(container, process),
+    usersOf: (container, inside) => containerUsers.of(container, inside),
     orchestrators,
     hostname,
     wallNs: clock.wallNs,

@@ -16,8 +16,8 @@ export type Surroundings = {
   };
   readonly users: Users;
   readonly live: LiveProcess;
-  /** Those of a container, by a process in it; `undefined` when they cannot be read any more. */
-  readonly usersOf: (container: string, process: Process) => Users | undefined;
+  /** Those of a container, by the processes that are in it; `undefined` when none can be asked any more. */
+  readonly usersOf: (container: string, processes: readonly Process[]) => Users | undefined;
   readonly orchestrators: Orchestrators;
   readonly hostname: string;
   /** Nanoseconds since the epoch of a time since boot. */

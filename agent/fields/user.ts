@@ -9,7 +9,10 @@ const UNSET = 0xffff_ffff;
  */
 function usersOf({ around, container, process }: Scene): Users | undefined {
   if (container === undefined) return around.users;
-  return process === undefined ? undefined : around.usersOf(container.id, process);
+  if (process === undefined) return undefined;
+  // Whoever ended at once cannot be asked; who started it in the same container mostly can.
+  const before = around.processes.ancestors(process).filter(({ cgroup }) => cgroup === process.cgroup);
+  return around.usersOf(container.id, [process, ...before]);
 }
 
 const userOf = (scene: Scene, uid: number): User | undefined =>

@@ -22,21 +22,26 @@ function setUp({ map = '0 0 4294967295\n' } = {}) {
   writeFileSync(join(root, 'etc/group'), 'root:x:0:\nwww:x:33:\n');
   for (const name of ['uid_map', 'gid_map']) writeFileSync(join(proc, String(own.pid), name), map);
   const world = { nowMs: 0, isAlive: true };
-  const users = new ContainerUsers({ nowMs: () => world.nowMs, isAlive: () => world.isAlive, proc });
-  return { users, world, root, process: own };
+  const gone = { ...own, pid: own.pid + 1 };
+  const users = new ContainerUsers({
+    nowMs: () => world.nowMs,
+    isAlive: ({ pid }) => world.isAlive && pid === own.pid,
+    proc,
+  });
+  return { users, world, root, inside: [gone, own] };
 }
 
 describe('users of a container', () => {
   it('have the names that the container gives them', () => {
-    const { users, process: process_ } = setUp();
-    expect(users.of('c', process_)?.user(1000)).toEqual({ name: 'web', home: '/srv', shell: '/bin/false' });
-    expect(users.of('c', process_)?.groupName(33)).toBe('www');
-    expect(users.of('c', process_)?.user(5)).toBeUndefined();
+    const { users, inside } = setUp();
+    expect(users.of('c', inside)?.user(1000)).toEqual({ name: 'web', home: '/srv', shell: '/bin/false' });
+    expect(users.of('c', inside)?.groupName(33)).toBe('www');
+    expect(users.of('c', inside)?.user(5)).toBeUndefined();
   });
 
   it('are those inside when the container has a user namespace', () => {
-    const { users, process: process_ } = setUp({ map: '         0     100000      65536\n' });
-    const found = users.of('c', process_);
+    const { users, inside } = setUp({ map: '         0     100000      65536\n' });
+    const found = users.of('c', inside);
     expect(found?.user(100_000)?.name).toBe('root');
     expect(found?.user(101_000)?.name).toBe('web');
     expect(found?.groupName(100_033)).toBe('www');
@@ -44,23 +49,23 @@ describe('users of a container', () => {
   });
 
   it('are read anew after a while, and kept when the process is gone by then', () => {
-    const { users, world, root, process: process_ } = setUp();
-    users.of('c', process_);
+    const { users, world, root, inside } = setUp();
+    users.of('c', inside);
     writeFileSync(join(root, 'etc/passwd'), 'new:x:1000:1000::/:/bin/sh\n');
-    expect(users.of('c', process_)?.user(1000)?.name).toBe('web');
+    expect(users.of('c', inside)?.user(1000)?.name).toBe('web');
     world.nowMs = 5_000;
-    expect(users.of('c', process_)?.user(1000)?.name).toBe('new');
+    expect(users.of('c', inside)?.user(1000)?.name).toBe('new');
     world.nowMs = 10_000;
     world.isAlive = false;
-    expect(users.of('c', process_)?.user(1000)?.name).toBe('new');
-    expect(users.of('other', process_)).toBeUndefined();
+    expect(users.of('c', inside)?.user(1000)?.name).toBe('new');
+    expect(users.of('other', inside)).toBeUndefined();
   });
 
   it('are not taken from where a link leads', () => {
-    const { users, root, process: process_ } = setUp();
+    const { users, root, inside } = setUp();
     rmSync(join(root, 'etc'), { recursive: true });
     symlinkSync('/etc', join(root, 'etc'));
-    expect(users.of('c', process_)?.user(0)).toBeUndefined();
+    expect(users.of('c', inside)?.user(0)).toBeUndefined();
   });
 
   it('reads nothing from what is no map', () => expect(parseMap('x\n\n1 2\n')).toEqual([]));

@@ -32,12 +32,12 @@ export class ContainerUsers {
     this.#ports = ports;
   }
 
-  /** By a process that is in the container; `undefined` when nothing was read yet and that process is gone. */
-  of(container: string, process: Process): Users | undefined {
+  /** By processes that are in the container; `undefined` when nothing was read yet and all of them are gone. */
+  of(container: string, processes: readonly Process[]): Users | undefined {
     const nowMs = this.#ports.nowMs();
     const known = this.#byContainer.get(container);
     if (known !== undefined && nowMs - known.readMs < FRESH_MS) return known.users;
-    const users = this.#read(process);
+    const users = this.#readFirst(processes);
     if (users === undefined) return known?.users;
     if (known === undefined && this.#byContainer.size >= MOST_CONTAINERS) {
       const oldest = this.#byContainer.keys().next().value;
@@ -45,6 +45,14 @@ export class ContainerUsers {
     }
     this.#byContainer.set(container, { users, readMs: nowMs });
     return users;
+  }
+
+  #readFirst(processes: readonly Process[]): Users | undefined {
+    for (const process of processes) {
+      const users = this.#read(process);
+      if (users !== undefined) return users;
+    }
+    return undefined;
   }
 
   #read(process: Process): Users | undefined {

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { KubernetesServer } from '../../agent/state/orchestrators/kubernetes-server.ts';
 import { type Agent, startAgent } from '../support/agent.ts';
 import { type Containerd, startContainerd } from '../support/containerd.ts';
 import { docker, image } from '../support/docker.ts';
@@ -13,7 +14,8 @@ const run = promisify(execFile);
 const fields = [
   'proc.args container.id container.full_id container.name container.type container.image container.image.repository',
   'container.image.tag container.image.id container.privileged container.mounts container.ip container.host_network',
-  'container.healthcheck k8s.ns.name k8s.pod.name k8s.pod.uid k8s.pod.labels k8s.pod.sandbox_id k8s.pod.ip',
+  'container.healthcheck user.name group.name k8s.ns.name k8s.pod.name k8s.pod.uid k8s.pod.labels k8s.pod.sandbox_id k8s.pod.ip',
+  'k8s.deployment.name k8s.rs.name k8s.sa.name k8s.ns.labels',
 ]
   .join(' ')
   .split(' ');
@@ -24,18 +26,57 @@ const rules = `- rule: marked
   priority: INFO
 `;
 
+const folder = mkdtempSync(join(tmpdir(), 'lanner-engines-'));
+const cluster = new KubernetesServer();
+const uid = '0a1b2c3d-1111-4222-8333-444455556666';
 let containerd: Containerd;
 let agent: Agent;
 
 beforeAll(async () => {
   containerd = await startContainerd();
-  agent = await startAgent(rules, ['--engine', `containerd=${containerd.socket}`]);
+  const kubeconfig = join(folder, 'kubeconfig');
+  writeFileSync(kubeconfig, kubeconfigOf(await cluster.listen()));
+  fillCluster();
+  const cri = ['--engine', `containerd=${containerd.socket}`];
+  agent = await startAgent(rules, [...cri, '--kubeconfig', kubeconfig, '--kubernetes-node', 'n1']);
 }, 120_000);
 
 afterAll(async () => {
   await agent?.close();
+  cluster.close();
   await containerd?.close();
+  rmSync(folder, { recursive: true });
 });
+
+const kubeconfigOf = (url: URL) => `
+current-context: test
+contexts: [{name: test, context: {cluster: test, user: test}}]
+clusters: [{name: test, cluster: {server: "${url.origin}"}}]
+users: [{name: test, user: {token: secret}}]
+`;
+
+/** The API server knows the pod that the test starts, and what owns it. */
+function fillCluster(): void {
+  cluster.token = 'secret';
+  const controller = (kind: string, name: string) => [
+    { apiVersion: 'apps/v1', kind, name, uid: `uid-${name}`, controller: true },
+  ];
+  const at = (path: string, name: string, more: object) =>
+    cluster.objects.set(path, { metadata: { name, uid: `uid-${name}`, ...more } });
+  at('/api/v1/namespaces/shop', 'shop', { labels: { team: 'x' } });
+  at('/apis/apps/v1/namespaces/shop/replicasets/web-5d', 'web-5d', {
+    ownerReferences: controller('Deployment', 'web'),
+  });
+  at('/apis/apps/v1/namespaces/shop/deployments/web', 'web', {});
+  const metadata = {
+    name: 'web-1',
+    namespace: 'shop',
+    uid,
+    labels: { app: 'web' },
+    ownerReferences: controller('ReplicaSet', 'web-5d'),
+  };
+  cluster.put({ metadata, spec: { nodeName: 'n1', serviceAccountName: 'seller' }, status: {} });
+}
 
 const say = (mark: string) => ['/bin/busybox', 'echo', `mark-${mark}`] as const;
 
@@ -49,7 +90,12 @@ async function alertOf(mark: string) {
 describe('the first program of a container is reported with all that its engine knows', () => {
   test('docker', async () => {
     const asked = ['--name', 'lanner-engines', '--network', 'none', '-v', '/usr:/host:ro', '--health-cmd', 'true'];
-    await docker('run', '--rm', ...asked, image, ...say('docker'));
+    const passwd = join(folder, 'passwd');
+    writeFileSync(passwd, 'root:x:0:0::/:/bin/sh\nseller:x:1234:33::/:/bin/sh\n');
+    const user = ['-v', `${passwd}:/etc/passwd:ro`, '-u', '1234:0'];
+    // The shell stays for a moment: of users that nobody has any more, nobody tells the names.
+    const lines = `${say('docker').join(' ')}; busybox sleep 1`;
+    await docker('run', '--rm', ...asked, ...user, image, '/bin/busybox', 'sh', '-c', lines);
     expect(await alertOf('docker')).toMatchObject({
       'container.name': 'lanner-engines',
       'container.type': 'docker',
@@ -58,20 +104,17 @@ describe('the first program of a container is reported with all that its engine 
       'container.image.tag': '1',
       'container.image.id': expect.stringMatching(/^[0-9a-f]{64}$/),
       'container.privileged': false,
-      'container.mounts': '/usr:/host:ro:false:rprivate',
+      'container.mounts': expect.stringContaining('/usr:/host:ro:false:rprivate'),
       'container.host_network': false,
       'container.healthcheck': '/bin/sh -c true',
+      'user.name': 'seller',
+      'group.name': 'root',
       'k8s.pod.name': null,
     });
   });
 
   test('a pod of containerd', async () => {
-    const pod = await containerd.pod({
-      name: 'web-1',
-      namespace: 'shop',
-      uid: '0a1b2c3d-1111-4222-8333-444455556666',
-      labels: { app: 'web' },
-    });
+    const pod = await containerd.pod({ name: 'web-1', namespace: 'shop', uid, labels: { app: 'web' } });
     const mounts = [{ source: '/usr', destination: '/host' }];
     const id = await pod.run({ name: 'app', command: say('pod'), mounts });
     const alert = await alertOf('pod');
@@ -87,7 +130,11 @@ describe('the first program of a container is reported with all that its engine 
       'container.host_network': false,
       'k8s.ns.name': 'shop',
       'k8s.pod.name': 'web-1',
-      'k8s.pod.uid': '0a1b2c3d-1111-4222-8333-444455556666',
+      'k8s.pod.uid': uid,
+      'k8s.rs.name': 'web-5d',
+      'k8s.deployment.name': 'web',
+      'k8s.sa.name': 'seller',
+      'k8s.ns.labels': 'team:x',
       'k8s.pod.labels': 'app:web',
       'k8s.pod.sandbox_id': pod.id.slice(0, 12),
       'k8s.pod.ip': expect.stringMatching(/^10\.231\.77\.\d+$/),
@@ -96,8 +143,8 @@ describe('the first program of a container is reported with all that its engine 
   });
 
   test('a pod of containerd on the host’s network', async () => {
-    const uid = '0a1b2c3d-1111-4222-8333-444455557777';
-    const pod = await containerd.pod({ name: 'net-1', namespace: 'shop', uid, network: 'host' });
+    const other = '0a1b2c3d-1111-4222-8333-444455557777';
+    const pod = await containerd.pod({ name: 'net-1', namespace: 'shop', uid: other, network: 'host' });
     await pod.run({ name: 'app', command: say('hostnet') });
     expect(await alertOf('hostnet')).toMatchObject({
       'k8s.pod.name': 'net-1',
@@ -127,7 +174,6 @@ describe('the first program of a container is reported with all that its engine 
   });
 
   test('podman, without any service of it', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'lanner-podman-'));
     const saved = join(folder, 'image.tar');
     await docker('save', '-o', saved, image);
     const podman = (...args: readonly string[]) => run('podman', [...args], { timeout: 60_000 });
@@ -143,7 +189,6 @@ describe('the first program of a container is reported with all that its engine 
         await podman(...engine, 'run', ...asked, ...limits, `docker.io/library/${image}`, ...say('podman'));
       },
     );
-    rmSync(folder, { recursive: true });
     expect(await alertOf('podman')).toMatchObject({
       'container.name': 'lanner-podman',
       'container.type': 'podman',
@@ -157,8 +202,8 @@ describe('the first program of a container is reported with all that its engine 
 });
 
 test('a pod’s alert comes while its engine is silent, with what files tell', async () => {
-  const uid = '0a1b2c3d-1111-4222-8333-444455558888';
-  const pod = await containerd.pod({ name: 'late-1', namespace: 'shop', uid });
+  const late = '0a1b2c3d-1111-4222-8333-444455558888';
+  const pod = await containerd.pod({ name: 'late-1', namespace: 'shop', uid: late });
   await pod.run({
     name: 'app',
     command: ['/bin/busybox', 'sh', '-c', 'sleep 1; busybox echo mark-early; sleep 4; exec busybox echo mark-late'],
