@@ -7,7 +7,7 @@ const MOST_GROUPS = 16_384;
 export type GroupPath = { readonly path: string; readonly certain: boolean };
 
 export type CgroupsOptions = {
-  /** The group with this number that a process is in now; each hierarchy of cgroup v1 numbers its own. */
+  /** The group with this number that a process is in now. */
   readonly locate: (pid: number, id: number) => GroupPath | undefined;
   readonly isContainerdTask?: IsContainerdTask;
 };

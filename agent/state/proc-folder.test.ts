@@ -74,8 +74,9 @@ describe('reading /proc', () => {
       join(folder, 'proc'),
     );
     const inode = (path: string) => statSync(join(folder, path)).ino;
-    expect(locate(5, inode('memory/docker/a'))).toEqual({ path: '/docker/a', certain: true });
-    expect(locate(5, inode('pids/mine'))).toEqual({ path: '/mine', certain: true });
+    expect(locate(5, 4 * 2 ** 48 + inode('memory/docker/a'))).toEqual({ path: '/docker/a', certain: true });
+    expect(locate(5, 3 * 2 ** 48 + inode('pids/mine'))).toEqual({ path: '/mine', certain: true });
+    expect(locate(5, 4 * 2 ** 48 + inode('pids/mine'))).toMatchObject({ certain: false });
     expect(locate(5, 1)).toEqual({ path: '/docker/a', certain: false });
     rmSync(folder, { recursive: true });
   });

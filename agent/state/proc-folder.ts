@@ -5,6 +5,8 @@ import { parseProcCgroup } from './containers/cgroup.ts';
 import { isStartOf, type Process } from './process.ts';
 
 const TICK_NS = 10_000_000;
+/** 2^48: see native/bpf/record.h, cgroup_number. */
+const HIERARCHY = 2 ** 48;
 const MOST_ARGV_BYTES = 4_096;
 
 /** All pids of the host now. */
@@ -151,8 +153,8 @@ function link(path: string): string | undefined {
 }
 
 /**
- * Finds the group of a process that has this number: the kernel names groups by inode, and each hierarchy of cgroup v1
- * has inodes of its own. Not certain when no hierarchy that is mounted has it.
+ * Finds the group of a process that has this number: the kernel side makes it of the group's inode, which is unique in
+ * its hierarchy, and the hierarchy's number. Not certain when no hierarchy that is mounted has it.
  */
 export function makeLocate(mountOf: (hierarchy: string) => string | undefined, proc = '/proc') {
   return (pid: number, id: number): GroupPath | undefined => {
@@ -162,9 +164,12 @@ export function makeLocate(mountOf: (hierarchy: string) => string | undefined, p
     } catch {
       return undefined; // Gone.
     }
-    for (const [hierarchy, path] of parseProcCgroup(text).paths) {
+    const { paths, numbers } = parseProcCgroup(text);
+    for (const [hierarchy, path] of paths) {
       const mount = mountOf(hierarchy);
-      if (mount !== undefined && inodeOf(`${mount}${path}`) === id) return { path, certain: true };
+      const inode = mount === undefined ? undefined : inodeOf(`${mount}${path}`);
+      if (inode !== undefined && inode + (numbers.get(hierarchy) ?? 0) * HIERARCHY === id)
+        return { path, certain: true };
     }
     const path = deepestCgroup(text);
     return path === undefined ? undefined : { path, certain: false };

@@ -54,7 +54,7 @@ struct event_header {
 	u32 length; /* of the whole record */
 	u64 time_ns;
 	u64 start_ns; /* start_boottime of the thread-group leader */
-	u64 cgroup;   /* kernfs id of the cgroup that `cgroup path` of an exec names */
+	u64 cgroup;   /* of the cgroup that `cgroup path` of an exec names: kernfs id, hierarchy << 48 */
 	s64 ret;
 	u32 pid; /* thread-group id in the initial namespace */
 	u32 tid;

@@ -116,7 +116,7 @@ int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux
 	}
 	append_user(scratch, &event->argv, (void *)arg_start, arg_end - arg_start);
 	append_cwd(scratch, &event->cwd);
-	append_cgroup(scratch, &event->cgroup_path, own_cgroup(task));
+	append_cgroup(scratch, &event->cgroup_path, own_cgroup(task)->kn);
 	submit_lifecycle(finish(scratch), scratch->end, BPF_RB_FORCE_WAKEUP);
 	scratch->busy = 0;
 	return 0;

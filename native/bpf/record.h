@@ -105,8 +105,8 @@ static __always_inline u32 outermost(struct pid *pid)
 	return pid ? BPF_CORE_READ(pid, numbers[0].nr) : 0;
 }
 
-/* The node of a controller that has a hierarchy of its own (cgroup v1), if the task is not in its root. */
-static __always_inline struct kernfs_node *v1_node(struct css_set *cgroups, u64 subsystem)
+/* The cgroup of a controller that has a hierarchy of its own (cgroup v1), if the task is not in its root. */
+static __always_inline struct cgroup *v1_cgroup(struct css_set *cgroups, u64 subsystem)
 {
 	struct cgroup_subsys_state **at =
 		(void *)cgroups + bpf_core_field_offset(struct css_set, subsys) + subsystem * 8;
@@ -118,27 +118,33 @@ static __always_inline struct kernfs_node *v1_node(struct css_set *cgroups, u64 
 	cgroup = css->cgroup;
 	if (cgroup->root == cgroups->dfl_cgrp->root || !kernfs_parent(cgroup->kn))
 		return 0;
-	return cgroup->kn;
+	return cgroup;
 }
 
 /* The cgroup that tells containers apart: that of cgroup v1's memory or pids controller, where there is one that is not
  * the root, else that of the unified hierarchy. */
-static __always_inline struct kernfs_node *own_cgroup(struct task_struct *task)
+static __always_inline struct cgroup *own_cgroup(struct task_struct *task)
 {
 	struct css_set *cgroups = task->cgroups;
-	struct kernfs_node *node;
+	struct cgroup *cgroup;
 
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
-		node = v1_node(cgroups, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
-		if (node)
-			return node;
+		cgroup = v1_cgroup(cgroups, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
+		if (cgroup)
+			return cgroup;
 	}
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
-		node = v1_node(cgroups, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id));
-		if (node)
-			return node;
+		cgroup = v1_cgroup(cgroups, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id));
+		if (cgroup)
+			return cgroup;
 	}
-	return cgroups->dfl_cgrp->kn;
+	return cgroups->dfl_cgrp;
+}
+
+/* Each hierarchy numbers its own cgroups, from 1; the upper half of a kernfs id counts how often that wrapped round. */
+static __always_inline u64 cgroup_number(struct cgroup *cgroup)
+{
+	return cgroup->kn->id | (u64)cgroup->root->hierarchy_id << 48;
 }
 
 /* `task` is the current one. */
@@ -151,7 +157,7 @@ static __always_inline void fill_header(struct event_header *header, struct task
 	header->length = 0;
 	header->time_ns = bpf_ktime_get_boot_ns();
 	header->start_ns = leader->start_boottime;
-	header->cgroup = own_cgroup(task)->id;
+	header->cgroup = cgroup_number(own_cgroup(task));
 	header->ret = 0;
 	header->pid = task->tgid;
 	header->tid = task->pid;

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeExec, file } from '../../agent/events/decode.ts';
 import type { Event } from '../../agent/events/event.ts';
+import { mountOf, readCgroupMounts } from '../../agent/respond/cgroup.ts';
+import { makeLocate } from '../../agent/state/proc-folder.ts';
 import { docker, image, inspect, remove } from '../support/docker.ts';
 import { eventually } from '../support/eventually.ts';
 import { Recorder } from './recorder.ts';
@@ -56,4 +58,12 @@ test('a terminal is named by its device, and paths are the container’s', async
   );
   expect(file.absolute(opened)).toBe('/etc/hostname');
   expect(opened.cgroupId).toBe(exec.cgroupId);
+});
+
+test('the number of a group leads to its path, in whichever hierarchy it is', async () => {
+  const mounts = readCgroupMounts();
+  const locate = makeLocate((hierarchy) => mountOf(mounts, hierarchy));
+  const { pid } = await inspect(container);
+  const event = await find('its exec', (each) => each.pid === pid && each.kind === 'exec' && each.comm === 'busybox');
+  expect(locate(pid, event.cgroupId)).toEqual({ path: decodeExec(event).cgroup, certain: true });
 });

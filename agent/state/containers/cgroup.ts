@@ -150,8 +150,11 @@ export function parseProcCgroup(
 ): {
   readonly container: CgroupContainer | undefined;
   readonly paths: ReadonlyMap<string, string>;
+  /** The kernel's number of each hierarchy; 0 is the unified one. */
+  readonly numbers: ReadonlyMap<string, number>;
 } {
   const paths = new Map<string, string>();
+  const numbers = new Map<string, number>();
   let container: CgroupContainer | undefined;
   for (const line of text.split('\n')) {
     const first = line.indexOf(':');
@@ -159,7 +162,8 @@ export function parseProcCgroup(
     if (first < 0 || second < 0) continue;
     const path = line.slice(second + 1);
     paths.set(line.slice(first + 1, second), path);
+    numbers.set(line.slice(first + 1, second), Number(line.slice(0, first)));
     container ??= containerOfCgroup(path, isContainerdTask);
   }
-  return { container, paths };
+  return { container, paths, numbers };
 }
