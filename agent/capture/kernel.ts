@@ -1,5 +1,6 @@
 import { type NativeCapture, openNative, type Ring, rings } from '#native';
 import { type Batch, Event } from '../events/event.ts';
+import { merge, type Taken } from './merge.ts';
 import { encodeCompatCalls, encodeShapes } from './shapes.ts';
 
 export type CaptureOptions = {
@@ -39,6 +40,8 @@ const BATCH_BYTES = 1 << 18;
 const LAZY_MS = 1;
 /** Rounds of draining in one turn of the event loop: other work must not starve. */
 const ROUNDS_MAX = 16;
+/** Looks into the rings in one round. */
+const FILLS_MAX = 16;
 
 /** Loads the kernel programs and starts the flow of events. The calling process's own are left out. */
 export function openCapture(options: CaptureOptions): CaptureOutcome {
@@ -65,8 +68,8 @@ export class Capture {
   readonly #native: NativeCapture;
   readonly #options: CaptureOptions;
   readonly #cursor: Event;
-  readonly #lifecycle = new RingReader(rings.lifecycle);
-  readonly #bulk = new RingReader(rings.bulk);
+  readonly #lifecycle: RingReader;
+  readonly #bulk: RingReader;
   #timer: NodeJS.Timeout | undefined;
   #drainedMs = 0;
   #closed = false;
@@ -75,6 +78,8 @@ export class Capture {
   constructor(native: NativeCapture, options: CaptureOptions) {
     this.#native = native;
     this.#options = options;
+    this.#lifecycle = new RingReader(native, rings.lifecycle);
+    this.#bulk = new RingReader(native, rings.bulk);
     this.#cursor = new Event(this.#lifecycle.batch);
     // An exec is answered at once; calls wait a little, unless it has been quiet.
     native.watch(rings.lifecycle, () => this.drain());
@@ -96,25 +101,24 @@ export class Capture {
   /** Takes what is there now, without waiting for a wake-up. */
   drain(): void {
     for (let round = 0; round < ROUNDS_MAX && !this.#closed; round++) {
-      // Bulk first: whatever made a call had been started before, so its exec is there by the time we look for it.
-      const bulk = this.#bulk.fill(this.#native);
-      const lifecycle = this.#lifecycle.fill(this.#native);
-      if (!bulk && !lifecycle) break;
-      this.#deliver();
+      if (!this.#deliver()) break;
       this.#options.onBatchEnd?.();
     }
     this.#drainedMs = performance.now();
   }
 
-  /** Both batches, merged by time. */
-  #deliver(): void {
+  /** What is in both rings, merged by time. Whether there was anything. */
+  #deliver(): boolean {
     const { onEvent } = this.#options;
-    while (!this.#closed) {
-      const next = this.#lifecycle.timeNs <= this.#bulk.timeNs ? this.#lifecycle : this.#bulk;
-      if (next.timeNs === Number.POSITIVE_INFINITY) return;
+    let any = false;
+    const take = (next: RingReader): boolean => {
+      any = true;
       next.take(this.#cursor);
       onEvent(this.#cursor);
-    }
+      return !this.#closed;
+    };
+    merge(this.#bulk, this.#lifecycle, take, FILLS_MAX);
+    return any;
   }
 
   /** Replaces the event types that are wanted. */
@@ -145,7 +149,8 @@ export class Capture {
 }
 
 /** One ring's batch and how far it is read. */
-class RingReader {
+class RingReader implements Taken {
+  readonly #native: NativeCapture;
   readonly #ring: Ring;
   readonly #bytes = Buffer.allocUnsafeSlow(BATCH_BYTES);
   readonly batch: Batch = toBatch(this.#bytes);
@@ -155,16 +160,15 @@ class RingReader {
   /** Time of the next record; infinite at the end. */
   timeNs = Number.POSITIVE_INFINITY;
 
-  constructor(ring: Ring) {
+  constructor(native: NativeCapture, ring: Ring) {
+    this.#native = native;
     this.#ring = ring;
   }
 
-  /** Whether there are records to take. */
-  fill(native: NativeCapture): boolean {
+  fill(): void {
     this.#at = 0;
-    this.#end = native.drain(this.#ring, this.#bytes);
+    this.#end = this.#native.drain(this.#ring, this.#bytes);
     this.#look();
-    return this.#end > 0;
   }
 
   take(cursor: Event): void {
