@@ -12,6 +12,8 @@ const run = promisify(execFile);
 /** A Docker engine of the test's own, with the image of the tests. */
 export type OwnEngine = {
   readonly socket: string;
+  /** Its data-root. */
+  readonly data: string;
   docker(...args: readonly string[]): Promise<string>;
   close(): Promise<void>;
 };
@@ -76,5 +78,5 @@ export async function startOwnEngine(folder: string): Promise<OwnEngine> {
     await close();
     throw new Error(`the test's own dockerd:\n${readFileSync(at('log'), 'utf8').slice(-2_000)}`, { cause });
   }
-  return { socket, docker: ask, close };
+  return { socket, data: at('data'), docker: ask, close };
 }

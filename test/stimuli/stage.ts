@@ -199,8 +199,7 @@ export async function openStage(): Promise<Stage> {
         return (await inContainer(place.container)).perform(id, text);
       case 'first': {
         const named = ['run', '--rm', '--name', prefix + id, ...shared, ...place.options];
-        // Longer than its start: an engine that is asked of a container may answer only when it runs, or is gone again.
-        await engine.docker(...named, image, 'sh', '-c', `${text}sleep 0.3`);
+        await engine.docker(...named, image, 'sh', '-c', text);
         return;
       }
       case 'exec': {

@@ -97,7 +97,11 @@ export async function startWatch(stage: Stage, paths: readonly string[], tuning:
     ...[process.execPath, 'lanner.ts', 'agent', '--json', '--matching', 'all', '--data', folder],
     ...['--engine', `docker=${stage.engine.socket}`, '--rules', ...paths, at('tuning.yaml')],
   ];
-  const bound = `mount --bind ${at('hosts')} /etc/hosts && exec "$@"`;
+  // In a mount namespace of its own: names as above, and the engine's files where an engine has them by default.
+  const bound = `mount --bind ${at('hosts')} /etc/hosts
+    mkdir -p /var/lib/docker
+    mount --bind ${stage.engine.data} /var/lib/docker
+    exec "$@"`;
   const child = spawn('unshare', ['--mount', 'sh', '-c', bound, 'sh', ...agent], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
