@@ -33,7 +33,7 @@ export type LossLimits = {
   readonly maxBurst: number;
 };
 
-export const usualLimits: LossLimits = { threshold: 0.1, rate: 1 / 30, maxBurst: 1 };
+const usualLimits: LossLimits = { threshold: 0.1, rate: 1 / 30, maxBurst: 1 };
 
 export type LossFinding = {
   readonly alerts: readonly InternalAlert[];

@@ -4,7 +4,7 @@ import type { Process } from '../state/process.ts';
 import type { Reader, ReaderTable, Scene } from './scene.ts';
 
 /** By the engine, and by the pod's specification where the API server told it. */
-export function probesOf({ container, around }: Scene): Probes | undefined {
+function probesOf({ container, around }: Scene): Probes | undefined {
   const details = container?.details;
   if (details === undefined) return undefined;
   const uid = details.pod?.uid ?? container?.podUid;

@@ -1,4 +1,4 @@
-import type { CgroupContainer, EngineKind } from './cgroup.ts';
+import type { EngineKind } from './cgroup.ts';
 
 export type Mount = {
   readonly source: string;
@@ -100,4 +100,4 @@ export type Container = {
   readonly status: ContainerStatus;
 };
 
-export type { CgroupContainer, EngineKind };
+export type { EngineKind };

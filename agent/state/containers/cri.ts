@@ -14,7 +14,6 @@ const services = ['runtime.v1.RuntimeService', 'runtime.v1alpha2.RuntimeService'
 /** Numbers of fields in kubernetes/cri-api, pkg/apis/runtime/v1/api.proto. */
 const request = { id: 1, verbose: 2 } as const;
 const response = { status: 1, info: 2 } as const;
-const version = { runtimeName: 2 } as const;
 const container = {
   metadata: 2,
   createdAt: 4,
@@ -68,13 +67,6 @@ export function openCri(name: 'containerd' | 'cri-o', socket: string, channel = 
     close: () => channel.close(),
   };
 }
-
-/** The engine's own name of itself, `containerd` or `cri-o`; a call that every CRI engine answers. */
-export function askVersion(channel: GrpcChannel, timeoutMs: number): Promise<GrpcAnswer> {
-  return channel.call({ method: `/${services[0]}/Version`, request: new Uint8Array(), timeoutMs });
-}
-
-export const runtimeNameOf = (message: Message): string => message.text(version.runtimeName);
 
 function found(
   engine: EngineKind,

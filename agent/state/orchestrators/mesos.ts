@@ -136,7 +136,7 @@ type TaskBook = { readonly byId: Map<string, MesosTask>; readonly byContainer: M
 type AppBook = { readonly byId: Map<string, MarathonApp>; readonly byTask: Map<string, MarathonApp> };
 
 /** The agent's `/state` (mesos.apache.org, HTTP endpoints): frameworks, their executors, and what these run. */
-export function readState(state: Json): TaskBook {
+function readState(state: Json): TaskBook {
   const book: TaskBook = { byId: new Map(), byContainer: new Map() };
   for (const framework of documents(state['frameworks'])) {
     for (const executor of documents(framework['executors'])) {
@@ -183,7 +183,7 @@ const pairs = (value: unknown): Map<string, string> =>
   );
 
 /** Marathon's `/v2/apps` and `/v2/tasks`. */
-export function readApps(listed: Json, running: Json): AppBook {
+function readApps(listed: Json, running: Json): AppBook {
   const book: AppBook = { byId: new Map(), byTask: new Map() };
   for (const each of documents(listed['apps']).slice(0, MOST)) {
     const id = textOf(each['id']);
