@@ -1,10 +1,13 @@
 import type { FieldTable } from '../language/catalogue.ts';
 
-/** Fields of the container and pod that the process runs in. Falco takes these from its container plugin. */
+/**
+ * Fields of the container and pod that the process runs in. Falco takes these from its container plugin, which suggests
+ * the same ones for outputs, in the same order (falcosecurity/plugins, container 0.7).
+ */
 export const containerFields = {
-  'container.id': { type: 'CHARBUF', doc: 'short container id, or host' },
+  'container.id': { type: 'CHARBUF', doc: 'short container id, or host', flags: ['suggested'] },
   'container.full_id': { type: 'CHARBUF', doc: 'complete container id' },
-  'container.name': { type: 'CHARBUF', doc: 'name of container' },
+  'container.name': { type: 'CHARBUF', doc: 'name of container', flags: ['suggested'] },
   'container.image': { type: 'CHARBUF', doc: 'image reference of container' },
   'container.image.id': { type: 'CHARBUF', doc: 'image id of container' },
   'container.type': { type: 'CHARBUF', doc: 'runtime kind of container' },
@@ -20,8 +23,8 @@ export const containerFields = {
     doc: 'propagation setting of one mount',
     argument: 'required:index+key',
   },
-  'container.image.repository': { type: 'CHARBUF', doc: 'image repository without tag' },
-  'container.image.tag': { type: 'CHARBUF', doc: 'tag of image' },
+  'container.image.repository': { type: 'CHARBUF', doc: 'image repository without tag', flags: ['suggested'] },
+  'container.image.tag': { type: 'CHARBUF', doc: 'tag of image', flags: ['suggested'] },
   'container.image.digest': { type: 'CHARBUF', doc: 'image content digest' },
   'container.healthcheck': { type: 'CHARBUF', doc: 'configured container health check command' },
   'container.liveness_probe': { type: 'CHARBUF', doc: 'configured liveness probe command' },
@@ -33,8 +36,8 @@ export const containerFields = {
   'container.host_pid': { type: 'BOOL', doc: 'whether container shares host pid namespace' },
   'container.host_network': { type: 'BOOL', doc: 'whether container shares host network namespace' },
   'container.host_ipc': { type: 'BOOL', doc: 'whether container shares host IPC namespace' },
-  'k8s.ns.name': { type: 'CHARBUF', doc: 'Kubernetes namespace of the pod' },
-  'k8s.pod.name': { type: 'CHARBUF', doc: 'Kubernetes pod name' },
+  'k8s.pod.name': { type: 'CHARBUF', doc: 'Kubernetes pod name', flags: ['suggested'] },
+  'k8s.ns.name': { type: 'CHARBUF', doc: 'Kubernetes namespace of the pod', flags: ['suggested'] },
   'k8s.pod.id': { type: 'CHARBUF', doc: 'legacy alias of pod uid' },
   'k8s.pod.uid': { type: 'CHARBUF', doc: 'Kubernetes pod uid' },
   'k8s.pod.sandbox_id': { type: 'CHARBUF', doc: 'short pod sandbox id' },

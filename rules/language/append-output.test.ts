@@ -62,6 +62,18 @@ describe('append_output', () => {
     });
   });
 
+  it('adds the suggested fields that an output does not print yet', () => {
+    const names = fieldCatalogue.specs.filter(({ flags }) => flags.includes('suggested')).map(({ name }) => name);
+    expect(names.slice(0, 2)).toEqual(['container.id', 'container.name']);
+    const pieces = names.map((name) => `${name.replaceAll('.', '_')}=<NA>`);
+    const [id, ...rest] = pieces;
+    const after = alerts([{ rule: 'Shell', text: 'in=%tolower(container.id)', suggested: true }, { suggested: true }]);
+    expect(after['Open']?.text).toBe(`file=/etc/passwd ${pieces.join(' ')}`);
+    expect(after['Open']?.fields).toMatchObject({ 'container.id': null, 'k8s.pod.name': null });
+    expect(after['Shell']?.text).toBe(`shell=bash in=<NA> ${rest.join(' ')}`);
+    expect(id).toBe('container_id=<NA>');
+  });
+
   it.for([
     { name: 'rule', match: { rule: 'Shell' }, fits: ['Shell'] },
     { name: 'tag', match: { tags: ['host'] }, fits: ['Shell'] },

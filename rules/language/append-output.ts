@@ -14,6 +14,8 @@ export type AppendOutput = {
   readonly tags?: readonly string[];
   /** Text behind the output, after one blank. */
   readonly text?: string;
+  /** Behind that, every suggested field which the output does not print yet: ` container_id=%container.id`. */
+  readonly suggested?: boolean;
   readonly extraFields?: readonly ConfiguredField[];
   readonly extraTags?: readonly string[];
 };
@@ -33,10 +35,19 @@ function fitting(rule: RuleDefinition, additions: readonly AppendOutput[]): read
 }
 
 /** The rule's output with what is appended, and without `%container.info`: it has no field behind it any more. */
-export function finishOutput(rule: RuleDefinition, additions: readonly AppendOutput[], report: Report): Source {
+export function finishOutput(
+  rule: RuleDefinition,
+  additions: readonly AppendOutput[],
+  catalogue: FieldCatalogue,
+  report: Report,
+): Source {
   let output = rule.output;
-  for (const { text } of fitting(rule, additions)) {
-    if (text !== undefined) output = joinSources([output, insertedText(` ${text}`, output, output.text.length)]);
+  const append = (text: string): void => {
+    output = joinSources([output, insertedText(` ${text}`, output, output.text.length)]);
+  };
+  for (const { text, suggested = false } of fitting(rule, additions)) {
+    if (text !== undefined) append(text);
+    if (suggested) for (const name of suggestedFor(output, catalogue)) append(`${name.replaceAll('.', '_')}=%${name}`);
   }
   const token = '%container.info';
   for (let found = output.text.indexOf(token); found !== -1; found = output.text.indexOf(token)) {
@@ -48,6 +59,14 @@ export function finishOutput(rule: RuleDefinition, additions: readonly AppendOut
   }
   for (const { code, message, at } of warnAboutOutput(output)) report(code, message, at);
   return output;
+}
+
+/** The names of suggested fields that this output does not print. */
+function suggestedFor(output: Source, catalogue: FieldCatalogue): readonly string[] {
+  const read = readTemplate(output, catalogue);
+  const printed = read.ok ? read.template.names : [];
+  const names = catalogue.specs.filter(({ flags }) => flags.includes('suggested')).map(({ name }) => name);
+  return names.filter((name) => !printed.includes(name));
 }
 
 /** The rule's tags, and those that are added; each once. */

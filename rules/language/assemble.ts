@@ -251,7 +251,7 @@ function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
   if (!(options.sources ?? ['syscall']).includes(rule.source)) return undefined;
   const folded = foldExceptions(rule.condition, rule.exceptions, report);
   const additions = options.appendOutput ?? [];
-  const output = finishOutput(rule, additions, report);
+  const output = finishOutput(rule, additions, options.fields, report);
   const problems: { readonly code: DiagnosticCode; readonly problem: Problem }[] = [];
   const template = remember(memory.templates, output, () => readTemplate(output, options.fields));
   if (!template.ok)

@@ -58,6 +58,8 @@ export type FieldFlag =
   | 'dotted'
   /** Left out of `lanner fields`. */
   | 'unlisted'
+  /** `append_output` adds it to every output with `suggested_output: true`. */
+  | 'suggested'
   | 'PF_HEX'
   | 'PF_OCT'
   | 'PF_10_PADDED_DEC';
