@@ -14,7 +14,7 @@ import type { LoadOptions } from './load.ts';
 import { nearest } from './nearest.ts';
 import { parseCondition } from './parser.ts';
 import { checksOf, findUsers, sayWhere } from './reach.ts';
-import { resolveNames, type Size, sizeOf } from './resolve.ts';
+import { depthOf, resolveNames, type Size, sizeOf } from './resolve.ts';
 import type { LoadedMacro, Rule, RuleSet } from './rule-set.ts';
 import type { Source } from './source.ts';
 import { readTemplate, type TemplateResult } from './template.ts';
@@ -57,7 +57,8 @@ function remember<K, V>(known: Map<K, V>, key: K, make: () => V): V {
 
 /** Macros multiply trees; a condition with more checks than this is refused. */
 const mostChecks = 100_000;
-const mostNesting = 2_000;
+/** Everything that walks trees recurses. */
+const mostNesting = 600;
 
 type Pass = {
   readonly collection: Collection;
@@ -107,7 +108,7 @@ export function assemble(collection: Collection, memory: Memory, options: LoadOp
     parse(macro.condition, pass);
     pass.macros.set(macro.name, undefined);
   }
-  for (const macro of collection.macros.values()) resolveMacro(macro, [], pass);
+  for (const macro of collection.macros.values()) resolveMacro(macro, [], 0, pass);
   const rules = [...collection.rules.values()]
     .map((rule) => assembleRule(rule, { ...pass, report: noting(() => rule.name) }))
     .filter((rule) => rule !== undefined);
@@ -195,12 +196,18 @@ function resolve(
   return tree;
 }
 
-/** Resolves a macro after those it uses; `path` is the chain of macros that led here. */
-function resolveMacro(macro: MacroDefinition, path: readonly string[], pass: Pass): ResolvedNode | undefined {
+/** Resolves a macro after those it uses; `path` is the chain of macros that led here, `outside` how deep they are. */
+function resolveMacro(
+  macro: MacroDefinition,
+  path: readonly string[],
+  outside: number,
+  pass: Pass,
+): ResolvedNode | undefined {
   if (pass.macros.has(macro.name)) return pass.macros.get(macro.name)?.resolved;
   const node = pass.parsedMacros.get(macro.name);
   if (node === undefined) return undefined;
-  if (path.length >= mostNesting) return tooLarge(macro.at, pass);
+  const nesting = outside + depthOf(node);
+  if (nesting > mostNesting) return tooLarge(macro.at, pass);
   const resolved = resolve(node, pass.memory, (name, at) => {
     const other = pass.collection.macros.get(name);
     if (name === macro.name || path.includes(name)) {
@@ -210,7 +217,7 @@ function resolveMacro(macro: MacroDefinition, path: readonly string[], pass: Pas
     if (other === undefined || other.index >= macro.visibility)
       return unknownMacro(name, at, pass, other !== undefined);
     pass.usedMacros.add(name);
-    return resolveMacro(other, [...path, macro.name], pass);
+    return resolveMacro(other, [...path, macro.name], nesting, pass);
   });
   const sound = resolved !== undefined && isSmall(resolved, macro.at, pass) ? resolved : undefined;
   pass.macros.set(macro.name, sound && { parsed: node, resolved: sound });

@@ -15,8 +15,11 @@ export type Cursor = {
   error: Diagnostic | undefined;
 };
 
-/** Our own limit: the original has one (100, or 1000 for rules) that it never enforces. */
-export const maxDepth = 1_000;
+/**
+ * Our own limit: the original has one (100, or 1000 for rules) that it never enforces. Everything that walks trees
+ * recurses, and Node's stack holds some 950 levels of the parser.
+ */
+export const maxDepth = 400;
 
 /** Space, tab, LF, CR and backspace. */
 const blank = /[ \t\n\r\b]+/y;

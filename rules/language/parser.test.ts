@@ -42,7 +42,6 @@ describe('parseCondition', () => {
 
   it.for([
     { text: '', says: '1: expected a field, a macro, "not" or (, found the end' },
-    { text: 'a or(b)and c', says: '8: unexpected "and" after a complete condition' },
     { text: 'a andb', says: '6: expected a blank or ( after "and", found "b"' },
     { text: '(a and b', says: '9: expected ) for the ( in line 1, column 1; found the end' },
     {
@@ -52,6 +51,18 @@ describe('parseCondition', () => {
     {
       text: 'name in (b)',
       says: '6: unexpected "in" after a complete condition; name is read as a macro, for the name of a field has a dot',
+    },
+    { text: 'a && b', says: '3: unexpected "&&" after a complete condition; write and' },
+    { text: 'a OR b', says: '3: unexpected "OR" after a complete condition; write or' },
+    {
+      text: 'a or(b)and c',
+      says: '8: unexpected "and" after a complete condition; put what is before it in parentheses',
+    },
+    { text: 'f.x like a', says: '5: expected an operator after the field, found "like"; write glob' },
+    { text: 'f.x IN (a)', says: '5: expected an operator after the field, found "IN"; write in' },
+    {
+      text: 'f.x not in (a)',
+      says: '5: expected an operator after the field, found "not"; write not before the field',
     },
     { text: 'a)', says: '2: unexpected ")" after a complete condition' },
     { text: 'f.x [1] = a', says: '5: expected an operator after the field, found "[1]"' },

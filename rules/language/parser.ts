@@ -10,7 +10,6 @@ import {
   numberOperators,
   type Operand,
   type Operator,
-  operators,
   type Right,
   type StringOperator,
   symbolOperators,
@@ -36,6 +35,7 @@ import {
   takeText,
 } from './lexer.ts';
 import { didYouMean } from './nearest.ts';
+import { failOperator, failRest, seen } from './parse-errors.ts';
 import { locate, type Source } from './source.ts';
 
 /** Parses a whole condition. Every error is at the first place where no reading is possible any more. */
@@ -43,8 +43,7 @@ export function parseCondition(source: Source): Result<Node> {
   const cursor = makeCursor(source, 'LOAD_ERR_COMPILE_CONDITION');
   const node = parseOr(cursor);
   takeBlank(cursor);
-  if (node !== undefined && cursor.at < cursor.text.length)
-    fail(cursor, `unexpected ${seen(cursor)} after a complete condition${explainName(cursor)}`);
+  if (node !== undefined && cursor.at < cursor.text.length) failRest(cursor);
   if (cursor.error !== undefined) return { ok: false, diagnostics: [cursor.error] };
   if (node === undefined) throw new Error('the parser failed without saying why');
   return { ok: true, value: node };
@@ -63,20 +62,6 @@ export function parseFieldExpression(source: Source, code: DiagnosticCode): Resu
     return { ok: false, diagnostics: [cursor.error] };
   }
   return { ok: true, value: node };
-}
-
-/** A word before an operator was meant as a field, and read as a macro. */
-function explainName({ text, at }: Cursor): string {
-  const [, name] = /(?:^|[\s(])([a-zA-Z]\w*)\s*$/.exec(text.slice(Math.max(0, at - 100), at)) ?? [];
-  const next = /^(?:[=<>!]+|[a-z]+)/.exec(text.slice(at, at + 20))?.[0] ?? '';
-  if (name === undefined || !operators.some((operator) => operator === next)) return '';
-  return `; ${name} is read as a macro, for the name of a field has a dot`;
-}
-
-/** The text at the cursor, for messages. */
-function seen(cursor: Cursor): string {
-  const word = /^[^\s(),]+|^./su.exec(cursor.text.slice(cursor.at, cursor.at + 40))?.[0];
-  return word === undefined ? 'the end' : JSON.stringify(word);
 }
 
 function atFrom(cursor: Cursor, start: number): At {
@@ -270,15 +255,6 @@ function parseOperator(cursor: Cursor, left: FieldNode | TransformerNode, start:
   if (list === undefined) return failOperator(cursor);
   takeBlank(cursor);
   return check(cursor, left, start, list, parseRightField(cursor) ?? parseList(cursor, list));
-}
-
-function failOperator(cursor: Cursor): undefined {
-  const word = /^[^\s(),"']+/.exec(cursor.text.slice(cursor.at, cursor.at + 40))?.[0] ?? '';
-  const end = cursor.at + Math.max(1, word.length);
-  const hint = wordOperators.some((operator) => operator === word)
-    ? `; a blank must follow ${word}`
-    : didYouMean(word, operators);
-  return fail(cursor, `expected an operator after the field, found ${seen(cursor)}${hint}`, cursor.at, end);
 }
 
 function check(

@@ -219,7 +219,7 @@ const cases: readonly { readonly name: string; readonly text: string; readonly s
   {
     name: 'a parse error in a macro that nothing uses',
     text: '- macro: m\n  condition: proc.name ⟦~⟧ x\n',
-    says: 'found "~" (in macro m)',
+    says: 'found "~"; write regex (in macro m)',
   },
   {
     name: 'an unknown macro in a macro',

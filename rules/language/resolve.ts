@@ -23,6 +23,20 @@ export function resolveNames(
   }
 }
 
+/** How many levels a tree has, macros counting as one. */
+export function depthOf(node: Node): number {
+  switch (node.kind) {
+    case 'and':
+    case 'or':
+      return 1 + node.children.reduce((most, child) => Math.max(most, depthOf(child)), 0);
+    case 'not':
+      return 1 + depthOf(node.child);
+    case 'name':
+    case 'check':
+      return 1;
+  }
+}
+
 /** What a tree with its macros put in amounts to; parts that several places share count for each. */
 export type Size = { readonly checks: number; readonly depth: number };
 

@@ -200,3 +200,31 @@ describe('a rule file', () => {
     ]);
   });
 });
+
+describe('nesting', () => {
+  /** Each macro holds the one before it. */
+  const chain = (depth: number, wrap: (inner: string) => string): string => {
+    const macros = ['- macro: m0\n  condition: evt.type = open\n'];
+    for (let index = 1; index < depth; index++)
+      macros.push(`- macro: m${index}\n  condition: ${wrap(`m${index - 1}`)}\n`);
+    return macros.join('') + rule().replace('evt.type = open', `m${depth - 1}`);
+  };
+
+  it.for([
+    { what: 'negations', wrap: (inner: string) => `not ${inner}`, most: 600 },
+    { what: 'groups', wrap: (inner: string) => `proc.name = a or (fd.name = b and ${inner})`, most: 300 },
+  ])('of $what through macros is taken to $most levels and refused beyond', ({ wrap, most }) => {
+    expect(tell(chain(most - 10, wrap)).filter((code) => code.startsWith('ERR'))).toEqual([]);
+    expect(tell(chain(most + 10, wrap))).toEqual(['ERR_VALIDATE']);
+    expect(tell(chain(5_000, wrap))).toEqual(['ERR_VALIDATE']);
+  });
+
+  it('through macros that are defined in the wrong order is refused, too', () => {
+    const macros = Array.from({ length: 3_000 }, (_, index) => `- macro: m${index}\n  condition: evt.type = open\n`);
+    const appends = Array.from(
+      { length: 2_999 },
+      (_, index) => `- macro: m${index}\n  condition: or m${index + 1}\n  override: {condition: append}\n`,
+    );
+    expect(tell(macros.join('') + appends.join(''))).toContain('ERR_VALIDATE');
+  });
+});
