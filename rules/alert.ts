@@ -43,7 +43,7 @@ const fieldValueSchema = z.union([oneValueSchema, z.array(oneValueSchema).max(1_
 
 /**
  * A field's value in an alert: missing values are `null`, as in Falco's JSON. Integers beyond 2^53 are bigints where they
- * are made; write them with `alertJson`. Who reads JSON back has doubles.
+ * are made; `alertJson` writes them and `parseAlertJson` reads them.
  */
 export type AlertFieldValue = z.output<typeof fieldValueSchema>;
 

@@ -1,6 +1,7 @@
 import { open, rename, stat } from 'node:fs/promises';
 import { dirname, normalize } from 'node:path';
 import * as z from 'zod';
+import { alertJson } from '#rules/alert-json';
 import { makeFolder } from '#rules/cli/make-folder';
 import { defineAction } from '../runs/action.ts';
 
@@ -24,7 +25,7 @@ export const log = defineAction({
   idempotent: true,
   async run({ file, record, most_mb }, { alert, alertId, playbook }) {
     // A repeat after a crash may write the line twice; `alert_id` tells.
-    const line = `${JSON.stringify({ alert_id: alertId, playbook, ...(record === undefined ? { alert } : { record }) })}\n`;
+    const line = `${alertJson({ alert_id: alertId, playbook, ...(record === undefined ? { alert } : { record }) })}\n`;
     try {
       await oneByOne(file, () => append(file, line, most_mb * 1024 * 1024));
       return { status: 'done', detail: `wrote ${Buffer.byteLength(line)} bytes to ${file}` };

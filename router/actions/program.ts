@@ -1,6 +1,7 @@
 import { ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import * as z from 'zod';
+import { alertJson } from '#rules/alert-json';
 import { type ActionResult, defineAction } from '../runs/action.ts';
 
 const MOST_OUTPUT_BYTES = 64 * 1024;
@@ -30,7 +31,7 @@ export const program = defineAction({
       argv,
       cwd,
       env: { ...env, LANNER_IDEMPOTENCY_KEY: idempotencyKey },
-      input: JSON.stringify(alert),
+      input: alertJson(alert),
       signal,
       mask,
     }),

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { alertJson } from '#rules/alert-json';
 import { type ActionContext, type ActionResult, defineAction } from '../runs/action.ts';
 
 /** So much of an answer is read, and so much of it is shown. */
@@ -56,7 +57,7 @@ export const webhook = defineAction({
       const answer = await fetch(stripped(target), {
         method,
         headers: makeHeaders(target, headers, sendsBody(method, body), context),
-        ...(sendsBody(method, body) ? { body: JSON.stringify(body ?? context.alert) } : {}),
+        ...(sendsBody(method, body) ? { body: alertJson(body ?? context.alert) } : {}),
         redirect: 'manual',
         signal,
       });

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
 import type { Alert } from '#rules/alert';
+import { alertJson } from '#rules/alert-json';
 import type { Ingested } from '../ingest/ingest.ts';
 import { readAlerts } from '../ingest/read-alerts.ts';
 import type { StoredAlert } from '../store/alerts.ts';
@@ -60,6 +61,9 @@ export function alertRoutes({ ingest, latest, refusal, metrics }: AlertRoutes): 
       return later('Redis did not take the alerts; send them again');
     }
   });
-  app.get('/', async (context) => context.json({ alerts: await latest(readCount(context.req.query('limit'))) }));
+  app.get('/', async (context) => {
+    const alerts = await latest(readCount(context.req.query('limit')));
+    return context.body(alertJson({ alerts }), 200, { 'content-type': 'application/json' });
+  });
   return app;
 }

@@ -20,7 +20,7 @@ describe('console routes', () => {
     const named = [...page.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, path = '']) => path);
     const modules = await (await app.request('/console/console.js')).text();
     const imported = [...modules.matchAll(/^import .* from '\.\/([^']+)'/gm)].map(([, name]) => `/console/${name}`);
-    expect([named.length, imported.length]).toEqual([3, 2]);
+    expect([named.length, imported.length]).toEqual([3, 3]);
     for (const path of [...named, ...imported]) expect((await app.request(path)).status, path).toBe(200);
   });
 

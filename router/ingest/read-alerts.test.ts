@@ -40,6 +40,15 @@ describe('readAlerts', () => {
     });
   });
 
+  it('keeps all digits of an integer', () => {
+    const body = JSON.stringify([alert, { ...alert, output_fields: { 'evt.time': 0 } }]).replace(
+      ':0}',
+      ':1795439100123456789}',
+    );
+    const read = readAlerts(body);
+    expect(read.ok && read.alerts[1]?.output_fields).toEqual({ 'evt.time': 1_795_439_100_123_456_789n });
+  });
+
   const wrong = (extra: object): string => JSON.stringify([alert, alert, alert, { ...alert, ...extra }]);
   it.for([
     { body: '', error: 'expected an alert, an array of alerts, or one alert a line' },

@@ -1,4 +1,5 @@
 import { type Alert, alertSchema } from '#rules/alert';
+import { parseAlertJson } from '#rules/alert-json';
 
 export type ReadAlerts =
   | { readonly ok: true; readonly alerts: readonly Alert[] }
@@ -58,7 +59,7 @@ function parseJson(
   text: string,
 ): { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: string } {
   try {
-    return { ok: true, value: JSON.parse(text) };
+    return { ok: true, value: parseAlertJson(text) };
   } catch (error) {
     return { ok: false, error: error instanceof Error ? error.message.slice(0, 200) : String(error) };
   }

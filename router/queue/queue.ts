@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
 import { DelayedError, Queue, Worker } from 'bullmq';
-import type { Alert } from '#rules/alert';
+import { type Alert, alertSchema } from '#rules/alert';
+import { alertJson, parseAlertJson } from '#rules/alert-json';
 import type { Log } from '#rules/cli/log';
 import type { Redis } from '../redis/connection.ts';
 
 /** What a job carries: the alert with its id, and which playbook. */
 export type RunJob = { readonly id: string; readonly alert: Alert; readonly playbook: string };
+
+/** BullMQ writes and reads data with `JSON`, which keeps 53 bits of an integer: the alert goes as text. */
+type Data = { readonly id: string; readonly alertText: string; readonly playbook: string };
 
 /** Priorities of the queue: a container is contained before a person is told. Smaller goes first. */
 export type PlacedJob = RunJob & { readonly urgency: number };
@@ -39,7 +43,7 @@ export function runIdOf({ id, playbook }: Pick<RunJob, 'id' | 'playbook'>): stri
 
 /** `connection` must be ready; a queue that is built before stays broken. */
 export function makeRunQueue(connection: Redis): RunQueue {
-  const queue = new Queue<RunJob>(NAME, { connection, skipVersionCheck: true });
+  const queue = new Queue<Data>(NAME, { connection, skipVersionCheck: true });
   // The connection's own listener says what is wrong; without one here, the error would end the process.
   queue.on('error', () => undefined);
   return {
@@ -48,7 +52,7 @@ export function makeRunQueue(connection: Redis): RunQueue {
       await queue.addBulk(
         jobs.map(({ id, alert, playbook, urgency }) => ({
           name: 'run',
-          data: { id, alert, playbook },
+          data: { id, alertText: alertJson(alert), playbook },
           opts: {
             jobId: runIdOf({ id, playbook }),
             priority: urgency,
@@ -82,10 +86,12 @@ export function makeRunWorker(
   log: Log,
 ): RunWorker {
   const stop = new AbortController();
-  const worker = new Worker<RunJob>(
+  const worker = new Worker<Data>(
     NAME,
     async (job, token) => {
-      const result = await perform(job.data, stop.signal);
+      const { id, alertText, playbook } = job.data;
+      const alert = alertSchema.parse(parseAlertJson(alertText));
+      const result = await perform({ id, alert, playbook }, stop.signal);
       if (result.kind === 'finished') return;
       await job.moveToDelayed(result.untilMs, token);
       throw new DelayedError();

@@ -1,4 +1,5 @@
 import type { Alert } from '#rules/alert';
+import { alertJson, parseAlertJson } from '#rules/alert-json';
 import type { Redis } from '../redis/connection.ts';
 import { keys } from './keys.ts';
 import { makeScript } from './script.ts';
@@ -51,14 +52,14 @@ export function makeAlertStore(redis: Redis): AlertStore {
       return new Set(ids.filter((_, index) => now[index] === 1 || before[index] === 1));
     },
     async add(alerts) {
-      const words = alerts.flatMap(({ id, alert }) => [id, JSON.stringify({ id, alert })]);
+      const words = alerts.flatMap(({ id, alert }) => [id, alertJson({ id, alert })]);
       const places = [keys.seen, keys.seenBefore, keys.alerts, keys.live];
       return Number(await store(redis, places, [MOST_ALERTS, MOST_LIVE, MOST_REMEMBERED, ...words]));
     },
     async latest(count) {
       const entries = await redis.xrevrange(keys.alerts, '+', '-', 'COUNT', count);
       return entries.flatMap(([, fields]) => {
-        const read: unknown = JSON.parse(fields[1] ?? 'null');
+        const read = parseAlertJson(fields[1] ?? 'null');
         return isStored(read) ? [read] : [];
       });
     },

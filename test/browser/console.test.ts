@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { alertJson } from '#rules/alert-json';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 
@@ -50,7 +51,7 @@ async function post(alert: object): Promise<void> {
   const response = await fetch(`${url()}/api/alerts`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token()}` },
-    body: JSON.stringify({ time: new Date().toISOString(), priority: 'Warning', ...alert }),
+    body: alertJson({ time: new Date().toISOString(), priority: 'Warning', ...alert }),
   });
   expect(response.status).toBe(202);
 }
@@ -125,12 +126,12 @@ describe('console', () => {
     await post({
       rule: 'Terminal shell in container',
       output: 'a shell, live',
-      output_fields: { 'container.id': '0123456789ab', 'proc.name': 'sh' },
+      output_fields: { 'container.id': '0123456789ab', 'evt.time': 1_795_439_100_123_456_789n },
     });
     const alert = rowWith(shown, 'alerts', 'a shell, live');
     await alert.waitFor({ timeout: 2_000 });
     await alert.locator('summary').click();
-    expect(await alert.locator('dd').allTextContents()).toEqual(['0123456789ab', 'sh']);
+    expect(await alert.locator('dd').allTextContents()).toEqual(['0123456789ab', '1795439100123456789']);
     const run = rowWith(shown, 'runs', 'contain-shell');
     await run.getByText(/^(done|failed), dry run$/).waitFor({ timeout: 5_000 });
   });

@@ -69,6 +69,14 @@ describe('POST /api/alerts', () => {
     expect(acts()).toHaveLength(2);
   });
 
+  it('keeps all digits of an integer, to what is shown and to what acts', async () => {
+    const exact = '"output_fields":{"evt.time":1795439100123456789}';
+    await place.post(JSON.stringify(alertOf('late')).replace(/}$/, `,${exact}}`));
+    await eventually('a run', async () => ((await ended()).length === 1 ? true : undefined));
+    expect(await (await place.get('/api/alerts')).text()).toContain(exact);
+    expect(readFileSync(join(place.dataFolder, 'out.jsonl'), 'utf8')).toContain(exact);
+  });
+
   it.for(['a declared', 'no declared'])('answers 413 to more than 4 MiB of %s length', async (how) => {
     const bytes = new TextEncoder().encode(
       JSON.stringify(alertOf('x'.repeat(200_000)))

@@ -1,4 +1,5 @@
 import { openEventStream } from './event-stream.ts';
+import { readJson } from './read-json.ts';
 import { alertRow, type Run, runRow, type StoredAlert } from './rows.ts';
 
 const MOST_ROWS = 200;
@@ -59,7 +60,7 @@ const runs = makeList<Run>({
 async function loadLatest(token: string): Promise<void> {
   const load = async (path: string) => {
     const response = await fetch(path, { headers: { authorization: `Bearer ${token}` }, cache: 'no-store' });
-    return response.ok ? response.json() : undefined;
+    return response.ok ? readJson(await response.text()) : undefined;
   };
   const [alertPage, runPage] = await Promise.all([load('/api/alerts?limit=100'), load('/api/runs?limit=100')]);
   for (const stored of alertPage?.alerts ?? []) if (!alerts.has(stored.id)) alerts.put(stored);
@@ -82,8 +83,8 @@ function show(token: string): void {
     url: '/api/events',
     token,
     tell: ({ kind, data }) => {
-      if (kind === 'alert') alerts.put(JSON.parse(data));
-      if (kind === 'run') runs.put(JSON.parse(data));
+      if (kind === 'alert') alerts.put(readJson(data));
+      if (kind === 'run') runs.put(readJson(data));
     },
     onState: (state) => {
       if (state === 'refused') return askForToken('The router does not know this token.');
