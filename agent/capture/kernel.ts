@@ -1,6 +1,6 @@
 import { type NativeCapture, openNative, type Ring, rings } from '#native';
 import { type Batch, Event } from '../events/event.ts';
-import { merge, type Taken } from './merge.ts';
+import { Merge, type Taken } from './merge.ts';
 import { encodeCompatCalls, encodeShapes } from './shapes.ts';
 
 export type CaptureOptions = {
@@ -38,10 +38,8 @@ const BULK_BYTES = 8 << 20;
 const BATCH_BYTES = 1 << 18;
 /** Waiting this long before a drain keeps the kernel from waking us for each event. */
 const LAZY_MS = 1;
-/** Rounds of draining in one turn of the event loop: other work must not starve. */
-const ROUNDS_MAX = 16;
-/** Looks into the rings in one round. */
-const FILLS_MAX = 16;
+/** Records handed on in one turn of the event loop: other work must not starve. */
+const RECORDS_MAX = 16_384;
 
 /** Loads the kernel programs and starts the flow of events. The calling process's own are left out. */
 export function openCapture(options: CaptureOptions): CaptureOutcome {
@@ -68,8 +66,7 @@ export class Capture {
   readonly #native: NativeCapture;
   readonly #options: CaptureOptions;
   readonly #cursor: Event;
-  readonly #lifecycle: RingReader;
-  readonly #bulk: RingReader;
+  readonly #merge: Merge<RingReader>;
   #timer: NodeJS.Timeout | undefined;
   #drainedMs = 0;
   #closed = false;
@@ -78,9 +75,9 @@ export class Capture {
   constructor(native: NativeCapture, options: CaptureOptions) {
     this.#native = native;
     this.#options = options;
-    this.#lifecycle = new RingReader(native, rings.lifecycle);
-    this.#bulk = new RingReader(native, rings.bulk);
-    this.#cursor = new Event(this.#lifecycle.batch);
+    const lifecycle = new RingReader(native, rings.lifecycle);
+    this.#merge = new Merge(new RingReader(native, rings.bulk), lifecycle);
+    this.#cursor = new Event(lifecycle.batch);
     // An exec is answered at once; calls wait a little, unless it has been quiet.
     native.watch(rings.lifecycle, () => this.drain());
     this.#watchBulk();
@@ -98,27 +95,29 @@ export class Capture {
     });
   }
 
-  /** Takes what is there now, without waiting for a wake-up. */
+  /** Takes what is there now, without waiting for a wake-up; what is more than a turn's worth follows by itself. */
   drain(): void {
-    for (let round = 0; round < ROUNDS_MAX && !this.#closed; round++) {
-      if (!this.#deliver()) break;
-      this.#options.onBatchEnd?.();
+    let left = RECORDS_MAX;
+    for (let before = -1; left !== before && left > 0 && !this.#closed; ) {
+      before = left;
+      left = this.#deliver(left);
+      if (left !== before) this.#options.onBatchEnd?.();
     }
     this.#drainedMs = performance.now();
+    if (left === 0) setImmediate(() => this.drain());
   }
 
-  /** What is in both rings, merged by time. Whether there was anything. */
-  #deliver(): boolean {
+  /** At most so many of the records in both rings, in the order of time. How many more it might have been. */
+  #deliver(most: number): number {
     const { onEvent } = this.#options;
-    let any = false;
-    const take = (next: RingReader): boolean => {
-      any = true;
+    let left = most;
+    this.#merge.run((next) => {
       next.take(this.#cursor);
       onEvent(this.#cursor);
-      return !this.#closed;
-    };
-    merge(this.#bulk, this.#lifecycle, take, FILLS_MAX);
-    return any;
+      left--;
+      return left > 0 && !this.#closed;
+    });
+    return left;
   }
 
   /** Replaces the event types that are wanted. */

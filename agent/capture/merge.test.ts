@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { merge, type Taken } from './merge.ts';
+import { Merge, type Taken } from './merge.ts';
 
 /** A ring whose looks give these times, one list a look. */
 class Ring implements Taken {
@@ -26,13 +26,13 @@ class Ring implements Taken {
   }
 }
 
-function orderOf(one: Ring, two: Ring, mostFills = 32): readonly number[] {
+function orderOf(one: Ring, two: Ring): readonly number[] {
   const order: number[] = [];
-  merge(one, two, (ring) => order.push(ring.next()) > 0, mostFills);
+  new Merge(one, two).run((ring) => order.push(ring.next()) > 0);
   return order;
 }
 
-describe('merge', () => {
+describe('a merge of two rings', () => {
   it.for([
     { name: 'both at once', one: [[1, 4, 5]], two: [[2, 3, 6]], order: [1, 2, 3, 4, 5, 6] },
     { name: 'what came after the first ring was found empty', one: [[], [10]], two: [[20]], order: [10, 20] },
@@ -44,14 +44,10 @@ describe('merge', () => {
     expect(orderOf(new Ring(one), new Ring(two))).toEqual(order);
   });
 
-  it('hands on what it has when it may look no more', () => {
-    expect(orderOf(new Ring([[], [10]]), new Ring([[20]]), 2)).toEqual([20]);
-  });
-
-  it('stops when told to', () => {
+  it('goes on where it stopped', () => {
     const times: number[] = [];
-    const rings = [new Ring([[1, 3]]), new Ring([[2]])] as const;
-    merge(...rings, (ring) => times.push(ring.next()) < 2, 32);
-    expect(times).toEqual([1, 2]);
+    const merge = new Merge(new Ring([[1], [3, 6]]), new Ring([[5], [7]]));
+    for (let stop = 1; stop < 5; stop++) merge.run((ring) => times.push(ring.next()) < stop);
+    expect(times).toEqual([1, 3, 5, 6]);
   });
 });

@@ -9,23 +9,32 @@ export type Taken = {
 const isEmpty = ({ timeNs }: Taken): boolean => timeNs === Number.POSITIVE_INFINITY;
 
 /**
- * Hands on what is in two rings in the order of time, until both are empty or `take` says false. A ring in which nothing
- * is left is looked at again before a record goes that was taken from the other one later: else an exec would overtake
- * the open before it, and the open would be the new program's. After `mostFills` looks it hands on what it has.
+ * Two rings in the order of time. A ring in which nothing is left is looked at again before a record goes that was taken
+ * from the other one later: else an exec would overtake the open before it, and the open would be the new program's.
  */
-export function merge<T extends Taken>(one: T, two: T, take: (next: T) => boolean, mostFills: number): void {
-  for (const ring of [one, two]) if (isEmpty(ring)) ring.fill();
-  let [earlier, later] = [one, two];
-  for (let fills = 2; ; ) {
-    if (isEmpty(earlier)) {
-      if (isEmpty(later)) return;
-      if (fills < mostFills) {
-        earlier.fill();
-        fills++;
-        [earlier, later] = [later, earlier];
-        continue;
-      }
+export class Merge<T extends Taken> {
+  /** The ring that was looked at before the other one. */
+  #earlier: T;
+  #later: T;
+
+  constructor(one: T, two: T) {
+    this.#earlier = one;
+    this.#later = two;
+  }
+
+  /** Hands on records until both rings are empty, or `take` says false; then the rest follows the next time. */
+  run(take: (next: T) => boolean): void {
+    if (isEmpty(this.#earlier) && isEmpty(this.#later)) {
+      this.#earlier.fill();
+      this.#later.fill();
     }
-    if (!take(earlier.timeNs <= later.timeNs ? earlier : later)) return;
+    for (;;) {
+      if (isEmpty(this.#earlier)) {
+        if (isEmpty(this.#later)) return;
+        this.#earlier.fill();
+        [this.#earlier, this.#later] = [this.#later, this.#earlier];
+      }
+      if (!take(this.#earlier.timeNs <= this.#later.timeNs ? this.#earlier : this.#later)) return;
+    }
   }
 }
