@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,12 +49,17 @@ async function settle(work: string): Promise<void> {
 
 const { rules, text } = everyRule();
 let agent: Agent;
+/** Whatever a test leaves running when it fails. */
+const daemons: ChildProcess[] = [];
+const cronTable = '/etc/cron.d/lanner-noise';
 
 beforeAll(async () => {
   agent = await startAgent(text, ['--matching', 'all']);
 });
 
 afterAll(async () => {
+  for (const daemon of daemons) daemon.kill();
+  rmSync(cronTable, { force: true });
   await agent.close();
   await docker('rmi', '-f', 'lanner-noise:1');
   rmSync(folder, { recursive: true, force: true });
@@ -120,6 +125,7 @@ async function loginBySsh(): Promise<void> {
       stdio: 'ignore',
     },
   );
+  daemons.push(server);
   const client = [
     '-p',
     String(port),
@@ -149,18 +155,18 @@ async function loginBySsh(): Promise<void> {
 
 /** cron looks at its tables every minute. */
 async function cronJob(): Promise<void> {
-  const table = '/etc/cron.d/lanner-noise';
   const mark = join(folder, 'cron-ran');
   // The table is there already when a host starts; that somebody writes one is what a rule is for.
   await sh(`touch ${folder}/table && chmod 644 ${folder}/table`);
   writeFileSync(join(folder, 'table'), `* * * * * root date > ${mark}\n`);
-  await run('mv', [join(folder, 'table'), table]);
+  await run('mv', [join(folder, 'table'), cronTable]);
   const daemon = spawn('cron', ['-f'], { stdio: 'ignore' });
+  daemons.push(daemon);
   try {
     await eventually('cron to run its job', () => existsSync(mark) || undefined, 90_000);
   } finally {
     daemon.kill();
-    rmSync(table);
+    rmSync(cronTable);
   }
 }
 
