@@ -1,16 +1,40 @@
 import type { Alert } from '#rules/alert';
 import { alertJson } from '#rules/alert-json';
 
+/** Falco's `json_include_…_property`: what an alert holds besides what it always does. */
+export type FalcoJsonParts = {
+  /** The text without time and priority. */
+  readonly message: boolean;
+  readonly output: boolean;
+  readonly outputFields: boolean;
+  readonly tags: boolean;
+};
+
+/** As Falco has them when nobody asks otherwise. */
+export const allParts: FalcoJsonParts = { message: false, output: true, outputFields: true, tags: true };
+
 /** The alert as Falco's `json_output` prints it: exactly its keys, in alphabetical order, on one line. */
-export function falcoJson(alert: Alert): string {
+export function falcoJson(alert: Alert, parts: FalcoJsonParts): string {
+  const { hostname, output, priority, rule, source, tags, time } = alert;
   return alertJson({
-    hostname: alert.hostname,
-    output: alert.output,
-    output_fields: alert.output_fields,
-    priority: alert.priority,
-    rule: alert.rule,
-    source: alert.source,
-    tags: alert.tags,
-    time: alert.time,
+    hostname,
+    ...(parts.message && { message: messageOf(alert) }),
+    ...(parts.output && { output }),
+    ...(parts.outputFields && { output_fields: sorted(alert.output_fields) }),
+    priority,
+    rule,
+    source,
+    ...(parts.tags && { tags }),
+    time,
   });
+}
+
+/** `TIME: PRIORITY` stands before it, and no time has a colon and a blank. */
+function messageOf({ output, priority }: Alert): string {
+  const mark = `: ${priority} `;
+  return output.slice(output.indexOf(mark) + mark.length);
+}
+
+function sorted(fields: Alert['output_fields']): Alert['output_fields'] {
+  return Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

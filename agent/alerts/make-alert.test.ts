@@ -3,7 +3,7 @@ import { alertSchema } from '#rules/alert';
 import { alertJson } from '#rules/alert-json';
 import { clockTime, isoTime } from '../state/wall-time.ts';
 import { makeAlertId } from './alert-id.ts';
-import { falcoJson } from './falco-json.ts';
+import { allParts, falcoJson } from './falco-json.ts';
 import { makeAlert } from './make-alert.ts';
 
 const wallNs = 1_795_439_100_123_456_789n;
@@ -63,22 +63,7 @@ describe('makeAlert', () => {
   });
 
   it('keeps all digits of 64-bit integers on every way out', () => {
-    expect(falcoJson(alert)).toContain('"evt.time":1795439100123456789,');
+    expect(falcoJson(alert, allParts)).toContain('"evt.time":1795439100123456789,');
     expect(alertJson(alert)).toContain('"evt.time":1795439100123456789,');
-  });
-
-  it('prints exactly the keys of Falco, in order', () => {
-    const json = falcoJson(alert);
-    expect(Object.keys(JSON.parse(json))).toEqual([
-      'hostname',
-      'output',
-      'output_fields',
-      'priority',
-      'rule',
-      'source',
-      'tags',
-      'time',
-    ]);
-    expect(JSON.parse(json)).toMatchObject({ output: '13:05:00.123456789: Warning text', tags: ['a', 'b'] });
   });
 });

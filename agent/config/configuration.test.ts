@@ -11,6 +11,8 @@ rules_files: [rules.d, extra.yaml]
 rule_matching: all
 priority: notice
 json_output: true
+json_include_message_property: true
+json_include_tags_property: false
 time_format_iso_8601: true
 rules:
   - disable: {rule: "*"}
@@ -22,6 +24,7 @@ append_output:
       - proc.pid
       - who: "%user.name"
     extra_tags: [team-a]
+  - suggested_output: true
 `;
     expect(read(text)).toEqual({
       ok: true,
@@ -30,6 +33,7 @@ append_output:
         matching: 'all',
         minPriority: 'Notice',
         json: true,
+        jsonParts: { message: true, output: true, outputFields: true, tags: false },
         isoTimes: true,
         selections: [
           { action: 'disable', by: 'rule', pattern: '*' },
@@ -41,12 +45,14 @@ append_output:
             tags: ['shell'],
             rule: 'Shell',
             text: 'pod=%k8s.pod.name',
+            suggested: false,
             extraTags: ['team-a'],
             extraFields: [
               { kind: 'value', field: 'proc.pid' },
               { kind: 'text', name: 'who', template: '%user.name' },
             ],
           },
+          { suggested: true, extraTags: [], extraFields: [] },
         ],
       },
     });
@@ -54,6 +60,15 @@ append_output:
 
   it.for(['', '# nothing\n', '---\n'])('may be empty: %j', (text) => {
     expect(read(text)).toMatchObject({ ok: true, configuration: { selections: [], isoTimes: false } });
+  });
+
+  it('appends the suggested fields unless it says what to append', () => {
+    const appended = (text: string) => {
+      const result = read(text);
+      return result.ok ? result.configuration.appendOutput : result.errors;
+    };
+    expect(appended('json_output: true\n')).toEqual([{ suggested: true }]);
+    expect(appended('append_output: []\n')).toEqual([]);
   });
 
   it.for([

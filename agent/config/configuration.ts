@@ -6,6 +6,7 @@ import type { AppendOutput, ConfiguredField } from '#rules/language/append-outpu
 import type { Diagnostic } from '#rules/language/diagnostic';
 import type { Selection } from '#rules/language/selection';
 import type { SourceFile } from '#rules/language/source';
+import { allParts, type FalcoJsonParts } from '../alerts/falco-json.ts';
 
 /**
  * The agent's configuration file, as far as the command line does not say otherwise. Keys are Falco's where Falco has
@@ -19,6 +20,7 @@ export type Configuration = {
   readonly selections: readonly Selection[];
   readonly appendOutput: readonly AppendOutput[];
   readonly json: boolean | undefined;
+  readonly jsonParts: FalcoJsonParts;
   /** Times in texts in ISO 8601 and UTC, not as the local time of day. */
   readonly isoTimes: boolean;
 };
@@ -28,8 +30,10 @@ export const emptyConfiguration: Configuration = {
   matching: undefined,
   minPriority: undefined,
   selections: [],
-  appendOutput: [],
+  // As in the configuration that comes with Falco: the published rules count on it to name the container.
+  appendOutput: [{ suggested: true }],
   json: undefined,
+  jsonParts: allParts,
   isoTimes: false,
 };
 
@@ -60,6 +64,7 @@ const extraField = z.union([text, z.record(text, text)], {
 const addition = z.strictObject({
   match: z.strictObject({ rule: text.optional(), source: text.optional(), tags: z.array(text).optional() }).optional(),
   extra_output: text.optional(),
+  suggested_output: z.boolean().default(false),
   extra_fields: z.array(extraField).max(64).optional(),
   extra_tags: z.array(text).max(64).optional(),
 });
@@ -69,8 +74,12 @@ const schema = z.strictObject({
   rule_matching: z.enum(['first', 'all'], { error: 'expected first or all' }).optional(),
   priority: priority.optional(),
   rules: z.array(entry).max(10_000).default([]),
-  append_output: z.array(addition).max(1_000).default([]),
+  append_output: z.array(addition).max(1_000).optional(),
   json_output: z.boolean().optional(),
+  json_include_message_property: z.boolean().default(allParts.message),
+  json_include_output_property: z.boolean().default(allParts.output),
+  json_include_output_fields_property: z.boolean().default(allParts.outputFields),
+  json_include_tags_property: z.boolean().default(allParts.tags),
   time_format_iso_8601: z.boolean().default(false),
 });
 
@@ -118,8 +127,14 @@ export function readConfiguration(file: SourceFile): ConfigurationResult {
       matching: value.rule_matching,
       minPriority: value.priority,
       selections: value.rules.map(toSelection),
-      appendOutput: value.append_output.map(toAddition),
+      appendOutput: value.append_output?.map(toAddition) ?? emptyConfiguration.appendOutput,
       json: value.json_output,
+      jsonParts: {
+        message: value.json_include_message_property,
+        output: value.json_include_output_property,
+        outputFields: value.json_include_output_fields_property,
+        tags: value.json_include_tags_property,
+      },
       isoTimes: value.time_format_iso_8601,
     },
   };
@@ -132,12 +147,19 @@ function toSelection({ enable, disable }: z.output<typeof entry>): Selection {
 }
 
 function toAddition(read: z.output<typeof addition>): AppendOutput {
-  const { match: { rule, source, tags } = {}, extra_output, extra_fields = [], extra_tags = [] } = read;
+  const {
+    match: { rule, source, tags } = {},
+    extra_output,
+    suggested_output,
+    extra_fields = [],
+    extra_tags = [],
+  } = read;
   return {
     ...(rule === undefined ? {} : { rule }),
     ...(source === undefined ? {} : { source }),
     ...(tags === undefined ? {} : { tags }),
     ...(extra_output === undefined ? {} : { text: extra_output }),
+    suggested: suggested_output,
     extraTags: extra_tags,
     extraFields: extra_fields.flatMap((field): readonly ConfiguredField[] =>
       typeof field === 'string'

@@ -8,6 +8,7 @@ import { readArgs, UsageError } from '#rules/cli/command-line';
 import type { AppendOutput } from '#rules/language/append-output';
 import { renderDiagnostic } from '#rules/language/diagnostic';
 import type { Selection } from '#rules/language/selection';
+import type { FalcoJsonParts } from '../alerts/falco-json.ts';
 import { type Configuration, emptyConfiguration, readConfiguration } from './configuration.ts';
 import { type EngineSocket, readEngineSocket } from './engine-socket.ts';
 import { type KubernetesAccess, readInCluster, readKubeconfig } from './kubernetes.ts';
@@ -24,6 +25,8 @@ export type AgentOptions = {
   /** Times in texts in ISO 8601 and UTC, not as the local time of day. */
   readonly isoTimes: boolean;
   readonly output: 'json' | 'text' | 'colour';
+  /** What alerts as JSON hold, on standard output and in the file. */
+  readonly jsonParts: FalcoJsonParts;
   /** Alerts are appended to this file as well. */
   readonly alertsFile: string | undefined;
   readonly router: { readonly url: URL; readonly tokenFile: string } | undefined;
@@ -131,6 +134,7 @@ export function readAgentOptions(
     appendOutput: configuration.appendOutput,
     isoTimes: configuration.isoTimes,
     output: options.json || configuration.json === true ? 'json' : isTerminal ? 'colour' : 'text',
+    jsonParts: configuration.jsonParts,
     alertsFile: options['alerts-file'] === undefined ? undefined : resolve(options['alerts-file']),
     router:
       options.router === undefined

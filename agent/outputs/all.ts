@@ -7,10 +7,14 @@ import { makeStdout } from './stdout.ts';
 
 /** Every output that the options ask for; standard output always. */
 export function openOutputs(options: AgentOptions, token: string | undefined, log: Log): readonly Output[] {
-  const outputs: Output[] = [makeStdout(process.stdout, options.output)];
+  const outputs: Output[] = [makeStdout(process.stdout, { form: options.output, jsonParts: options.jsonParts })];
   const { alertsFile, router } = options;
   if (alertsFile !== undefined) {
-    outputs.push(makeFile(alertsFile, (reason) => log('error', 'alerts cannot be written to the file', { reason })));
+    outputs.push(
+      makeFile(alertsFile, options.jsonParts, (reason) =>
+        log('error', 'alerts cannot be written to the file', { reason }),
+      ),
+    );
   }
   if (router !== undefined && token !== undefined) outputs.push(makeRouterOutput({ url: router.url, token, log }));
   return outputs;

@@ -1,11 +1,11 @@
 import { createWriteStream } from 'node:fs';
-import { falcoJson } from '../alerts/falco-json.ts';
+import { type FalcoJsonParts, falcoJson } from '../alerts/falco-json.ts';
 import type { Output } from './output.ts';
 
 const MOST_BEHIND_BYTES = 64 * 1024 * 1024;
 
 /** Appends one Falco JSON line an alert to a file that only its owner may read. */
-export function makeFile(path: string, failed: (reason: string) => void): Output {
+export function makeFile(path: string, parts: FalcoJsonParts, failed: (reason: string) => void): Output {
   const stream = createWriteStream(path, { flags: 'a', mode: 0o600 });
   let written = 0;
   let lost = 0;
@@ -17,7 +17,7 @@ export function makeFile(path: string, failed: (reason: string) => void): Output
         lost++;
         return;
       }
-      stream.write(`${falcoJson(alert)}\n`);
+      stream.write(`${falcoJson(alert, parts)}\n`);
       written++;
     },
     counters: () => ({ written, held: stream.writableLength > 0 ? 1 : 0, lost }),

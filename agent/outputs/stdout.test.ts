@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { alertSchema } from '#rules/alert';
-import { renderAlert } from './stdout.ts';
+import { type Alert, alertSchema } from '#rules/alert';
+import { allParts } from '../alerts/falco-json.ts';
+import { renderAlert as render, type StdoutForm } from './stdout.ts';
+
+const renderAlert = (alert: Alert, form: StdoutForm['form']) => render(alert, { form, jsonParts: allParts });
 
 const alertOf = (output: string) =>
   alertSchema.parse({

@@ -1,9 +1,12 @@
 import type { Alert, Priority } from '#rules/alert';
 import { printable } from '#rules/language/printable';
-import { falcoJson } from '../alerts/falco-json.ts';
+import { type FalcoJsonParts, falcoJson } from '../alerts/falco-json.ts';
 import type { Output } from './output.ts';
 
-export type StdoutForm = 'json' | 'text' | 'colour';
+export type StdoutForm = {
+  readonly form: 'json' | 'text' | 'colour';
+  readonly jsonParts: FalcoJsonParts;
+};
 
 /** A reader of standard output that is this far behind (a stopped pager, say) costs alerts, not the agent's memory. */
 const MOST_BEHIND_BYTES = 64 * 1024 * 1024;
@@ -20,8 +23,8 @@ const colours: Readonly<Record<Priority, string>> = {
 };
 
 /** One line an alert: Falco's JSON, or `TIME: PRIORITY text`. */
-export function renderAlert(alert: Alert, form: StdoutForm): string {
-  if (form === 'json') return `${falcoJson(alert)}\n`;
+export function renderAlert(alert: Alert, { form, jsonParts }: StdoutForm): string {
+  if (form === 'json') return `${falcoJson(alert, jsonParts)}\n`;
   const line = printable(alert.output);
   return form === 'colour' ? `${colours[alert.priority]}${line}\u001b[0m\n` : `${line}\n`;
 }
