@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Command, exitCodes } from '#rules/cli/command-line';
 import { loadFiles } from '#rules/cli/load-files';
+import { takeLock } from '#rules/cli/lock';
 import { type Log, makeLog } from '#rules/cli/log';
+import { makeFolder } from '#rules/cli/make-folder';
 import { renderDiagnostic } from '#rules/language/diagnostic';
 import { unmetPlugins } from '#rules/language/plugins';
 import { selectRules, unusedSelections } from '#rules/language/selection';
@@ -24,7 +27,7 @@ export const agent: Command = {
   --matching first|all   stop at the first rule that an event fires, or report all; first if not given
   --router URL           send alerts there and take its commands
   --token-file F         the router's token; DIR/token if not given
-  --data DIR             where receipts of commands are kept
+  --data DIR             where receipts of commands are kept, and alerts that the router has not taken
   --node NAME            what the router calls this host; its host name if not given
   --alerts-file F        append alerts as JSON to a file as well
   --engine NAME=SOCKET   a container engine at a place of its own: docker, podman, containerd or cri-o
@@ -76,6 +79,11 @@ async function runAgent(options: AgentOptions): Promise<number> {
     process.stderr.write(`lanner agent: ${token.reason}\n`);
     return exitCodes.failed;
   }
+  const claim = claimData(options, log);
+  if (!claim.ok) {
+    process.stderr.write(`lanner agent: ${claim.reason}\n`);
+    return exitCodes.failed;
+  }
   const start = startAgent({
     options,
     ruleSet,
@@ -83,12 +91,16 @@ async function runAgent(options: AgentOptions): Promise<number> {
     token: token?.text,
     log,
   });
-  if (!start.ok) return refuse(start.reason);
+  if (!start.ok) {
+    claim.release();
+    return refuse(start.reason);
+  }
   unblock(process.stdout);
   unblock(process.stderr);
   announce(start.agent, options, log);
   await stopped.promise;
   await start.agent.close();
+  claim.release();
   // A reader that takes nothing would keep the process alive for the lines that it has not taken.
   if (process.stdout.writableLength > 0 || process.stderr.writableLength > 0) process.exit(exitCodes.ok);
   return exitCodes.ok;
@@ -101,6 +113,33 @@ function refuse(reason: string): number {
     `lanner agent: cannot watch this host: ${sentence}\nThe router alone (\`lanner router\`) runs without; \`lanner doctor\` says more.\n`,
   );
   return exitCodes.unsupported;
+}
+
+type Claim =
+  | { readonly ok: true; readonly release: () => void }
+  | { readonly ok: false; readonly release?: never; readonly reason: string };
+
+/**
+ * Takes the data folder, so that two agents never write one spool; without a router nothing is kept there. On a disk that
+ * is full or read-only the agent goes on without: to watch is worth more than to keep.
+ */
+function claimData({ router, dataFolder }: AgentOptions, log: Log): Claim {
+  if (router === undefined) return { ok: true, release: () => undefined };
+  try {
+    makeFolder(dataFolder);
+    const lock = takeLock(join(dataFolder, 'agent.lock'));
+    if (lock.ok) return { ok: true, release: () => lock.release() };
+    const reason = `another agent (process ${lock.owner}) uses ${dataFolder}; stop it or choose another --data folder`;
+    return { ok: false, reason };
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    const { message, code } = error;
+    if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EROFS') {
+      return { ok: false, reason: `the data folder cannot be used: ${message}; see --data` };
+    }
+    log('warn', 'the data folder takes nothing: a second agent on it would not be noticed', { reason: message });
+    return { ok: true, release: () => undefined };
+  }
 }
 
 type Token =

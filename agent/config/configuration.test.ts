@@ -14,6 +14,7 @@ json_output: true
 json_include_message_property: true
 json_include_tags_property: false
 time_format_iso_8601: true
+spool_max_bytes: 33554432
 rules:
   - disable: {rule: "*"}
   - enable: {tag: container}
@@ -35,6 +36,7 @@ append_output:
         json: true,
         jsonParts: { message: true, output: true, outputFields: true, tags: false },
         isoTimes: true,
+        spoolMaxBytes: 33_554_432,
         selections: [
           { action: 'disable', by: 'rule', pattern: '*' },
           { action: 'enable', by: 'tag', pattern: 'container' },
@@ -59,7 +61,7 @@ append_output:
   });
 
   it.for(['', '# nothing\n', '---\n'])('may be empty: %j', (text) => {
-    expect(read(text)).toMatchObject({ ok: true, configuration: { selections: [], isoTimes: false } });
+    expect(read(text)).toMatchObject({ ok: true, configuration: { selections: [], spoolMaxBytes: 268_435_456 } });
   });
 
   it('appends the suggested fields unless it says what to append', () => {
@@ -75,6 +77,10 @@ append_output:
     {
       text: 'rule_matchin: all\n',
       says: 'lanner.yaml:1:1: error[LOAD_ERR_YAML_VALIDATE]: unknown key rule_matchin; did you mean rule_matching?',
+    },
+    {
+      text: 'spool_max_bytes: 1000\n',
+      says: 'lanner.yaml:1:18: error[LOAD_ERR_YAML_VALIDATE]: spool_max_bytes: expected at least 16777216',
     },
     {
       text: 'priority: loud\n',

@@ -23,7 +23,11 @@ export type Configuration = {
   readonly jsonParts: FalcoJsonParts;
   /** Times in texts in ISO 8601 and UTC, not as the local time of day. */
   readonly isoTimes: boolean;
+  /** Room on disk for alerts that the router has not taken. */
+  readonly spoolMaxBytes: number;
 };
+
+const MIB = 1024 * 1024;
 
 export const emptyConfiguration: Configuration = {
   rulesFiles: undefined,
@@ -35,6 +39,7 @@ export const emptyConfiguration: Configuration = {
   json: undefined,
   jsonParts: allParts,
   isoTimes: false,
+  spoolMaxBytes: 256 * MIB,
 };
 
 const text = z.string().min(1, 'expected a text');
@@ -81,6 +86,10 @@ const schema = z.strictObject({
   json_include_output_fields_property: z.boolean().default(allParts.outputFields),
   json_include_tags_property: z.boolean().default(allParts.tags),
   time_format_iso_8601: z.boolean().default(false),
+  spool_max_bytes: z
+    .int('expected a whole number of bytes')
+    .min(16 * MIB, `expected at least ${16 * MIB}, 16 MiB`)
+    .default(emptyConfiguration.spoolMaxBytes),
 });
 
 const keys: Readonly<Record<string, readonly string[]>> = {
@@ -136,6 +145,7 @@ export function readConfiguration(file: SourceFile): ConfigurationResult {
         tags: value.json_include_tags_property,
       },
       isoTimes: value.time_format_iso_8601,
+      spoolMaxBytes: value.spool_max_bytes,
     },
   };
 }

@@ -31,6 +31,8 @@ export type AgentOptions = {
   readonly alertsFile: string | undefined;
   readonly router: { readonly url: URL; readonly tokenFile: string } | undefined;
   readonly dataFolder: string;
+  /** Room on disk for alerts that the router has not taken. */
+  readonly spoolMaxBytes: number;
   /** What the router calls this host. */
   readonly node: string;
   /** Container engines besides those at the known places. */
@@ -141,6 +143,7 @@ export function readAgentOptions(
         ? undefined
         : { url: new URL(options.router), tokenFile: resolve(options['token-file'] ?? join(dataFolder, 'token')) },
     dataFolder,
+    spoolMaxBytes: configuration.spoolMaxBytes,
     node: options.node ?? host,
     engines: options.engine,
     orchestrators: {

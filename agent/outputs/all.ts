@@ -8,7 +8,7 @@ import { makeStdout } from './stdout.ts';
 /** Every output that the options ask for; standard output always. */
 export function openOutputs(options: AgentOptions, token: string | undefined, log: Log): readonly Output[] {
   const outputs: Output[] = [makeStdout(process.stdout, { form: options.output, jsonParts: options.jsonParts })];
-  const { alertsFile, router } = options;
+  const { alertsFile, router, dataFolder, spoolMaxBytes } = options;
   if (alertsFile !== undefined) {
     outputs.push(
       makeFile(alertsFile, options.jsonParts, (reason) =>
@@ -16,6 +16,8 @@ export function openOutputs(options: AgentOptions, token: string | undefined, lo
       ),
     );
   }
-  if (router !== undefined && token !== undefined) outputs.push(makeRouterOutput({ url: router.url, token, log }));
+  if (router !== undefined && token !== undefined) {
+    outputs.push(makeRouterOutput({ url: router.url, token, dataFolder, spoolMaxBytes, log }));
+  }
   return outputs;
 }

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Alert, alertSchema } from '#rules/alert';
-import type { Output } from './output.ts';
 import { makeRouterOutput } from './router.ts';
 
 const closers: (() => unknown)[] = [];
@@ -45,12 +47,18 @@ async function startRouter(answer: { current: Answer }, port = 0) {
 const alertOf = (rule: string, output = ''): Alert =>
   alertSchema.parse({ time: '2026-11-23T14:00:00.000000001Z', rule, priority: 'Notice', output });
 
-function open(url: URL, token = 'secret') {
+/** A new folder unless the test gives one. */
+function open(url: URL, dataFolder = mkdtempSync(join(tmpdir(), 'lanner-output-'))) {
   const log = vi.fn();
-  const output: Output = makeRouterOutput({ url, token, log });
-  closers.push(() => output.close(50));
-  return { output, log };
+  const output = makeRouterOutput({ url, token: 'secret', dataFolder, spoolMaxBytes: 64 * 1024 * 1024, log });
+  closers.push(async () => {
+    await output.close(50);
+    if (dataFolder !== NOWHERE) rmSync(dataFolder, { recursive: true, force: true });
+  });
+  return { output, log, dataFolder };
 }
+/** Nobody can make a file here: what is held is held in memory. */
+const NOWHERE = '/proc/lanner';
 
 const takeAll: Answer = () => ({ status: 202 });
 
@@ -60,7 +68,7 @@ describe('output to the router', () => {
     const { output } = open(router.url);
     const rules = Array.from({ length: 1_234 }, (_, number) => `rule ${number}`);
     for (const rule of rules) output.write(alertOf(rule));
-    await vi.waitFor(() => expect(output.counters()).toEqual({ written: 1_234, held: 0, lost: 0 }));
+    await vi.waitFor(() => expect(output.counters()).toMatchObject({ written: 1_234, held: 0, lost: 0 }));
     expect(router.taken).toEqual(rules);
     expect(router.sizes.length).toBeLessThan(6);
   });
@@ -73,7 +81,7 @@ describe('output to the router', () => {
     await vi.waitFor(() =>
       expect(log).toHaveBeenCalledWith('warn', expect.stringContaining('holding'), expect.anything()),
     );
-    expect(output.counters()).toEqual({ written: 0, held: 3, lost: 0 });
+    expect(output.counters()).toMatchObject({ written: 0, held: 3, lost: 0 });
     const back = await startRouter({ current: takeAll }, router.port);
     await vi.waitFor(() => expect(back.taken).toEqual(['a', 'b', 'c']), { timeout: 10_000 });
     expect(log.mock.calls.filter(([level]) => level === 'warn')).toHaveLength(1);
@@ -85,9 +93,11 @@ describe('output to the router', () => {
     const { output } = open(router.url);
     output.write(alertOf('a'));
     await vi.waitFor(() => expect(router.sizes.length).toBeGreaterThan(1), { timeout: 5_000 });
-    expect(output.counters()).toEqual({ written: 0, held: 1, lost: 0 });
+    expect(output.counters()).toMatchObject({ written: 0, held: 1, lost: 0 });
     answer.current = takeAll;
-    await vi.waitFor(() => expect(output.counters()).toEqual({ written: 1, held: 0, lost: 0 }), { timeout: 5_000 });
+    await vi.waitFor(() => expect(output.counters()).toMatchObject({ written: 1, held: 0, lost: 0 }), {
+      timeout: 5_000,
+    });
   });
 
   it.for([400, 413])('gives up only the one alert that the router refuses with %i', async (status) => {
@@ -95,7 +105,7 @@ describe('output to the router', () => {
     const router = await startRouter({ current: refuse });
     const { output, log } = open(router.url);
     for (const rule of ['a', 'b', 'bad', 'c', 'd']) output.write(alertOf(rule));
-    await vi.waitFor(() => expect(output.counters()).toEqual({ written: 4, held: 0, lost: 1 }));
+    await vi.waitFor(() => expect(output.counters()).toMatchObject({ written: 4, held: 0, lost: 1 }));
     expect(router.taken).toEqual(['a', 'b', 'c', 'd']);
     expect(log).toHaveBeenCalledWith(
       'error',
@@ -104,10 +114,10 @@ describe('output to the router', () => {
     );
   });
 
-  it('keeps the newest when the bound is reached, and counts the others', async () => {
+  it('keeps the newest when memory is all there is and its bound is reached, and counts the others', async () => {
     const answer: { current: Answer } = { current: () => ({ status: 503 }) };
     const router = await startRouter(answer);
-    const { output } = open(router.url);
+    const { output } = open(router.url, NOWHERE);
     for (let number = 0; number < 12_000; number++) output.write(alertOf(String(number)));
     expect(output.counters()).toMatchObject({ held: 10_000, lost: 2_000 });
     answer.current = takeAll;
@@ -116,9 +126,9 @@ describe('output to the router', () => {
     expect(new Set(router.taken).size).toBe(10_000);
   });
 
-  it('bounds the bytes that it holds', async () => {
+  it('bounds the bytes that it holds in memory', async () => {
     const router = await startRouter({ current: () => ({ status: 503 }) });
-    const { output } = open(router.url);
+    const { output } = open(router.url, NOWHERE);
     const large = 'x'.repeat(200_000);
     for (let number = 0; number < 500; number++) output.write(alertOf(String(number), large));
     const { held, lost } = output.counters();
@@ -138,11 +148,54 @@ describe('output to the router', () => {
   it('does not wait longer than it may when it is closed and the router is down', async () => {
     const router = await startRouter({ current: takeAll });
     await router.close();
-    const { output, log } = open(router.url);
+    const { output, log } = open(router.url, NOWHERE);
     output.write(alertOf('a'));
     const startedMs = performance.now();
     await output.close(200);
     expect(performance.now() - startedMs).toBeLessThan(1_000);
-    expect(log).toHaveBeenCalledWith('warn', expect.stringContaining('not taken'), { held: 1 });
+    expect(log).toHaveBeenCalledWith('warn', expect.stringContaining('neither'), { held: 1 });
+  });
+
+  it('leaves to the disk what memory has no room for, and loses none of it', async () => {
+    const answer: { current: Answer } = { current: () => ({ status: 503 }) };
+    const router = await startRouter(answer);
+    const { output } = open(router.url);
+    const rules = Array.from({ length: 20_000 }, (_, number) => `rule ${number}`);
+    for (const [index, rule] of rules.entries()) {
+      output.write(alertOf(rule));
+      if (index % 1_000 === 999) await vi.waitFor(() => expect(output.counters().exposed).toBe(0));
+    }
+    expect(output.counters()).toMatchObject({ held: 20_000, lost: 0, spool: { waiting: 19_000 } });
+    answer.current = takeAll;
+    await vi.waitFor(() => expect(output.counters()).toMatchObject({ written: 20_000, held: 0 }), { timeout: 15_000 });
+    expect(router.taken).toEqual(rules);
+    expect(output.counters()).toMatchObject({ lost: 0, spool: { waiting: 0, lost: 0 } });
+  });
+
+  it('hands on after a restart what the router had not taken, and then what is new', async () => {
+    const router = await startRouter({ current: takeAll });
+    await router.close();
+    const first = open(router.url);
+    for (const rule of ['a', 'b', 'c']) first.output.write(alertOf(rule));
+    await first.output.close(100);
+    expect(first.log).toHaveBeenCalledWith('info', expect.stringContaining('wait in the spool'), { held: 3 });
+    const back = await startRouter({ current: takeAll }, router.port);
+    const second = open(back.url, first.dataFolder);
+    second.output.write(alertOf('d'));
+    await vi.waitFor(() => expect(second.output.counters()).toMatchObject({ written: 4, held: 0, lost: 0 }));
+    expect(back.taken).toEqual(['a', 'b', 'c', 'd']);
+    await second.output.close(100);
+    expect(readdirSync(join(first.dataFolder, 'spool'))).toEqual(['cursor.json']);
+  });
+
+  it('gives up an alert that no router would take for its size', async () => {
+    const router = await startRouter({ current: takeAll });
+    const { output, log } = open(router.url);
+    output.write(alertOf('large', 'x'.repeat(200_000)));
+    const fields = Object.fromEntries(Array.from({ length: 70 }, (_, index) => [`f${index}`, 'x'.repeat(65_000)]));
+    output.write({ ...alertOf('too large'), output_fields: fields });
+    await vi.waitFor(() => expect(output.counters()).toMatchObject({ written: 1, held: 0, lost: 1 }));
+    expect(router.taken).toEqual(['large']);
+    expect(log).toHaveBeenCalledWith('error', expect.stringContaining('larger'), expect.anything());
   });
 });

@@ -1,9 +1,9 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { receiptSchema } from '#playbooks/command';
-import { openJournal } from './journal.ts';
+import { openJournal as open } from './journal.ts';
 
 let folder = '';
 let path = '';
@@ -24,7 +24,23 @@ const receiptOf = (command: string) =>
     finished_ms: 2,
   });
 
+const unusable = vi.fn();
+const openJournal = (at: string) => open(at, unusable);
+
 describe('journal of receipts', () => {
+  it('remembers on a disk that takes nothing, says so, and writes everything once it takes something', () => {
+    const journal = openJournal(join(folder, 'later/receipts'));
+    expect(unusable).toHaveBeenCalledWith(expect.stringContaining('ENOENT'));
+    expect(() => journal.add(receiptOf('a'))).toThrow('ENOENT');
+    expect(journal.find('a')).toEqual(receiptOf('a'));
+    mkdirSync(join(folder, 'later'));
+    journal.add(receiptOf('b'));
+    journal.close();
+    const again = openJournal(join(folder, 'later/receipts'));
+    expect(again.unacknowledged().map(({ command }) => command)).toEqual(['a', 'b']);
+    again.close();
+  });
+
   it('answers a repeat after the agent was restarted', () => {
     const first = openJournal(path);
     first.add(receiptOf('a'));

@@ -26,8 +26,11 @@ export type ReceiptJournal = {
 const lineSchema = z.discriminatedUnion('kind', [receiptSchema, ackSchema]);
 type Line = z.output<typeof lineSchema>;
 
-/** Opens the journal at `path`, or makes it. A line that is cut off (power failed while writing) is left out. */
-export function openJournal(path: string): ReceiptJournal {
+/**
+ * Opens the journal at `path`, or makes it. A line that is cut off (power failed while writing) is left out. On a disk that
+ * takes nothing it says so to `unusable`, remembers in memory, and tries again with every receipt.
+ */
+export function openJournal(path: string, unusable: (reason: string) => void): ReceiptJournal {
   const receipts = new Map<string, Receipt>();
   const waiting = new Set<string>();
   const remember = (receipt: Receipt) => {
@@ -47,6 +50,7 @@ export function openJournal(path: string): ReceiptJournal {
 
   let lines = 0;
   let file: number | undefined;
+  let isClosed = false;
   /** The new file takes the old one's place at once or not at all. */
   const rewrite = () => {
     const next = `${path}.next`;
@@ -61,12 +65,18 @@ export function openJournal(path: string): ReceiptJournal {
     lines = kept.length;
   };
   const append = (line: Line) => {
-    if (file === undefined) return;
-    if (lines >= MOST_LINES) return rewrite();
+    if (isClosed) return;
+    // What is remembered holds this line already.
+    if (file === undefined || lines >= MOST_LINES) return rewrite();
     writeSync(file, `${JSON.stringify(line)}\n`);
     lines++;
   };
-  rewrite();
+  try {
+    rewrite();
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    unusable(error.message);
+  }
 
   return {
     find: (command) => receipts.get(command),
@@ -88,6 +98,7 @@ export function openJournal(path: string): ReceiptJournal {
     close() {
       if (file !== undefined) closeSync(file);
       file = undefined;
+      isClosed = true;
     },
   };
 }

@@ -27,7 +27,11 @@ export function readBootId(): string {
 /** Takes the router's commands and carries them out on this host. */
 export function openResponse(options: ResponseOptions): Channel {
   const { url, token, dataFolder, node, agentVersion, bootId, engines, log } = options;
-  const journal = openJournal(join(dataFolder, 'receipts.jsonl'));
+  const journal = openJournal(join(dataFolder, 'receipts.jsonl'), (reason) =>
+    log('warn', 'receipts of commands cannot be kept on disk: after a restart a command may be carried out again', {
+      reason,
+    }),
+  );
   const actions: ReadonlyMap<string, NodeAction> = new Map([
     ['container.kill', makeContainerKill({ engines, self: process.pid, bootId })],
   ]);

@@ -35,6 +35,12 @@ describe('takeLock', () => {
     expect(readFileSync(path, 'utf8')).toBe(text);
   });
 
+  it('leaves nothing behind where it cannot write', () => {
+    expect(() => takeLock('/proc/lanner.lock')).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+    expect(() => takeLock(join(folder, 'missing/lock'))).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it.for(['', 'garbage', '999999999 1\n', usedAgain])('takes over %j', (text) => {
     writeFileSync(path, text);
     expect(takeLock(path).ok).toBe(true);

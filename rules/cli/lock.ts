@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 
 /**
  * Takes a folder for this process, so that two routers never start two Redis servers over one file and two agents never
@@ -8,9 +8,12 @@ import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'n
 export function takeLock(
   path: string,
 ): { readonly ok: true; release(): void } | { readonly ok: false; readonly owner: number } {
+  // Asked first: on a disk that takes nothing more it can still be read.
+  const holder = livingOwner(path);
+  if (holder !== undefined) return { ok: false, owner: holder };
   const mine = `${path}.${process.pid}`;
-  writeFileSync(mine, `${process.pid} ${startTicks(process.pid)}\n`, { mode: 0o600 });
   try {
+    writeFileSync(mine, `${process.pid} ${startTicks(process.pid)}\n`, { mode: 0o600 });
     for (let tries = 0; tries < 3; tries++) {
       try {
         // A link, so that nobody ever reads a lock that does not name its owner yet.
@@ -25,7 +28,7 @@ export function takeLock(
     }
     return { ok: false, owner: livingOwner(path) ?? 0 };
   } finally {
-    unlinkSync(mine);
+    rmSync(mine, { force: true });
   }
 }
 

@@ -1,0 +1,52 @@
+import { Agent, request } from 'node:http';
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
+
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** What came of a request; status 0 when there was no answer. */
+export type Answer = { readonly status: number; readonly reason: string; readonly retryAfterMs: number | undefined };
+
+/** Posts JSON texts in one request, on a connection that is kept. */
+export function makePoster(target: URL, token: string): (bodies: readonly string[]) => Promise<Answer> {
+  const secure = target.protocol === 'https:';
+  const agent = secure
+    ? new TlsAgent({ keepAlive: true, maxSockets: 1 })
+    : new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = secure ? tlsRequest : request;
+  return (bodies) =>
+    new Promise((resolve) => {
+      const body = bodies.join('\n');
+      const fail = (error: Error) => resolve({ status: 0, reason: error.message, retryAfterMs: undefined });
+      const asked = ask(
+        target,
+        {
+          agent,
+          method: 'POST',
+          headers: {
+            authorization: `Bearer ${token}`,
+            'content-type': bodies.length === 1 ? 'application/json' : 'application/x-ndjson',
+            'content-length': Buffer.byteLength(body),
+          },
+          signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        },
+        (response) => {
+          let text = '';
+          response.setEncoding('utf8');
+          response.on('data', (chunk: string) => {
+            if (text.length < 4_096) text += chunk;
+          });
+          response.on('error', fail);
+          response.on('end', () => {
+            const seconds = Number(response.headers['retry-after']);
+            resolve({
+              status: response.statusCode ?? 0,
+              reason: `HTTP ${response.statusCode}: ${text.slice(0, 1_000)}`,
+              retryAfterMs: Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1_000, 60_000) : undefined,
+            });
+          });
+        },
+      );
+      asked.on('error', fail);
+      asked.end(body);
+    });
+}
