@@ -19,6 +19,8 @@ const printed = z.object({
 export type StageAlert = z.output<typeof printed> & {
   /** Raised by a process of the stage, as far as the alert says. */
   readonly isOwn: boolean;
+  /** Of the event, in microseconds of the wall clock. */
+  readonly timeUs: number;
   /** From the event, as the kernel timed it, to the line in the test's hands. */
   readonly latencyUs: number;
 };
@@ -26,6 +28,8 @@ export type StageAlert = z.output<typeof printed> & {
 /** A running agent, and what it printed. */
 export type Watch = {
   alerts(): readonly StageAlert[];
+  /** Of the wall clock, by which alerts are timed. */
+  nowUs(): number;
   said(): string;
   close(): Promise<void>;
 };
@@ -72,13 +76,13 @@ export function rulesIn(paths: readonly string[]): readonly string[] {
   );
 }
 
-/** Milliseconds of the wall clock with a fraction. */
+/** Microseconds of the wall clock, finer than Date.now(). */
 function wallClock(): () => number {
   const begunMs = Date.now();
   let nowMs = begunMs;
   while (nowMs === begunMs) nowMs = Date.now();
   const offsetMs = nowMs - performance.now();
-  return () => offsetMs + performance.now();
+  return () => (offsetMs + performance.now()) * 1_000;
 }
 
 /** Nanoseconds are more than a Date holds: the fraction is read by itself. */
@@ -108,14 +112,15 @@ export async function startWatch(stage: Stage, paths: readonly string[], tuning:
   });
   const alerts: StageAlert[] = [];
   const lines: string[] = [];
-  const nowMs = wallClock();
+  const nowUs = wallClock();
   createInterface(child.stdout).on('line', (text) => {
-    const receivedUs = nowMs() * 1_000;
+    const receivedUs = nowUs();
     const alert = printed.parse(JSON.parse(text));
     const isOwn =
       line.some((field) => alert.output_fields[field] === stage.hostPid) ||
       String(alert.output_fields['container.name']).startsWith(stage.prefix);
-    alerts.push({ ...alert, isOwn, latencyUs: receivedUs - microsecondsOf(alert.time) });
+    const timeUs = microsecondsOf(alert.time);
+    alerts.push({ ...alert, isOwn, timeUs, latencyUs: receivedUs - timeUs });
   });
   createInterface(child.stderr).on('line', (text) => lines.push(text));
   const ended = once(child, 'exit');
@@ -138,5 +143,5 @@ export async function startWatch(stage: Stage, paths: readonly string[], tuning:
     await close();
     throw new Error(`the agent does not start:\n${said()}`, { cause });
   }
-  return { alerts: () => alerts, said, close };
+  return { alerts: () => alerts, nowUs, said, close };
 }
