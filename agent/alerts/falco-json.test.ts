@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { alertSchema } from '#rules/alert';
-import { allParts, falcoJson } from './falco-json.ts';
+import { allParts } from '../config/json-parts.ts';
+import { falcoJson } from './falco-json.ts';
 
 const alert = alertSchema.parse({
   time: '2026-11-23T13:05:00.123456789Z',

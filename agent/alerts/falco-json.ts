@@ -1,17 +1,6 @@
 import type { Alert } from '#rules/alert';
 import { alertJson } from '#rules/alert-json';
-
-/** Falco's `json_include_…_property`: what an alert holds besides what it always does. */
-export type FalcoJsonParts = {
-  /** The text without time and priority. */
-  readonly message: boolean;
-  readonly output: boolean;
-  readonly outputFields: boolean;
-  readonly tags: boolean;
-};
-
-/** As Falco has them when nobody asks otherwise. */
-export const allParts: FalcoJsonParts = { message: false, output: true, outputFields: true, tags: true };
+import type { FalcoJsonParts } from '../config/json-parts.ts';
 
 /** The alert as Falco's `json_output` prints it: exactly its keys, in alphabetical order, on one line. */
 export function falcoJson(alert: Alert, parts: FalcoJsonParts): string {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { alertSchema } from '#rules/alert';
 import { alertJson } from '#rules/alert-json';
+import { allParts } from '../config/json-parts.ts';
 import { clockTime, isoTime } from '../state/wall-time.ts';
 import { makeAlertId } from './alert-id.ts';
-import { allParts, falcoJson } from './falco-json.ts';
+import { falcoJson } from './falco-json.ts';
 import { makeAlert } from './make-alert.ts';
 
 const wallNs = 1_795_439_100_123_456_789n;

@@ -6,7 +6,7 @@ import type { AppendOutput, ConfiguredField } from '#rules/language/append-outpu
 import type { Diagnostic } from '#rules/language/diagnostic';
 import type { Selection } from '#rules/language/selection';
 import type { SourceFile } from '#rules/language/source';
-import { allParts, type FalcoJsonParts } from '../alerts/falco-json.ts';
+import { allParts, type FalcoJsonParts } from './json-parts.ts';
 
 /**
  * The agent's configuration file, as far as the command line does not say otherwise. Keys are Falco's where Falco has

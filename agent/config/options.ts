@@ -8,9 +8,9 @@ import { readArgs, UsageError } from '#rules/cli/command-line';
 import type { AppendOutput } from '#rules/language/append-output';
 import { renderDiagnostic } from '#rules/language/diagnostic';
 import type { Selection } from '#rules/language/selection';
-import type { FalcoJsonParts } from '../alerts/falco-json.ts';
 import { type Configuration, emptyConfiguration, readConfiguration } from './configuration.ts';
 import { type EngineSocket, readEngineSocket } from './engine-socket.ts';
+import type { FalcoJsonParts } from './json-parts.ts';
 import { type KubernetesAccess, readInCluster, readKubeconfig } from './kubernetes.ts';
 
 export type AgentOptions = {

@@ -1,5 +1,6 @@
 import { createWriteStream } from 'node:fs';
-import { type FalcoJsonParts, falcoJson } from '../alerts/falco-json.ts';
+import { falcoJson } from '../alerts/falco-json.ts';
+import type { FalcoJsonParts } from '../config/json-parts.ts';
 import type { Output } from './output.ts';
 
 const MOST_BEHIND_BYTES = 64 * 1024 * 1024;

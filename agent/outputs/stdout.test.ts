@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Alert, alertSchema } from '#rules/alert';
-import { allParts } from '../alerts/falco-json.ts';
+import { allParts } from '../config/json-parts.ts';
 import { renderAlert as render, type StdoutForm } from './stdout.ts';
 
 const renderAlert = (alert: Alert, form: StdoutForm['form']) => render(alert, { form, jsonParts: allParts });

@@ -1,6 +1,7 @@
 import type { Alert, Priority } from '#rules/alert';
 import { printable } from '#rules/language/printable';
-import { type FalcoJsonParts, falcoJson } from '../alerts/falco-json.ts';
+import { falcoJson } from '../alerts/falco-json.ts';
+import type { FalcoJsonParts } from '../config/json-parts.ts';
 import type { Output } from './output.ts';
 
 export type StdoutForm = {
