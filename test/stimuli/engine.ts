@@ -50,9 +50,11 @@ export async function startOwnEngine(folder: string): Promise<OwnEngine> {
   writeFileSync(wrapper, runtimeWithin(heldCapabilities()), { mode: 0o755 });
   const at = (name: string) => join(folder, name);
   const log = openSync(at('log'), 'w');
+  // It ends with this process, however that ends.
   const daemon = spawn(
-    'dockerd',
+    'setpriv',
     [
+      ...['--pdeathsig', 'TERM', 'dockerd'],
       ...['--host', `unix://${socket}`, '--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid')],
       ...['--bridge', 'none', '--iptables=false', '--ip6tables=false'],
       ...['--add-runtime', `within=${wrapper}`, '--default-runtime', 'within'],

@@ -57,11 +57,12 @@ function hostScript(folder: string): string {
     ${networkScript}`;
 }
 
-/** Takes the names of scripts from a pipe, runs each and leaves its exit code. A shell without ancestors of the test's. */
+/** Takes the names of scripts from a pipe, runs each and leaves its exit code, until nobody has the pipe open any more. */
 const server = `
   set +e
   cd "$1"
-  while read -r id <requests; do
+  exec <requests
+  while read -r id; do
     sh "$id.sh" >"$id.said" 2>&1 </dev/null
     echo $? >"$id.code.new"
     mv "$id.code.new" "$id.code"
@@ -89,7 +90,7 @@ const scriptOf = (folder: string, script: string, id: string, base: string): str
 /** A folder from whose pipe a server takes its scripts. */
 class Desk {
   readonly #path: string;
-  /** Open for both, so that writing never waits for a reader and no name is lost between two reads. */
+  /** Open for both, so that writing never waits for a reader; closed, it ends the server. */
   readonly #requests: number;
 
   constructor(path: string) {
@@ -187,7 +188,10 @@ export async function openStage(): Promise<Stage> {
     return desk;
   };
 
-  const { pid: hostPid, desk: hostDesk } = await startHost(folder);
+  const { pid: hostPid, desk: hostDesk } = await startHost(folder).catch(async (cause: unknown) => {
+    await engine.close();
+    throw cause;
+  });
 
   const perform = async ({ place, script }: Stimulus, id: string): Promise<void> => {
     const base = bases(folder)[place.kind];
