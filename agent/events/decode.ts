@@ -73,6 +73,8 @@ export type Fork = {
   readonly vpid: number;
   readonly startNs: number;
   readonly isThread: boolean;
+  /** CLONE_*, without the signal in the lowest byte; 0 for fork and vfork. */
+  readonly cloneFlags: number;
 };
 
 /** The child of a fork. */
@@ -84,6 +86,7 @@ export function decodeFork(event: Event): Fork {
     vpid: event.u32(k.child_vpid),
     startNs: event.u64(k.child_start_ns),
     isThread: (event.flags & flag.thread) !== 0,
+    cloneFlags: event.u64(k.clone_flags) - (event.u64(k.clone_flags) & 0xff),
   };
 }
 
@@ -91,7 +94,7 @@ export function decodeFork(event: Event): Fork {
 export const file = {
   path: (event: Event) => event.text(f.path),
   path2: (event: Event) => event.text(f.path2),
-  /** mount: the file system's type. */
+  /** A third text: mount's file system type, the name of an attribute. */
   extra: (event: Event) => event.text(f.extra),
   resolved: (event: Event) => event.text(f.resolved),
   /** The folder that a relative path is relative to, as it is when the call has returned. */
@@ -108,7 +111,25 @@ export const file = {
   fileMode: (event: Event) => event.u32(f.file_mode),
   inode: (event: Event) => event.u64(f.inode),
   device: (event: Event) => event.u32(f.device),
+  /** Of an open: it made the file. */
+  isCreated: (event: Event) => (event.flags & flag.created) !== 0,
+  /** Where the file lies, if on an overlay. */
+  layer: (event: Event) =>
+    (event.flags & flag.upperLayer) !== 0 ? 'upper' : (event.flags & flag.lowerLayer) !== 0 ? 'lower' : undefined,
 } as const;
+
+/** The beginning of what was read or written; only of calls that were asked for. */
+export function dataOf(event: Event): string | undefined {
+  if (event.kind === 'file') return event.text(f.data);
+  return event.kind === 'socket' ? event.text(s.data) : undefined;
+}
+
+/** The two descriptors that a call made; the first is in the lower half. */
+export function pairOf(event: Event, argument: number): readonly [number, number] | undefined {
+  if (event.ret < 0) return undefined;
+  const both = event.argument(argument);
+  return [Number(both & 0xffff_ffffn), Number(both >> 32n)];
+}
 
 /** Absolute path without `.`, `..` and doubled slashes, as text: symbolic links are not followed. */
 export function join(base: string | undefined, path: string | undefined): string | undefined {
@@ -126,6 +147,8 @@ export function join(base: string | undefined, path: string | undefined): string
 
 const AF_INET = 2;
 const AF_INET6 = 10;
+/** Of datagram sockets too, once they are connected (net/tcp_states.h). */
+const TCP_ESTABLISHED = 1;
 
 /** Readers of a socket record's fields. Addresses are 4 or 16 bytes; `undefined`: none. */
 export const socket = {
@@ -137,6 +160,9 @@ export const socket = {
   remote: (event: Event) => address(event, s.remote),
   localPort: (event: Event) => event.u16(s.local_port),
   remotePort: (event: Event) => event.u16(s.remote_port),
+  isConnected: (event: Event) => event.u16(s.state) === TCP_ESTABLISHED,
+  /** Not connected, and this datagram's peer is another than the last one's. */
+  hasNewPeer: (event: Event) => (event.flags & flag.newPeer) !== 0,
   /** An abstract name starts with NUL. */
   unixPath: (event: Event) => cutName(event.text(s.unix_path)),
 } as const;

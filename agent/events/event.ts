@@ -129,6 +129,10 @@ export class Event {
     return this.u32(h.vpid);
   }
 
+  get vtid(): number {
+    return this.u32(h.vtid);
+  }
+
   get uid(): number {
     return this.u32(h.uid);
   }
@@ -170,7 +174,7 @@ export class Event {
     return this.#batch.latin1(from, end);
   }
 
-  /** A raw argument of a call record, 0 to 5. */
+  /** A raw argument of a call, 0 to 5: of all records but those of exec, fork and exit. */
   argument(index: number): bigint {
     return this.u64Exact(callLayout.args + 8 * index);
   }

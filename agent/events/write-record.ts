@@ -17,11 +17,11 @@ const offsets: Readonly<Record<Kind, Offsets>> = {
 
 /** Fields that are not 32 bits wide. */
 const wide: ReadonlySet<string> = new Set(
-  'time_ns start_ns cgroup ret inode parent_start_ns child_start_ns cap_effective cap_permitted cap_inheritable args'.split(
+  'time_ns start_ns cgroup ret inode parent_start_ns child_start_ns clone_flags cap_effective cap_permitted cap_inheritable args'.split(
     ' ',
   ),
 );
-const narrow: ReadonlySet<string> = new Set(['family', 'protocol', 'type', 'local_port', 'remote_port']);
+const narrow: ReadonlySet<string> = new Set(['family', 'protocol', 'type', 'local_port', 'remote_port', 'state']);
 
 const RECORD_BYTES = 2_048;
 const TEXTS_AT = 256;

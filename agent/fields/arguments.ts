@@ -1,27 +1,22 @@
-import { file } from '../events/decode.ts';
+import { decodeExec, decodeFork, file } from '../events/decode.ts';
+import { descriptorParameters, onDemandTypes } from './descriptor-arguments.ts';
 import {
-  addressFamilies,
-  bpfCommands,
   cloneFlags,
   execFlags,
   linkFlags,
   lookupFlags,
-  memoryFileFlags,
   modeBits,
-  moduleFlags,
   mountFlags,
   nameFlags,
   nodeModes,
   openFlags as openFlagNames,
   openFlagsOf,
-  ptraceRequests,
   renameFlags,
   signalNames,
   unlinkFlags,
   unmountFlags,
 } from './flag-names.ts';
 import {
-  address,
   changedFolder,
   device,
   extraText,
@@ -30,10 +25,11 @@ import {
   firstText,
   flags,
   given,
+  group,
   inode,
   integer,
+  missing,
   mode,
-  named,
   ofEvent,
   ofProcess,
   opened,
@@ -43,14 +39,17 @@ import {
   otherText,
   type Parameter,
   result,
-  tuple,
   unsigned,
   user,
 } from './parameters.ts';
 import { execFlagsOf } from './program.ts';
 import type { Scene } from './scene.ts';
+import { systemParameters } from './system-arguments.ts';
 
 const own = (name: string) => openFlags(name, openFlagNames, openFlagsOf);
+
+/** What the original has at this place and no event of ours tells. */
+const usage = `fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap`.split(' ').map(missing);
 
 const program: readonly Parameter[] = [
   result,
@@ -60,22 +59,48 @@ const program: readonly Parameter[] = [
   ofEvent('pid', ({ event }) => event.pid),
   ofEvent('ptid', ({ event }) => event.ppid),
   ofProcess('cwd', ({ cwd }) => cwd),
+  ...usage,
   ofProcess('comm', ({ comm }) => comm),
-  ofProcess('tty', ({ tty }) => tty),
+  ofProcess('cgroups', ({ cgroup }) => cgroup),
 ];
 
 const exec: readonly Parameter[] = [
   ...program,
-  ofProcess('pgid', ({ pgid }) => pgid),
+  ofEvent('env', ({ process, around }) => process && around.environment(process)?.replaceAll('\0', ' ').trimEnd()),
+  ofProcess('tty', ({ tty }) => tty),
+  ofProcess('vpgid', ({ vpgid }) => vpgid),
   ofProcess('loginuid', ({ loginUid }) => (loginUid === 0xffff_ffff ? -1 : loginUid)),
   ofProcess('flags', execFlagsOf, ({ process }) => process && nameFlags(execFlagsOf(process) ?? 0, execFlags)),
+  ofProcess('cap_inheritable', ({ capInheritable }) => capInheritable),
+  ofProcess('cap_permitted', ({ capPermitted }) => capPermitted),
+  ofProcess('cap_effective', ({ capEffective }) => capEffective),
   ofProcess('exe_ino', ({ inode: number }) => number),
+  missing('exe_ino_ctime'),
+  missing('exe_ino_mtime'),
   ofProcess('uid', ({ uid }) => uid),
   ofProcess('trusted_exepath', ({ exePath }) => exePath),
+  ofProcess('pgid', ({ pgid }) => pgid),
   ofProcess('gid', ({ gid }) => gid),
+  ofEvent('filename', (scene) => givenProgram(scene)),
 ];
 
-const fork: readonly Parameter[] = [...program, ofProcess('uid', ({ uid }) => uid), ofProcess('gid', ({ gid }) => gid)];
+/** As given to the call. */
+function givenProgram({ kind, event }: Scene): string | undefined {
+  if (kind === 'exec') return decodeExec(event).filename;
+  return kind === 'file' ? file.path(event) : undefined;
+}
+
+const cloneFlagsOf = ({ kind, event }: Scene): number | undefined =>
+  kind === 'fork' ? decodeFork(event).cloneFlags : undefined;
+
+const fork: readonly Parameter[] = [
+  ...program,
+  ofEvent('flags', cloneFlagsOf, (scene) => nameFlags(cloneFlagsOf(scene) ?? 0, cloneFlags)),
+  ofProcess('uid', ({ uid }) => uid),
+  ofProcess('gid', ({ gid }) => gid),
+  missing('vtid'),
+  ofProcess('vpid', ({ vpid }) => vpid),
+];
 
 const name = firstPath('name');
 const pathOnly = firstPath('path');
@@ -88,7 +113,14 @@ const parameters: Readonly<Record<string, readonly Parameter[]>> = {
   open: [opened, name, own('flags'), mode('mode', modeBits), device, inode],
   openat: [opened, firstFolder('dirfd'), name, own('flags'), mode('mode', modeBits), device, inode],
   openat2: [opened, firstFolder('dirfd'), name, own('flags'), mode('mode', modeBits), device, inode],
-  open_by_handle_at: [opened, ofEvent('path', (scene) => whenFile(scene, file.resolved)), own('flags'), device, inode],
+  open_by_handle_at: [
+    opened,
+    integer('mountfd', 0),
+    own('flags'),
+    ofEvent('path', (scene) => whenFile(scene, file.resolved)),
+    device,
+    inode,
+  ],
   creat: [opened, name, mode('mode', modeBits), device, inode, own('creat_flags')],
   unlink: [result, pathOnly],
   unlinkat: [result, firstFolder('dirfd'), name, flags('flags', unlinkFlags)],
@@ -122,10 +154,17 @@ const parameters: Readonly<Record<string, readonly Parameter[]>> = {
   fchmod: [result, given('fd', 0), mode('mode', modeBits)],
   fchmodat: [result, firstFolder('dirfd'), firstPath('filename'), mode('mode', modeBits)],
   fchmodat2: [result, firstFolder('dirfd'), firstPath('filename'), mode('mode', modeBits), flags('flags', lookupFlags)],
-  chown: [result, pathOnly],
-  lchown: [result, pathOnly],
-  fchown: [result, given('fd', 0)],
-  fchownat: [result, firstFolder('dirfd'), firstPath('pathname'), flags('flags', lookupFlags)],
+  chown: [result, pathOnly, user('uid', 1), group('gid', 2)],
+  lchown: [result, pathOnly, user('uid', 1), group('gid', 2)],
+  fchown: [result, given('fd', 0), user('uid', 1), group('gid', 2)],
+  fchownat: [
+    result,
+    firstFolder('dirfd'),
+    firstPath('pathname'),
+    user('uid', 2),
+    group('gid', 3),
+    flags('flags', lookupFlags),
+  ],
   truncate: [result, pathOnly],
   chdir: [result, changedFolder('path')],
   fchdir: [result, given('fd', 0)],
@@ -133,43 +172,8 @@ const parameters: Readonly<Record<string, readonly Parameter[]>> = {
   mount: [result, otherText('dev'), firstPath('dir'), extraText('type'), flags('flags', mountFlags)],
   umount: [result, name],
   umount2: [result, name, flags('flags', unmountFlags)],
-  ptrace: [result, unsigned('addr', 2), unsigned('data', 3), named('request', 0, ptraceRequests), integer('pid', 1)],
-  connect: [result, tuple, given('fd', 0), address],
-  accept: [opened, tuple],
-  accept4: [opened, tuple],
-  bind: [result, address, given('fd', 0)],
-  listen: [result, given('fd', 0), integer('backlog', 1)],
-  socket: [opened, named('domain', 0, addressFamilies), integer('type', 1), integer('proto', 2)],
-  socketpair: [result],
-  sendto: [result, given('fd', 0), tuple],
-  sendmsg: [result, given('fd', 0), tuple],
-  recvfrom: [result, given('fd', 0), tuple],
-  recvmsg: [result, given('fd', 0), tuple],
-  setuid: [result, user('uid', 0)],
-  setgid: [result, user('gid', 0)],
-  setreuid: [result, user('ruid', 0), user('euid', 1)],
-  setregid: [result, user('rgid', 0), user('egid', 1)],
-  setresuid: [result, user('ruid', 0), user('euid', 1), user('suid', 2)],
-  setresgid: [result, user('rgid', 0), user('egid', 1), user('sgid', 2)],
-  setns: [result, given('fd', 0), flags('nstype', cloneFlags, 1)],
-  unshare: [result, flags('flags', cloneFlags)],
-  setsid: [result],
-  setpgid: [result, integer('pid', 0), integer('pgid', 1)],
-  kill: [result, integer('pid', 0), named('sig', 1, signalNames)],
-  tkill: [result, integer('tid', 0), named('sig', 1, signalNames)],
-  tgkill: [result, integer('pid', 0), integer('tid', 1), named('sig', 2, signalNames)],
-  dup: [result, given('oldfd', 0)],
-  dup2: [result, given('oldfd', 0), integer('newfd', 1)],
-  dup3: [result, given('oldfd', 0), integer('newfd', 1), own('flags')],
-  memfd_create: [opened, name, flags('flags', memoryFileFlags, 1)],
-  userfaultfd: [result, own('flags')],
-  init_module: [result, unsigned('length', 1)],
-  finit_module: [result, given('fd', 0), flags('flags', moduleFlags, 2)],
-  delete_module: [result, name, own('flags')],
-  bpf: [opened, named('cmd', 0, bpfCommands)],
-  process_vm_readv: [result, integer('pid', 0)],
-  process_vm_writev: [result, integer('pid', 0)],
-  pidfd_open: [opened, integer('pid', 0)],
+  ...descriptorParameters,
+  ...systemParameters,
   execve: exec,
   execveat: exec,
   clone: fork,
@@ -188,7 +192,12 @@ const parameters: Readonly<Record<string, readonly Parameter[]>> = {
   ],
 };
 
-const generic: readonly Parameter[] = [ofEvent('ID', ({ type }) => type), ofEvent('nativeID', ({ event }) => event.nr)];
+/** Any other call: its six arguments as they are, by number. */
+const generic: readonly Parameter[] = [
+  ofEvent('ID', ({ type }) => type),
+  ofEvent('nativeID', ({ event }) => event.nr),
+  ...[0, 1, 2, 3, 4, 5].map((index) => unsigned(`arg${index}`, index)),
+];
 
 function whenFile(scene: Scene, read: (event: Scene['event']) => string | undefined): string | undefined {
   return scene.kind === 'file' ? read(scene.event) : undefined;
@@ -199,4 +208,4 @@ export function parametersOf(type: string): readonly Parameter[] {
 }
 
 /** Types whose parameters are known: what is captured for a rule that does not say which events it is for. */
-export const describedTypes: readonly string[] = Object.keys(parameters);
+export const describedTypes: readonly string[] = Object.keys(parameters).filter((type) => !onDemandTypes.has(type));

@@ -107,6 +107,16 @@ describe('fields of an open', () => {
     expect(read(field, sceneOf(open))).toEqual(expected);
   });
 
+  it.for([
+    { given: '/proc/self/exe', expected: '/proc/self/exe' },
+    { given: '/proc/41/task/42/fd/7', expected: '/proc/41/task/42/fd/7' },
+    { given: '/proc/self/root/etc/shadow', expected: '/etc/shadow' },
+    { given: '/proc/self/fd/7/../../etc/shadow', expected: '/etc/shadow' },
+  ])('names the link of a process as it was given: $given', ({ given, expected }) => {
+    const texts = { path: given, resolved: '/etc/shadow' };
+    expect(read('fd.name', sceneOf(record('file', 'open', { numbers: { ret: 3, fd: 3 }, texts })))).toBe(expected);
+  });
+
   it('names the path of an open that failed', () => {
     const failed = record('file', 'openat', {
       numbers: { ret: -2, fd: -1, dirfd: -100 },
@@ -122,13 +132,12 @@ describe('fields of an open', () => {
   });
 
   it.for([
-    { name: 'an exclusive create', flags: 0o301, mode: 0o100644, ret: 3, created: true },
-    { name: 'a create of what is a regular file', flags: 0o101, mode: 0o100644, ret: 3, created: true },
-    { name: 'a redirection to a device', flags: 0o1101, mode: 0o20666, ret: 3, created: false },
-    { name: 'a create that failed', flags: 0o301, mode: 0, ret: -17, created: false },
-    { name: 'an open for reading', flags: 0, mode: 0o100644, ret: 3, created: false },
-  ])('tells creation: $name', ({ flags, mode, ret, created }) => {
-    const event = record('file', 'open', { numbers: { ret, fd: ret, open_flags: flags, file_mode: mode } });
+    { name: 'a file that was made', open_flags: 0o101, flags: 128, ret: 3, created: true },
+    { name: 'a file without a name', open_flags: 0o20200002, flags: 0, ret: 3, created: true },
+    { name: 'a file that was there', open_flags: 0o101, flags: 0, ret: 3, created: false },
+    { name: 'a create that failed', open_flags: 0o301, flags: 0, ret: -17, created: false },
+  ])('tells creation: $name', ({ open_flags, flags, ret, created }) => {
+    const event = record('file', 'open', { numbers: { ret, fd: ret, open_flags, flags } });
     expect(read('evt.is_open_create', sceneOf(event))).toBe(created);
   });
 });

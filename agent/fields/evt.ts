@@ -1,7 +1,8 @@
-import { file } from '../events/decode.ts';
+import { dataOf, file } from '../events/decode.ts';
 import { clockTime, dateTime, isoTimeOf } from '../state/wall-time.ts';
 import { parametersOf } from './arguments.ts';
 import { categoryOf } from './category.ts';
+import { kindOf, nameOf } from './descriptor.ts';
 import { nameError, O_TMPFILE } from './flag-names.ts';
 import { showParameter, writeParameter } from './parameters.ts';
 import { isCreated, isOpen, openFlagsOfCall, path, secondPath } from './paths.ts';
@@ -49,6 +50,33 @@ function isOpenExec(scene: Scene): boolean {
   const creates = isCreated(scene) || (openFlagsOfCall(scene) & O_TMPFILE) === O_TMPFILE;
   return creates && (file.mode(scene.event) & ANY_EXECUTE) !== 0;
 }
+
+const reading: ReadonlySet<string> = new Set(
+  'read pread readv preadv preadv2 recv recvfrom recvmsg recvmmsg'.split(' '),
+);
+const writing: ReadonlySet<string> = new Set(
+  'write pwrite writev pwritev pwritev2 send sendto sendmsg sendmmsg'.split(' '),
+);
+const waiting: ReadonlySet<string> = new Set(
+  'poll ppoll select pselect6 epoll_wait epoll_pwait epoll_pwait2 nanosleep clock_nanosleep futex'.split(' '),
+);
+
+const directionOf = ({ type }: Scene): 'r' | 'w' | undefined =>
+  reading.has(type) ? 'r' : writing.has(type) ? 'w' : undefined;
+
+/** How many bytes a call moved. */
+function bytesMoved(scene: Scene): number | undefined {
+  return directionOf(scene) === undefined || scene.event.ret < 0 ? undefined : scene.event.ret;
+}
+
+/** Of calls in one direction, or on one kind of descriptor, only. */
+function bytesIf(isWanted: (scene: Scene) => boolean): Reader {
+  return (scene) => (isWanted(scene) ? bytesMoved(scene) : undefined);
+}
+const isIn = (scene: Scene): boolean => directionOf(scene) === 'r';
+const isOut = (scene: Scene): boolean => directionOf(scene) === 'w';
+const isFile = (scene: Scene): boolean => kindOf(scene) === 'file';
+const isNet = (scene: Scene): boolean => kindOf(scene) === 'ipv4' || kindOf(scene) === 'ipv6';
 
 const text = (scene: Scene): string =>
   parametersOf(scene.type)
@@ -133,6 +161,22 @@ export const evtFields = {
   'evt.count.error.memory': { read: errorCount((category) => category === 'memory') },
   'evt.count.error.other': { read: errorCount((category) => !['file', 'net', 'memory'].includes(category)) },
   'evt.count.exit': { read: () => 1 },
+  'evt.buffer': { read: ({ event }) => dataOf(event) },
+  'evt.buflen': { read: bytesMoved },
+  'evt.buflen.in': { read: bytesIf(isIn) },
+  'evt.buflen.out': { read: bytesIf(isOut) },
+  'evt.buflen.file': { read: bytesIf(isFile) },
+  'evt.buflen.file.in': { read: bytesIf((scene) => isFile(scene) && isIn(scene)) },
+  'evt.buflen.file.out': { read: bytesIf((scene) => isFile(scene) && isOut(scene)) },
+  'evt.buflen.net': { read: bytesIf(isNet) },
+  'evt.buflen.net.in': { read: bytesIf((scene) => isNet(scene) && isIn(scene)) },
+  'evt.buflen.net.out': { read: bytesIf((scene) => isNet(scene) && isOut(scene)) },
+  'evt.is_io': { read: (scene) => directionOf(scene) !== undefined },
+  'evt.is_io_read': { read: isIn },
+  'evt.is_io_write': { read: isOut },
+  'evt.io_dir': { read: directionOf },
+  'evt.is_wait': { read: ({ type }) => waiting.has(type) },
+  'evt.is_syslog': { read: (scene) => isOut(scene) && nameOf(scene)?.includes('/dev/log') === true },
   'evt.around': { bind: bindAround },
   'evt.abspath': {
     bind: (which) => (scene) => {

@@ -1,8 +1,8 @@
 import type { FieldValue } from '#rules/language/field';
 import { services } from '#rules/language/services';
 import { file, socket } from '../events/decode.ts';
-import { O_DIRECTORY } from './flag-names.ts';
-import { descriptorPath, isOpen, openFlagsOfCall, path, pathRaw, secondPath, secondPathRaw } from './paths.ts';
+import { descriptorOf, kindOf, letterOf, nameOf } from './descriptor.ts';
+import { descriptorPath, isOpen, path, pathRaw, secondPath, secondPathRaw } from './paths.ts';
 import type { Reader, ReaderTable, Scene } from './scene.ts';
 import {
   clientAddress,
@@ -16,58 +16,12 @@ import {
   remotePort,
   serverAddress,
   serverPort,
-  socketName,
-  socketType,
   transport,
   unixPath,
 } from './socket.ts';
 
-/** The descriptor of the event: given to the call or returned by it. */
-function descriptor(scene: Scene): number | undefined {
-  if (scene.kind === 'socket') return socket.fd(scene.event);
-  if (scene.kind !== 'file') return undefined;
-  const number = file.fd(scene.event);
-  // An open that failed has a descriptor too in the original: -1.
-  return number >= 0 || isOpen(scene) ? number : undefined;
-}
-
-const isFolder = (scene: Scene): boolean => isOpen(scene) && (openFlagsOfCall(scene) & O_DIRECTORY) !== 0;
-
-type Kind = 'file' | 'directory' | 'ipv4' | 'ipv6' | 'unix' | 'netlink' | 'pipe' | 'memfd';
-const letters: Readonly<Record<Kind, string>> = {
-  file: 'f',
-  directory: 'd',
-  ipv4: '4',
-  ipv6: '6',
-  unix: 'u',
-  netlink: 'n',
-  pipe: 'p',
-  memfd: 'm',
-};
-
-const S_IFMT = 0o170000;
-const S_IFIFO = 0o10000;
-const S_IFSOCK = 0o140000;
-
-function kindOf(scene: Scene): Kind | undefined {
-  if (scene.kind === 'socket') return socketType(scene);
-  if (scene.kind !== 'file') return undefined;
-  if (scene.type === 'memfd_create') return 'memfd';
-  if (isOpen(scene)) return isFolder(scene) ? 'directory' : 'file';
-  if (file.fd(scene.event) < 0) return undefined;
-  const mode = file.fileMode(scene.event) & S_IFMT;
-  if (mode === S_IFIFO) return 'pipe';
-  return mode === S_IFSOCK || mode === 0 ? undefined : 'file';
-}
-
-function name(scene: Scene): string | undefined {
-  if (scene.kind === 'socket') return socketName(scene);
-  if (scene.kind !== 'file') return undefined;
-  return isOpen(scene) || file.fd(scene.event) >= 0 ? descriptorPath(scene) : undefined;
-}
-
 /** Sockets have a name, but no folder. */
-const fileName = (scene: Scene): string | undefined => (scene.kind === 'file' ? name(scene) : undefined);
+const fileName = (scene: Scene): string | undefined => (scene.kind === 'file' ? nameOf(scene) : undefined);
 
 function folderOf(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
@@ -102,8 +56,13 @@ const service =
 function isConnected(scene: Scene): boolean | undefined {
   if (scene.kind !== 'socket') return undefined;
   if (scene.type === 'connect') return scene.event.ret >= 0;
-  if (isListening(scene)) return false;
-  return isServer(scene) ? true : undefined;
+  return !isListening(scene) && socket.isConnected(scene.event);
+}
+
+/** A connection made, or a datagram to or from another peer than the socket's last one. */
+function hasNewName(scene: Scene): boolean {
+  if (scene.kind !== 'socket') return false;
+  return scene.type === 'connect' ? scene.event.ret >= 0 : socket.hasNewPeer(scene.event);
 }
 
 const MINOR_LOW = 0xff;
@@ -118,15 +77,10 @@ const onDisk =
 
 /** Fields of the file or socket behind the event's descriptor. */
 export const fdFields = {
-  'fd.num': { read: descriptor },
+  'fd.num': { read: descriptorOf },
   'fd.type': { read: kindOf },
-  'fd.typechar': {
-    read: (scene) => {
-      const kind = kindOf(scene);
-      return kind && letters[kind];
-    },
-  },
-  'fd.name': { read: name },
+  'fd.typechar': { read: letterOf },
+  'fd.name': { read: nameOf },
   'fd.nameraw': {
     read: (scene) => (scene.kind === 'socket' ? unixPath(scene) : isOpen(scene) ? pathRaw(scene) : fileName(scene)),
   },
@@ -161,19 +115,21 @@ export const fdFields = {
   },
   'fd.is_server': { read: (scene) => (scene.kind === 'socket' ? isServer(scene) : undefined) },
   'fd.connected': { read: isConnected },
-  'fd.name_changed': { read: (scene) => scene.type === 'connect' && scene.event.ret >= 0 },
+  'fd.name_changed': { read: hasNewName },
   'fd.uid': {
     read: (scene) => {
-      const number = descriptor(scene);
+      const number = descriptorOf(scene);
       return number === undefined ? undefined : `${scene.event.tid}${number}`;
     },
   },
-  'fd.containername': { read: (scene) => inContainer(scene, name(scene)) },
+  'fd.containername': { read: (scene) => inContainer(scene, nameOf(scene)) },
   'fd.containerdirectory': { read: (scene) => inContainer(scene, folderOf(fileName(scene))) },
   'fd.dev': { read: onDisk(file.device) },
   'fd.dev.major': { read: onDisk((event) => majorOf(file.device(event))) },
   'fd.dev.minor': { read: onDisk((event) => minorOf(file.device(event))) },
   'fd.ino': { read: onDisk(file.inode) },
+  'fd.is_upper_layer': { read: onDisk((event) => file.layer(event) === 'upper') },
+  'fd.is_lower_layer': { read: onDisk((event) => file.layer(event) === 'lower') },
 } as const satisfies ReaderTable;
 
 /** Calls that act on one path; `descriptor`: they are given an open file instead. */

@@ -1,9 +1,10 @@
 import type { FieldValue } from '#rules/language/field';
-import { file, socket } from '../events/decode.ts';
-import { type FlagNames, nameError, nameFlags } from './flag-names.ts';
+import { dataOf, file, pairOf, socket } from '../events/decode.ts';
+import { letterOf, nameOf } from './descriptor.ts';
+import { type FlagNames, nameError, nameFlags, openFlags as openFlagNames, openFlagsOf } from './flag-names.ts';
 import { fromFolder, isCreated, openFlagsOfCall, path, pathRaw, secondPath, secondPathRaw } from './paths.ts';
 import type { Scene } from './scene.ts';
-import { socketName, socketType } from './socket.ts';
+import { socketName } from './socket.ts';
 
 /** One parameter of an event, as `evt.arg.NAME`, `evt.rawarg.NAME` and `evt.args` show it. */
 export type Parameter = {
@@ -48,17 +49,16 @@ const AT_FDCWD = -100;
 
 /** `<f>/etc/passwd`, `<4>10.0.0.1:5->10.0.0.2:443`. */
 function descriptor(scene: Scene): string | undefined {
-  if (scene.event.ret < 0) return errorOf(scene);
-  if (scene.kind === 'socket') {
-    const kind = { ipv4: '4', ipv6: '6', unix: 'u', netlink: 'n' }[socketType(scene) ?? 'unix'];
-    return `<${kind}>${socketName(scene) ?? ''}`;
-  }
-  const resolved = scene.kind === 'file' ? file.resolved(scene.event) : undefined;
-  return resolved === undefined ? undefined : `<f>${resolved}`;
+  const letter = letterOf(scene);
+  return letter === undefined ? undefined : `<${letter}>${nameOf(scene) ?? ''}`;
 }
 
 /** The descriptor that the call returned; its error when it failed. */
-export const opened = parameter('fd', ({ event }) => event.ret, descriptor);
+export const opened = parameter(
+  'fd',
+  ({ event }) => event.ret,
+  (scene) => errorOf(scene) ?? descriptor(scene),
+);
 
 /** The descriptor that the call was given as its argument `index`, from 0. */
 export function given(name: string, index: number): Parameter {
@@ -69,21 +69,57 @@ export function given(name: string, index: number): Parameter {
   return parameter(name, raw, descriptor);
 }
 
-function int(scene: Scene, index: number): number | undefined {
-  return scene.kind === 'call' ? Number(BigInt.asIntN(32, scene.event.argument(index))) : undefined;
-}
+/** An exec, a fork and an exit have no arguments. */
+const hasArguments = ({ kind }: Scene): boolean => kind === 'call' || kind === 'file' || kind === 'socket';
+
+const int = (scene: Scene, index: number): number | undefined =>
+  hasArguments(scene) ? Number(BigInt.asIntN(32, scene.event.argument(index))) : undefined;
+
+const uint = (scene: Scene, index: number): number | undefined =>
+  hasArguments(scene) ? Number(BigInt.asUintN(32, scene.event.argument(index))) : undefined;
 
 export const integer = (name: string, index: number): Parameter => parameter(name, (scene) => int(scene, index));
 
 export const unsigned = (name: string, index: number): Parameter =>
-  parameter(name, (scene) => (scene.kind === 'call' ? scene.event.argument(index) : undefined));
+  parameter(name, (scene) => (hasArguments(scene) ? scene.event.argument(index) : undefined));
+
+/** An offset: 64 bits with a sign. */
+export const signed = (name: string, index: number): Parameter =>
+  parameter(name, (scene) => (hasArguments(scene) ? BigInt.asIntN(64, scene.event.argument(index)) : undefined));
+
+/** A parameter of the original's that no record carries; it keeps the place of those behind it. */
+export const missing = (name: string): Parameter => parameter(name, () => undefined);
+
+/** What was read or written, its first 80 bytes; empty when a call failed. */
+export const data = parameter('data', ({ event }) => dataOf(event));
+
+/** One of the two descriptors that a call left where argument `index` says. */
+export const made = (name: string, index: number, which: 0 | 1): Parameter =>
+  parameter(name, ({ kind, event }) => (kind === 'call' ? pairOf(event, index)?.[which] : undefined));
+
+/** O_* flags that are no open's: without a way of access. */
+export function descriptorFlags(name: string, index: number): Parameter {
+  const raw = (scene: Scene) => {
+    const given = uint(scene, index);
+    return given === undefined ? undefined : openFlagsOf(given, false) & ~accessBits;
+  };
+  return parameter(name, raw, (scene) => nameFlags(raw(scene) ?? 0, openFlagNames));
+}
+const accessBits = 3;
 
 /** uid_t and gid_t: 4294967295 means "leave as it is" in some calls. */
 export const user = (name: string, index: number): Parameter =>
   parameter(
     name,
-    (scene) => (scene.kind === 'call' ? Number(BigInt.asUintN(32, scene.event.argument(index))) : undefined),
-    (scene) => scene.around.users.user(Number(BigInt.asUintN(32, scene.event.argument(index))))?.name,
+    (scene) => uint(scene, index),
+    (scene) => scene.around.users.user(uint(scene, index) ?? -1)?.name,
+  );
+
+export const group = (name: string, index: number): Parameter =>
+  parameter(
+    name,
+    (scene) => uint(scene, index),
+    (scene) => scene.around.users.groupName(uint(scene, index) ?? -1),
   );
 
 /** A number that has a name: a request, a command, a family. */
@@ -142,11 +178,11 @@ export const openFlags = (
   return parameter(name, raw, (scene) => nameFlags(raw(scene) ?? 0, names));
 };
 
-/** Flags of a file call, or of another call at argument `index`. */
-export const flags = (name: string, names: FlagNames, index = 0): Parameter => {
+/** Flags that a file record has as such, or those in argument `index`. */
+export const flags = (name: string, names: FlagNames, index?: number): Parameter => {
   const raw = (scene: Scene) => {
-    if (scene.kind === 'file') return file.flags(scene.event);
-    return scene.kind === 'call' ? Number(BigInt.asUintN(32, scene.event.argument(index))) : undefined;
+    if (index !== undefined) return uint(scene, index);
+    return scene.kind === 'file' ? file.flags(scene.event) : undefined;
   };
   return parameter(name, raw, (scene) => nameFlags(raw(scene) ?? 0, names));
 };

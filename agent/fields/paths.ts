@@ -1,5 +1,5 @@
 import { file, join } from '../events/decode.ts';
-import { O_CREAT, O_EXCL, O_TMPFILE } from './flag-names.ts';
+import { O_TMPFILE } from './flag-names.ts';
 import type { Scene } from './scene.ts';
 
 const opening: ReadonlySet<string> = new Set(['open', 'openat', 'openat2', 'creat', 'open_by_handle_at']);
@@ -11,20 +11,10 @@ export function openFlagsOfCall(scene: Scene): number {
   return scene.type === 'creat' ? 0o1101 : file.flags(scene.event);
 }
 
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
-
-/**
- * Whether an open made a new file. The kernel knows it (FMODE_CREATED), the record does not say: an exclusive create that
- * went well did; a plain O_CREAT on what is a regular file now may have. Devices and folders it never makes.
- */
+/** Whether an open made a new file. */
 export function isCreated(scene: Scene): boolean {
-  const flags = openFlagsOfCall(scene);
   if (scene.event.ret < 0) return false;
-  if ((flags & O_TMPFILE) === O_TMPFILE) return true;
-  if ((flags & O_CREAT) === 0) return false;
-  const mode = file.fileMode(scene.event);
-  return (flags & O_EXCL) !== 0 || (mode & S_IFMT) === S_IFREG;
+  return file.isCreated(scene.event) || (openFlagsOfCall(scene) & O_TMPFILE) === O_TMPFILE;
 }
 
 /** Path of the descriptor that a file call opened or was given; an open that failed still names its path. */

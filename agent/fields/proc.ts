@@ -192,6 +192,6 @@ export const procFields = {
   'thread.cap_effective': { read: capabilitySet(({ capEffective }) => capEffective) },
   'thread.tid': { read: ({ event }) => event.tid },
   'thread.ismain': { read: ({ event }) => event.tid === event.pid },
-  'thread.vtid': { read: ({ event }) => (event.tid === event.pid ? event.vpid : undefined) },
+  'thread.vtid': { read: ({ event }) => event.vtid },
   'thread.nametid': { read: ({ process, event }) => `${process?.comm ?? event.comm}${event.tid}` },
 } as const satisfies ReaderTable;

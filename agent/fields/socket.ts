@@ -11,7 +11,16 @@ const serverCalls: ReadonlySet<string> = new Set(['accept', 'accept4', 'listen',
 /** Sockets that only wait: they have one end. */
 const listeningCalls: ReadonlySet<string> = new Set(['listen', 'bind']);
 
-export const isServer = (scene: Scene): boolean => serverCalls.has(scene.type);
+/** Whoever takes a datagram from anybody is the one that was called. */
+const receivingCalls: ReadonlySet<string> = new Set(['recvfrom', 'recvmsg', 'recvmmsg']);
+
+export function isServer(scene: Scene): boolean {
+  if (serverCalls.has(scene.type)) return true;
+  const { kind, event, type } = scene;
+  return kind === 'socket' && receivingCalls.has(type) && isDatagram(event) && !socket.isConnected(event);
+}
+
+const isDatagram = (event: Scene['event']): boolean => (socket.type(event) & 0xf) === SOCK_DGRAM;
 export const isListening = (scene: Scene): boolean => listeningCalls.has(scene.type);
 
 /** IPv4 or IPv6: only these have addresses and ports. */
@@ -67,6 +76,8 @@ export function socketName(scene: Scene): string | undefined {
   if (socket.family(event) === AF_UNIX) return unixPath(scene);
   const server = serverAddress(scene);
   if (server === undefined) return undefined;
+  // Neither bound nor connected.
+  if (socket.localPort(event) === 0 && socket.remotePort(event) === 0) return undefined;
   const to = `${show(server)}:${serverPort(scene)}`;
   const client = clientAddress(scene);
   return client === undefined ? to : `${show(client)}:${clientPort(scene)}->${to}`;

@@ -6,6 +6,7 @@
 
 struct call {
 	u64 args[8]; /* by position from 1; [0] is 0, [7] what the call returned */
+	u64 message; /* where its struct msghdr lies, if it has one */
 	u32 nr;
 	u32 flags;
 };
@@ -68,11 +69,65 @@ static __always_inline void unpack_socketcall(struct call *call)
 		call->args[i + 1] = words[i];
 }
 
+/* Two words that lie in a row: a pointer and a length. */
+static __always_inline void read_words(struct call *call, u64 at, u64 words[2])
+{
+	u32 narrow[2] = {};
+
+	words[0] = words[1] = 0;
+	if (call->flags & FLAG_COMPAT) {
+		bpf_probe_read_user(narrow, sizeof(narrow), (void *)at);
+		words[0] = narrow[0];
+		words[1] = narrow[1];
+	} else {
+		bpf_probe_read_user(words, 16, (void *)at);
+	}
+}
+
+static __always_inline void copy_arguments(u64 *args, struct call *call)
+{
+	for (int i = 0; i < 6; i++)
+		args[i] = call->args[i + 1];
+}
+
 /* The argument at `position`, from 1; 0 for none. Not a switch: the verifier would follow each case on its own. */
 static __always_inline u64 argument(struct call *call, u64 position)
 {
 	hide(position);
 	return call->args[position & 7];
+}
+
+/* What was read or written: as much of its beginning as is kept. */
+static __always_inline void append_data(struct scratch *scratch, struct text *text, struct call *call,
+					struct call_shape *shape)
+{
+	u64 kind = shape->data >> 4, at = argument(call, shape->data & 7);
+	u64 words[2] = {}, length = call->args[ARGUMENT_RETURN];
+	u32 end = scratch->end;
+
+	if (kind < DATA_BYTES || kind > DATA_MESSAGE || (s64)length <= 0)
+		return;
+	if (kind == DATA_MESSAGE) {
+		at = call->message + (call->flags & FLAG_COMPAT ? 8 : 16);
+		read_words(call, at, words);
+		at = words[0];
+	}
+	if (kind != DATA_BYTES) {
+		read_words(call, at, words);
+		at = words[0];
+		if (length > words[1])
+			length = words[1];
+	}
+	if (length > DATA_MAX)
+		length = DATA_MAX;
+	hide(length);
+	if (length > DATA_MAX || end > RECORD_MAX - TEXT_MAX)
+		return;
+	if (bpf_probe_read_user(&scratch->record[end], length, (void *)at))
+		return;
+	text->offset = end;
+	text->length = length;
+	scratch->end = end + length;
 }
 
 #endif

@@ -1,5 +1,6 @@
 #define AT_FDCWD -100
 #define ENTRIES_IN_HOW 2
+#define FMODE_CREATED 0x100000 /* linux/fs.h */
 
 /* The folder a relative path starts from: the current one, or that of a descriptor. */
 static __always_inline void append_base(struct scratch *scratch, struct text *base, struct file_event *event,
@@ -27,6 +28,9 @@ static __always_inline void append_resolved(struct scratch *scratch, struct file
 	if (!file)
 		return;
 	inode = BPF_CORE_READ(file, f_inode);
+	event->header.flags |= layer_of(inode);
+	if (BPF_CORE_READ(file, f_mode) & FMODE_CREATED)
+		event->header.flags |= FLAG_CREATED;
 	event->inode = BPF_CORE_READ(inode, i_ino);
 	event->device = BPF_CORE_READ(inode, i_sb, s_dev);
 	event->file_mode = BPF_CORE_READ(inode, i_mode);
@@ -63,22 +67,37 @@ static __noinline int send_file(struct call *call, struct call_shape *shape)
 	fill_header(&event->header, task, EVENT_FILE, call->nr);
 	event->header.ret = call->args[ARGUMENT_RETURN];
 	event->header.flags = call->flags;
+	copy_arguments(event->args, call);
 	event->dirfd = shape->base && shape->base <= 6 ? (s32)argument(call, shape->base) : AT_FDCWD;
 	event->dirfd2 = shape->base2 && shape->base2 <= 6 ? (s32)argument(call, shape->base2) : AT_FDCWD;
 	fill_flags(event, call, shape);
 
 	scratch->end = sizeof(*event);
-	append_user_string(scratch, &event->path, (void *)argument(call, shape->path));
-	append_user_string(scratch, &event->path2, (void *)argument(call, shape->path2));
-	append_user_string(scratch, &event->extra, (void *)argument(call, shape->extra));
+	append_string(scratch, &event->path, (void *)argument(call, shape->path), false);
+	append_string(scratch, &event->path2, (void *)argument(call, shape->path2), false);
+	append_string(scratch, &event->extra, (void *)argument(call, shape->extra), false);
 	append_resolved(scratch, event);
 	if (!event->resolved.length && shape->base != ARGUMENT_NONE)
 		append_base(scratch, &event->base, event, &event->path, event->dirfd);
 	if (shape->path2 && shape->base2 != ARGUMENT_NONE)
 		append_base(scratch, &event->base2, event, &event->path2, event->dirfd2);
+	append_data(scratch, &event->data, call, shape);
 	submit_bulk(finish(scratch), scratch->end);
 	scratch->busy = 0;
 	return 0;
+}
+
+/* Where a call put two new descriptors, they stand in for the place. */
+static __always_inline void read_pair(struct call *call, struct call_shape *shape)
+{
+	u64 position = shape->data & 7;
+	u64 pair = 0;
+
+	if (shape->data >> 4 != DATA_PAIR || call->args[ARGUMENT_RETURN])
+		return;
+	bpf_probe_read_user(&pair, sizeof(pair), (void *)argument(call, position));
+	hide(position);
+	call->args[position & 7] = pair;
 }
 
 static __noinline int send_call(struct call *call)
@@ -88,18 +107,24 @@ static __noinline int send_call(struct call *call)
 	fill_header(&event.header, bpf_get_current_task_btf(), EVENT_CALL, call->nr);
 	event.header.ret = call->args[ARGUMENT_RETURN];
 	event.header.flags = call->flags;
-	for (int i = 0; i < 6; i++)
-		event.args[i] = call->args[i + 1];
+	copy_arguments(event.args, call);
 	submit_bulk(&event.header, sizeof(event));
 	return 0;
 }
 
 static __noinline int send(struct call *call, struct call_shape *shape)
 {
-	if (shape->decoder == DECODE_FILE)
+	u32 decoder = shape->decoder;
+
+	if (decoder == DECODE_DESCRIPTOR)
+		decoder = sock_of(argument(call, shape->fd)) ? DECODE_SOCKET : DECODE_FILE;
+	if (decoder == DECODE_FILE)
 		return send_file(call, shape);
-	if (shape->decoder == DECODE_SOCKET)
+	if (decoder == DECODE_SOCKET && (call->nr == NR_SENDMMSG || call->nr == NR_RECVMMSG))
+		return send_messages(call, shape);
+	if (decoder == DECODE_SOCKET)
 		return send_socket(call, shape);
+	read_pair(call, shape);
 	return send_call(call);
 }
 
@@ -132,5 +157,6 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	call.flags = flags;
 	if (!(flags & FLAG_SOCKETCALL))
 		read_arguments(&call, regs);
+	call.message = call.args[2];
 	return send(&call, shape);
 }

@@ -32,15 +32,21 @@ enum event_kind {
 enum event_flag {
 	FLAG_COMPAT = 1,      /* made through the 32-bit entry; nr is translated to x86_64 */
 	FLAG_ARGS_CUT = 2,    /* argv was longer than TEXT_MAX */
-	FLAG_UPPER_LAYER = 4, /* exec: the program lies in the writable layer of an overlay */
+	FLAG_UPPER_LAYER = 4, /* the program or file lies in the writable layer of an overlay */
 	FLAG_MEMFD = 8,       /* exec: the program is an anonymous memory file */
 	FLAG_THREAD = 16,     /* fork: a thread, not a process */
 	FLAG_TEXT_CUT = 32,   /* a path was longer than TEXT_MAX, its end was kept; or a string did not fit */
 	FLAG_SOCKETCALL = 64, /* i386 socketcall(2), translated */
+	FLAG_CREATED = 128,   /* the file was made when it was opened */
+	FLAG_LOWER_LAYER = 256, /* the file lies in a read-only layer of an overlay */
+	FLAG_NEW_PEER = 512,  /* a datagram to or from another peer than the socket's last one */
 };
 
 /* The longest string in a record, PATH_MAX. */
 #define TEXT_MAX 4096
+
+/* How much of what was read or written is kept, where a rule asks. */
+#define DATA_MAX 80
 
 /* Where a string lies in its record. Length 0: none. No final NUL, except within argv, which separates by NUL. */
 struct text {
@@ -67,7 +73,7 @@ struct event_header {
 	u32 cpu;
 	u32 nr;    /* x86_64 system call number; 0xffffffff: none */
 	u32 flags; /* event_flag */
-	u32 padding;
+	u32 vtid;  /* tid in the innermost pid namespace */
 	char comm[16];
 };
 _Static_assert(sizeof(struct event_header) == 104, "event_header");
@@ -105,16 +111,20 @@ struct fork_event {
 	u32 child_tid;
 	u32 child_ppid;
 	u32 child_vpid;
+	u64 clone_flags; /* 0: fork, vfork */
 };
-_Static_assert(sizeof(struct fork_event) == 128, "fork_event");
+_Static_assert(sizeof(struct fork_event) == 136, "fork_event");
 
 struct exit_event {
 	struct event_header header; /* ret is the wait status: code << 8 | signal */
 };
 _Static_assert(sizeof(struct exit_event) == 104, "exit_event");
 
+/* Records of calls begin alike: header, arguments. Of a call that makes two descriptors, both are in the argument that
+ * named their place, the first in the lower half. */
 struct file_event {
 	struct event_header header;
+	u64 args[6];
 	u64 inode; /* of the file behind the descriptor; 0: none */
 	u32 device;
 	u32 file_mode;
@@ -128,26 +138,27 @@ struct file_event {
 	struct text path2; /* second path, as given: the new name, or what is mounted */
 	struct text base2;
 	struct text resolved; /* absolute path of the file behind the descriptor */
-	struct text extra;    /* mount: the file system's type */
-	u32 padding;
+	struct text extra;    /* a third text: mount's file system type, the name of an attribute */
+	struct text data;     /* what was read or written, its beginning */
 };
-_Static_assert(sizeof(struct file_event) == 168, "file_event");
+_Static_assert(sizeof(struct file_event) == 216, "file_event");
 
 struct socket_event {
 	struct event_header header;
+	u64 args[6];
 	s32 fd;
 	u16 family;     /* AF_*; 0: unknown */
 	u16 protocol;   /* IPPROTO_* */
 	u16 type;       /* SOCK_* */
 	u16 local_port; /* host byte order */
 	u16 remote_port;
-	u16 padding;
+	u16 state; /* TCP_*: 1 is connected, of datagram sockets too; 0: no socket */
 	u8 local[16]; /* AF_INET: the first 4 bytes */
 	u8 remote[16];
 	struct text unix_path; /* an abstract name starts with NUL */
-	u32 padding2;
+	struct text data;
 };
-_Static_assert(sizeof(struct socket_event) == 160, "socket_event");
+_Static_assert(sizeof(struct socket_event) == 208, "socket_event");
 
 struct call_event {
 	struct event_header header;
@@ -171,7 +182,7 @@ struct call_shape {
 	u8 extra;
 	u8 only_failed; /* execve: success is seen by sched_process_exec */
 	u8 how;         /* struct open_how (openat2) */
-	u8 padding;
+	u8 data;        /* call_data << 4 | the argument that tells where it lies */
 };
 _Static_assert(sizeof(struct call_shape) == 12, "call_shape");
 
@@ -184,7 +195,20 @@ _Static_assert(sizeof(struct call_shape) == 12, "call_shape");
 #define CALL_UNKNOWN 0xffffu
 #define CALL_SOCKETCALL 0xfffeu
 
-enum call_decoder { DECODE_NOT = 0, DECODE_FILE = 1, DECODE_SOCKET = 2, DECODE_CALL = 3 };
+enum call_decoder {
+	DECODE_NOT = 0,
+	DECODE_FILE = 1,
+	DECODE_SOCKET = 2,
+	DECODE_CALL = 3,
+	DECODE_DESCRIPTOR = 4, /* as DECODE_SOCKET if `fd` is a socket, else as DECODE_FILE */
+};
+
+enum call_data {
+	DATA_BYTES = 1,   /* as many as the call returned */
+	DATA_IOVEC = 2,   /* struct iovec[]: the first */
+	DATA_MESSAGE = 3, /* struct msghdr: its first iovec */
+	DATA_PAIR = 4,    /* int[2]: two new descriptors */
+};
 
 /* Per-CPU counters; everything from COUNT_LIFECYCLE_FULL on is loss. */
 enum counter {

@@ -1,17 +1,3 @@
-#define OVERLAYFS_SUPER_MAGIC 0x794c7630
-
-/* In `struct ovl_inode` (fs/overlayfs/ovl_entry.h) the upper dentry is the member behind the inode; the module's BTF
- * need not be there, so it is found by size. */
-static __always_inline bool is_upper_layer(struct inode *inode)
-{
-	void *upper = 0;
-
-	if (BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAYFS_SUPER_MAGIC)
-		return false;
-	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
-	return upper != 0;
-}
-
 static __always_inline bool is_memfd(struct dentry *dentry)
 {
 	char name[7] = {};
@@ -67,8 +53,7 @@ static __always_inline void fill_program(struct exec_event *event, struct file *
 	event->device = BPF_CORE_READ(inode, i_sb, s_dev);
 	event->file_mode = BPF_CORE_READ(inode, i_mode);
 	event->file_uid = BPF_CORE_READ(inode, i_uid.val);
-	if (is_upper_layer(inode))
-		event->header.flags |= FLAG_UPPER_LAYER;
+	event->header.flags |= layer_of(inode);
 	if (is_memfd(BPF_CORE_READ(file, f_path.dentry)))
 		event->header.flags |= FLAG_MEMFD;
 }
@@ -107,7 +92,7 @@ int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux
 		fill_program(event, file);
 		append_file(scratch, &event->exe, file);
 	}
-	append_kernel_string(scratch, &event->filename, BPF_CORE_READ(bprm, filename));
+	append_string(scratch, &event->filename, BPF_CORE_READ(bprm, filename), true);
 	arg_start = BPF_CORE_READ(task, mm, arg_start);
 	arg_end = BPF_CORE_READ(task, mm, arg_end);
 	if (arg_end - arg_start > TEXT_MAX) {

@@ -1,3 +1,18 @@
+#define NR_CLONE 56
+#define NR_CLONE3 435
+
+static __always_inline u64 clone_flags(struct pt_regs *regs, u32 nr, u32 flags)
+{
+	u64 first = flags & FLAG_COMPAT ? (u32)regs->bx : regs->di;
+	u64 read = 0;
+
+	if (nr == NR_CLONE)
+		return first;
+	if (nr == NR_CLONE3) /* struct clone_args begins with them */
+		bpf_probe_read_user(&read, sizeof(read), (void *)first);
+	return read;
+}
+
 /* include/trace/events/sched.h: TP_PROTO(struct task_struct *parent, struct task_struct *child). Runs in the parent,
  * before the child does. Threads are left out unless clone is asked for. */
 SEC("tp_btf/sched_process_fork")
@@ -23,6 +38,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	event.child_tid = child->pid;
 	event.child_ppid = BPF_CORE_READ(child, real_parent, tgid);
 	event.child_vpid = innermost(BPF_CORE_READ(child, thread_pid));
+	event.clone_flags = clone_flags((struct pt_regs *)bpf_task_pt_regs(task), nr, flags);
 	submit_lifecycle(&event.header, sizeof(event), 0);
 	return 0;
 }

@@ -92,6 +92,7 @@ struct path {
 struct file {
 	struct path f_path;
 	struct inode *f_inode;
+	u32 f_mode;
 	void *private_data;
 };
 struct fdtable {
@@ -197,16 +198,20 @@ struct in6_addr {
 };
 struct sock_common {
 	u16 skc_family, skc_num;
+	u8 skc_state;
 	__be16 skc_dport;
 	__be32 skc_daddr, skc_rcv_saddr;
 	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };
+struct socket;
 struct sock {
 	struct sock_common __sk_common;
 	u16 sk_type, sk_protocol;
+	struct socket *sk_socket;
 };
 struct socket {
 	struct sock *sk;
+	struct file *file;
 };
 struct sockaddr_un {
 	u16 sun_family;

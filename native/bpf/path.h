@@ -179,4 +179,19 @@ static __always_inline struct file *file_of(s32 fd)
 	return file;
 }
 
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+
+/* Which layer of an overlay a file lies in, as an event flag; 0: it is in none. In `struct ovl_inode`
+ * (fs/overlayfs/ovl_entry.h) the upper dentry is the member behind the inode; the module's BTF need not be there, so it
+ * is found by size. */
+static __always_inline u32 layer_of(struct inode *inode)
+{
+	void *upper = 0;
+
+	if (BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAYFS_SUPER_MAGIC)
+		return 0;
+	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
+	return upper ? FLAG_UPPER_LAYER : FLAG_LOWER_LAYER;
+}
+
 #endif

@@ -47,7 +47,7 @@ static __always_inline void append_user(struct scratch *scratch, struct text *te
 }
 
 /* Up to the NUL, without it. */
-static __always_inline void append_user_string(struct scratch *scratch, struct text *text, const void *from)
+static __always_inline void append_string(struct scratch *scratch, struct text *text, const void *from, bool in_kernel)
 {
 	u32 end = scratch->end;
 	long length;
@@ -58,26 +58,10 @@ static __always_inline void append_user_string(struct scratch *scratch, struct t
 		scratch->cut = 1;
 		return;
 	}
-	length = bpf_probe_read_user_str(&scratch->record[end], TEXT_MAX, from);
-	if (length <= 1 || length > TEXT_MAX)
-		return;
-	text->offset = end;
-	text->length = length - 1;
-	scratch->end = end + length - 1;
-}
-
-static __always_inline void append_kernel_string(struct scratch *scratch, struct text *text, const void *from)
-{
-	u32 end = scratch->end;
-	long length;
-
-	if (!from)
-		return;
-	if (end > RECORD_MAX - TEXT_MAX) {
-		scratch->cut = 1;
-		return;
-	}
-	length = bpf_probe_read_kernel_str(&scratch->record[end], TEXT_MAX, from);
+	if (in_kernel)
+		length = bpf_probe_read_kernel_str(&scratch->record[end], TEXT_MAX, from);
+	else
+		length = bpf_probe_read_user_str(&scratch->record[end], TEXT_MAX, from);
 	if (length <= 1 || length > TEXT_MAX)
 		return;
 	text->offset = end;
@@ -170,7 +154,7 @@ static __always_inline void fill_header(struct event_header *header, struct task
 	header->cpu = bpf_get_smp_processor_id();
 	header->nr = nr;
 	header->flags = 0;
-	header->padding = 0;
+	header->vtid = innermost(task->thread_pid);
 	bpf_get_current_comm(header->comm, sizeof(header->comm));
 }
 

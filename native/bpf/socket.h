@@ -8,10 +8,35 @@
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 #define NR_SENDTO 44
+#define NR_RECVFROM 45
 #define NR_SENDMSG 46
+#define NR_RECVMSG 47
 #define NR_BIND 49
+#define NR_RECVMMSG 299
+#define NR_SENDMMSG 307
 #define SOCK_DGRAM 2
+#define SOCK_RAW 3
+#define TCP_ESTABLISHED 1
 #define UNIX_PATH_MAX 108
+/* Messages of one sendmmsg or recvmmsg that are told one by one. */
+#define MESSAGES_MAX 16
+
+/* The last peer of a socket that is not connected. A socket's place may be another's later, its inode is not. */
+struct peer_key {
+	u64 sock;
+	u64 inode;
+};
+struct peer {
+	u8 address[16];
+	u32 port;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct peer_key);
+	__type(value, struct peer);
+} peers SEC(".maps");
 
 static __always_inline struct sock *sock_of(s32 fd)
 {
@@ -28,6 +53,7 @@ static __always_inline void fill_sock(struct socket_event *event, struct sock *s
 {
 	event->family = BPF_CORE_READ(sock, __sk_common.skc_family);
 	event->type = BPF_CORE_READ(sock, sk_type);
+	event->state = BPF_CORE_READ(sock, __sk_common.skc_state);
 	if (event->family != AF_INET && event->family != AF_INET6)
 		return;
 	event->protocol = BPF_CORE_READ(sock, sk_protocol);
@@ -46,8 +72,13 @@ static __always_inline void fill_sock(struct socket_event *event, struct sock *s
 static __always_inline void append_unix_name(struct scratch *scratch, struct text *text, struct sock *sock)
 {
 	struct unix_address *address = BPF_CORE_READ((struct unix_sock *)sock, addr);
+	struct sock *peer;
 	u32 length;
 
+	if (!address) {
+		peer = BPF_CORE_READ((struct unix_sock *)sock, peer);
+		address = peer ? BPF_CORE_READ((struct unix_sock *)peer, addr) : 0;
+	}
 	if (!address)
 		return;
 	length = BPF_CORE_READ(address, len);
@@ -67,24 +98,27 @@ struct given {
 
 static __always_inline void read_given(struct given *given, struct call *call, struct call_shape *shape, u16 type)
 {
-	u64 name[2] = {}; /* struct user_msghdr: msg_name, msg_namelen */
-	u32 compat_name[2] = {};
+	u32 nr = call->nr;
+	u64 name[2];
+	s32 length = 0;
+	bool carries = nr == NR_SENDTO || nr == NR_RECVFROM;
 
 	given->address = (void *)argument(call, shape->path);
 	given->length = (s32)argument(call, shape->path + 1);
-	given->own = call->nr == NR_BIND;
-	given->wins = type == SOCK_DGRAM && (call->nr == NR_SENDTO || call->nr == NR_SENDMSG);
-	if (call->nr != NR_SENDMSG)
-		return;
-	if (call->flags & FLAG_COMPAT) {
-		bpf_probe_read_user(compat_name, sizeof(compat_name), given->address);
-		name[0] = compat_name[0];
-		name[1] = compat_name[1];
-	} else {
-		bpf_probe_read_user(name, sizeof(name), given->address);
+	if (nr == NR_RECVFROM) { /* the length is the kernel's answer */
+		bpf_probe_read_user(&length, sizeof(length), (void *)call->args[6]);
+		given->length = length;
 	}
-	given->address = (void *)name[0];
-	given->length = (u32)name[1];
+	if (nr == NR_SENDMSG || nr == NR_RECVMSG || nr == NR_SENDMMSG || nr == NR_RECVMMSG) {
+		carries = true;
+		read_words(call, call->message, name);
+		given->address = (void *)name[0];
+		given->length = (u32)name[1];
+	}
+	if ((s64)call->args[ARGUMENT_RETURN] < 0 && (nr == NR_RECVFROM || nr == NR_RECVMSG || nr == NR_RECVMMSG))
+		given->address = 0;
+	given->own = nr == NR_BIND;
+	given->wins = carries && (type == SOCK_DGRAM || type == SOCK_RAW);
 }
 
 /* It counts where the socket says nothing (after a failure) and where it wins. */
@@ -122,6 +156,23 @@ static __always_inline void fill_given(struct scratch *scratch, struct socket_ev
 		__builtin_memcpy(given->own ? event->local : event->remote, bytes + 8, 16);
 }
 
+/* Whether a socket that is not connected has another peer than before. */
+static __always_inline void note_peer(struct socket_event *event, struct sock *sock)
+{
+	struct peer_key key = { .sock = (u64)sock };
+	struct peer peer = { .port = event->remote_port };
+	struct peer *last;
+
+	key.inode = BPF_CORE_READ(sock, sk_socket, file, f_inode, i_ino);
+	__builtin_memcpy(peer.address, event->remote, sizeof(peer.address));
+	last = bpf_map_lookup_elem(&peers, &key);
+	if (last && last->port == peer.port && *(u64 *)last->address == *(u64 *)peer.address &&
+	    *(u64 *)(last->address + 8) == *(u64 *)(peer.address + 8))
+		return;
+	bpf_map_update_elem(&peers, &key, &peer, 0);
+	event->header.flags |= FLAG_NEW_PEER;
+}
+
 static __noinline int send_socket(struct call *call, struct call_shape *shape)
 {
 	struct scratch *scratch = take_scratch();
@@ -136,6 +187,7 @@ static __noinline int send_socket(struct call *call, struct call_shape *shape)
 	fill_header(&event->header, bpf_get_current_task_btf(), EVENT_SOCKET, call->nr);
 	event->header.ret = call->args[ARGUMENT_RETURN];
 	event->header.flags = call->flags;
+	copy_arguments(event->args, call);
 	event->fd = (s32)argument(call, shape->fd);
 
 	scratch->end = sizeof(*event);
@@ -146,8 +198,45 @@ static __noinline int send_socket(struct call *call, struct call_shape *shape)
 	fill_given(scratch, event, &given);
 	if (sock && event->family == AF_UNIX && !event->unix_path.length)
 		append_unix_name(scratch, &event->unix_path, sock);
+	if (sock && given.wins && given.address && event->state != TCP_ESTABLISHED)
+		note_peer(event, sock);
+	append_data(scratch, &event->data, call, shape);
 	submit_bulk(finish(scratch), scratch->end);
 	scratch->busy = 0;
+	return 0;
+}
+
+struct messages {
+	struct call *call;
+	struct call_shape *shape;
+};
+
+/* struct mmsghdr: a msghdr, then how much of it was sent. */
+static long send_message(u32 index, void *context)
+{
+	struct messages *messages = context;
+	struct call *call = messages->call;
+	bool narrow = call->flags & FLAG_COMPAT;
+	u32 length = 0;
+
+	call->message = call->args[2] + (u64)index * (narrow ? 32 : 64);
+	if ((s64)call->args[ARGUMENT_RETURN] >= 0) {
+		bpf_probe_read_user(&length, sizeof(length), (void *)call->message + (narrow ? 28 : 56));
+		call->args[ARGUMENT_RETURN] = length;
+	}
+	send_socket(call, messages->shape);
+	return 0;
+}
+
+/* One record for each message, because each has its peer; for a call that failed, one of the first. */
+static __noinline int send_messages(struct call *call, struct call_shape *shape)
+{
+	struct messages messages = { call, shape };
+	s64 sent = call->args[ARGUMENT_RETURN];
+
+	if (sent < 1)
+		sent = 1;
+	bpf_loop(sent > MESSAGES_MAX ? MESSAGES_MAX : sent, send_message, &messages, 0);
 	return 0;
 }
 
