@@ -86,8 +86,16 @@ export const evtFields = {
   'evt.count.error.memory': { type: 'UINT32', doc: '1 when a memory event failed' },
   'evt.count.error.other': { type: 'UINT32', doc: '1 when another kind of event failed' },
   'evt.count.exit': { type: 'UINT32', doc: '1 for exit events' },
-  'evt.count.procinfo': { type: 'UINT32', doc: '1 for main-thread procinfo events; missing: Lanner has none', flags: ['unlisted'] },
-  'evt.count.threadinfo': { type: 'UINT32', doc: '1 for any procinfo event; missing: Lanner has none', flags: ['unlisted'] },
+  'evt.count.procinfo': {
+    type: 'UINT32',
+    doc: '1 for main-thread procinfo events; missing: Lanner has none',
+    flags: ['unlisted'],
+  },
+  'evt.count.threadinfo': {
+    type: 'UINT32',
+    doc: '1 for any procinfo event; missing: Lanner has none',
+    flags: ['unlisted'],
+  },
   'evt.around': {
     type: 'UINT64',
     doc: 'true when event lies within a time window',

@@ -21,8 +21,12 @@ function lanner(...args: readonly string[]) {
 writeFileSync(
   join(folder, 'good.yaml'),
   `- required_engine_version: 0.50.0
+- required_plugin_versions:
+    - {name: container, version: 0.4.0, alternatives: [{name: other, version: 1.0.0}]}
+- list: basic
+  items: [sh]
 - list: shells
-  items: [bash, sh]
+  items: [bash, basic]
 - macro: spawned
   condition: (evt.type in (execve, execveat))
 - rule: Shell in container

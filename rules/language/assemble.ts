@@ -116,11 +116,13 @@ export function assemble(collection: Collection, memory: Memory, options: LoadOp
   return {
     rules,
     macros: loadedMacros(pass),
-    lists: pass.lists.all.map(({ name, items }) => ({
+    lists: pass.lists.all.map(({ name, items, definition }) => ({
       name,
+      written: definition.items.map(({ text }) => text),
       items: items.map(({ text }) => text),
       isUsed: usedLists.has(name),
     })),
+    engineVersion: collection.engineVersion,
     plugins: collection.plugins,
   };
 }
@@ -296,10 +298,11 @@ function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
     writtenCondition: rule.condition,
     isTooMild: options.minPriority !== undefined && severityOf(priority) > severityOf(options.minPriority),
     eventSet: eventSetOf(condition),
+    writtenOutput: rule.output.text,
     output: output.text,
     template: template.template,
     extraFields: extraFieldsOf(rule, additions, options.fields, report),
-    exceptionNames: rule.exceptions.map((exception) => exception.name),
+    exceptions: rule.exceptions,
   };
 }
 

@@ -50,6 +50,8 @@ export type Collection = {
   readonly lists: Map<string, ListDefinition>;
   readonly macros: Map<string, MacroDefinition>;
   readonly rules: Map<string, RuleDefinition>;
+  /** The newest that a file wants. */
+  engineVersion: readonly number[];
   readonly plugins: PluginRequirement[];
   /** Names whose definition was refused: using one is not another mistake. */
   readonly broken: Set<string>;
@@ -59,13 +61,27 @@ export type Collection = {
 export type CollectOptions = { readonly catalogue: FieldCatalogue; readonly sources: readonly string[] };
 
 export function makeCollection(): Collection {
-  return { lists: new Map(), macros: new Map(), rules: new Map(), plugins: [], broken: new Set(), clock: 0 };
+  return {
+    lists: new Map(),
+    macros: new Map(),
+    rules: new Map(),
+    engineVersion: [0, 0, 0],
+    plugins: [],
+    broken: new Set(),
+    clock: 0,
+  };
+}
+
+function isOlder(version: readonly number[], other: readonly number[]): boolean {
+  const at = version.findIndex((part, index) => part !== other[index]);
+  return (version[at] ?? 0) < (other[at] ?? 0);
 }
 
 /** Applies one item. */
 export function collect(item: Item, collection: Collection, options: CollectOptions, report: Report): undefined {
   switch (item.kind) {
     case 'engine':
+      if (isOlder(collection.engineVersion, item.version)) collection.engineVersion = item.version;
       return undefined;
     case 'plugins':
       collection.plugins.push(...item.requirements);

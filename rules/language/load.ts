@@ -42,7 +42,7 @@ export function loadRules(files: readonly SourceFile[], options: LoadOptions): L
   const collection = makeCollection();
   const memory = makeMemory();
   const outcomes: FileOutcome[] = [];
-  let ruleSet: RuleSet = { rules: [], macros: [], lists: [], plugins: [] };
+  let ruleSet = assemble(collection, memory, options, () => undefined);
   for (const file of files) {
     const diagnostics: Diagnostic[] = [];
     const report: Report = (code: DiagnosticCode, message: string, at: At) => {

@@ -2,6 +2,7 @@ import type { Priority } from '../alert.ts';
 import type { At, Node, ResolvedNode } from './ast.ts';
 import type { CheckedNode } from './checked.ts';
 import type { EventSet } from './event-set.ts';
+import type { Exception } from './exceptions.ts';
 import type { PluginRequirement } from './rules-file.ts';
 import type { Source } from './source.ts';
 import type { Template } from './template.ts';
@@ -28,13 +29,15 @@ export type Rule = {
   readonly resolved: ResolvedNode;
   readonly condition: CheckedNode;
   readonly eventSet: EventSet;
+  readonly writtenOutput: string;
+  /** With what the configuration appends. */
   readonly output: string;
   readonly template: Template;
   /** What the configuration adds to `output_fields`. */
   readonly extraFields: readonly ExtraField[];
   readonly capture: boolean;
   readonly captureDurationMs: number;
-  readonly exceptionNames: readonly string[];
+  readonly exceptions: readonly Exception[];
   readonly at: At;
 };
 
@@ -45,13 +48,21 @@ export type LoadedMacro = {
   readonly resolved: ResolvedNode;
   readonly isUsed: boolean;
 };
-export type LoadedList = { readonly name: string; readonly items: readonly string[]; readonly isUsed: boolean };
+export type LoadedList = {
+  readonly name: string;
+  /** Names of other lists among them. */
+  readonly written: readonly string[];
+  readonly items: readonly string[];
+  readonly isUsed: boolean;
+};
 
 /** All files together; rules in the order of their first definition. */
 export type RuleSet = {
   readonly rules: readonly Rule[];
   readonly macros: readonly LoadedMacro[];
   readonly lists: readonly LoadedList[];
+  /** The newest that a file wants; 0.0.0 when none wants any. */
+  readonly engineVersion: readonly number[];
   readonly plugins: readonly PluginRequirement[];
 };
 

@@ -67,7 +67,7 @@ export type RuleKeys = {
 };
 
 export type Item =
-  | { readonly kind: 'engine'; readonly at: At }
+  | { readonly kind: 'engine'; readonly version: readonly number[]; readonly at: At }
   | { readonly kind: 'plugins'; readonly requirements: readonly PluginRequirement[]; readonly at: At }
   | ListItem
   | MacroItem
@@ -169,7 +169,7 @@ function readEngineVersion(map: MapValue, report: Report): Item | undefined {
       at,
     );
   }
-  return { kind: 'engine', at };
+  return { kind: 'engine', version: parts, at };
 }
 
 function readPluginVersions(map: MapValue, report: Report): Item | undefined {
