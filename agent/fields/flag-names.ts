@@ -37,8 +37,6 @@ const openBits: readonly (readonly [kernel: number, own: number])[] = [
   [0o4010000, 0x80],
 ];
 
-export const O_CREAT = 0o100;
-export const O_EXCL = 0o200;
 export const O_DIRECTORY = 0o200000;
 export const O_TMPFILE = 0o20200000;
 const accessModes = [0x1, 0x2, 0x3, 0x3] as const;

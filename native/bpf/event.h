@@ -30,16 +30,16 @@ enum event_kind {
 };
 
 enum event_flag {
-	FLAG_COMPAT = 1,      /* made through the 32-bit entry; nr is translated to x86_64 */
-	FLAG_ARGS_CUT = 2,    /* argv was longer than TEXT_MAX */
-	FLAG_UPPER_LAYER = 4, /* the program or file lies in the writable layer of an overlay */
-	FLAG_MEMFD = 8,       /* exec: the program is an anonymous memory file */
-	FLAG_THREAD = 16,     /* fork: a thread, not a process */
-	FLAG_TEXT_CUT = 32,   /* a path was longer than TEXT_MAX, its end was kept; or a string did not fit */
-	FLAG_SOCKETCALL = 64, /* i386 socketcall(2), translated */
-	FLAG_CREATED = 128,   /* the file was made when it was opened */
+	FLAG_COMPAT = 1,        /* made through the 32-bit entry; nr is translated to x86_64 */
+	FLAG_ARGS_CUT = 2,      /* argv was longer than TEXT_MAX */
+	FLAG_UPPER_LAYER = 4,   /* the program or file lies in the writable layer of an overlay */
+	FLAG_MEMFD = 8,         /* exec: the program is an anonymous memory file */
+	FLAG_THREAD = 16,       /* fork: a thread, not a process */
+	FLAG_TEXT_CUT = 32,     /* a path was longer than TEXT_MAX, its end was kept; or a string did not fit */
+	FLAG_SOCKETCALL = 64,   /* i386 socketcall(2), translated */
+	FLAG_CREATED = 128,     /* the file was made when it was opened */
 	FLAG_LOWER_LAYER = 256, /* the file lies in a read-only layer of an overlay */
-	FLAG_NEW_PEER = 512,  /* a datagram to or from another peer than the socket's last one */
+	FLAG_NEW_PEER = 512,    /* a datagram to or from another peer than the socket's last one */
 };
 
 /* The longest string in a record, PATH_MAX. */
@@ -152,7 +152,7 @@ struct socket_event {
 	u16 type;       /* SOCK_* */
 	u16 local_port; /* host byte order */
 	u16 remote_port;
-	u16 state; /* TCP_*: 1 is connected, of datagram sockets too; 0: no socket */
+	u16 state;    /* TCP_*: 1 is connected, of datagram sockets too; 0: no socket */
 	u8 local[16]; /* AF_INET: the first 4 bytes */
 	u8 remote[16];
 	struct text unix_path; /* an abstract name starts with NUL */
