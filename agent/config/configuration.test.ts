@@ -61,7 +61,10 @@ append_output:
   });
 
   it.for(['', '# nothing\n', '---\n'])('may be empty: %j', (text) => {
-    expect(read(text)).toMatchObject({ ok: true, configuration: { selections: [], spoolMaxBytes: 268_435_456 } });
+    expect(read(text)).toMatchObject({
+      ok: true,
+      configuration: { selections: [], isoTimes: false, spoolMaxBytes: 268_435_456 },
+    });
   });
 
   it('appends the suggested fields unless it says what to append', () => {
