@@ -7,8 +7,6 @@ export const sandbox: RuleSet = {
   paths: [publishedRules('falco-sandbox_rules.yaml')],
   unseen: {
     'Detect outbound connections to common miner pool ports': 'fd.sip.name',
-    'Java Process Class File Download': 'evt.buffer',
-    'Modify Container Entrypoint': 'fd.name as it was given: it is the path of the file that a link in /proc leads to',
   },
   tuning: `
 - macro: allowed_containers

@@ -7,7 +7,6 @@ export const stable: RuleSet = {
   paths: [publishedRules('falco_rules.yaml')],
   unseen: {
     'Contact K8S API Server From Container': 'fd.sip.name',
-    'Redirect STDOUT/STDIN to Network Connection in Container': 'fd.type of a duplicated socket',
   },
   cases: [
     {
