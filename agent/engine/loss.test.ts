@@ -13,7 +13,9 @@ describe('losses', () => {
   it('are told in Falco’s form when they are more than a tenth of a second’s events', () => {
     const watch = new LossWatch(0);
     expect(watch.look(counters(1_000), 1_000)).toEqual({ alerts: [], isStateStale: false });
-    expect(watch.look(counters(1_900, {}, 100), 2_000)).toEqual({ alerts: [], isStateStale: true });
+    const few = watch.look(counters(1_900, {}, 100), 2_000);
+    expect(few.alerts.map(({ what }) => what)).toEqual(['events dropped']);
+    expect(few.isStateStale).toBe(true);
     expect(watch.look(counters(1_980, {}, 120), 3_000).alerts).toEqual([
       {
         what: 'syscall event drop',
@@ -35,18 +37,26 @@ describe('losses', () => {
     let alerts = 0;
     for (let second = 1; second <= 59; second++)
       alerts += watch.look(counters(0, {}, second * 10), second * 1_000).alerts.length;
-    expect(alerts).toBe(2);
+    // Falco's two, and one of our own.
+    expect(alerts).toBe(3);
   });
 
-  it('of any kind are told once a minute', () => {
+  it('of any kind are told at once, and then once a minute', () => {
     const watch = new LossWatch(0);
-    const now = counters(1_000_000, { lostAlerts: 3, pending: 2 }, 7);
-    expect(watch.look(now, 30_000).alerts).toEqual([]);
-    expect(watch.look(now, 60_000).alerts.map(({ what, message }) => `${what}: ${message}`)).toEqual([
-      'events dropped: 7 events dropped in the last minute.',
-      'alerts lost: 3 alerts lost in the last minute.',
-      'containers unknown: 2 alerts in the last minute lack what a container engine would have told.',
+    const look = (lostAlerts: number, pending: number, dropped: number, nowMs: number) =>
+      watch
+        .look(counters(nowMs, { lostAlerts, pending }, dropped), nowMs)
+        .alerts.map(({ what, message }) => `${what}: ${message}`);
+    expect(look(0, 0, 0, 20_000)).toEqual([]);
+    expect(look(3, 2, 7, 21_000)).toEqual([
+      'events dropped: 7 events dropped within a minute.',
+      'alerts lost: 3 alerts lost within a minute.',
+      'containers unknown: 2 alerts within a minute lack what a container engine would have told.',
     ]);
-    expect(watch.look(now, 120_000).alerts).toEqual([]);
+    expect(look(4, 2, 7, 22_000)).toEqual([]);
+    expect(look(5, 2, 7, 80_000)).toEqual([]);
+    expect(look(6, 2, 7, 81_000)).toEqual(['alerts lost: 3 alerts lost within a minute.']);
+    expect(look(6, 2, 7, 200_000)).toEqual([]);
+    expect(look(6, 2, 8, 201_000)).toEqual(['events dropped: 1 events dropped within a minute.']);
   });
 });

@@ -55,14 +55,14 @@ export class LossWatch {
   #before = nothing;
   #bucket: number;
   #filledMs: number;
-  #minuteBefore = nothing;
-  #minuteMs: number;
+  /** What was told, and when; a loss after a quiet minute is told at once. */
+  #told = nothing;
+  #toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(nowMs: number, limits: LossLimits = usualLimits) {
     this.#limits = limits;
     this.#bucket = limits.maxBurst;
     this.#filledMs = nowMs;
-    this.#minuteMs = nowMs;
   }
 
   look(now: LossCounters, nowMs: number): LossFinding {
@@ -74,10 +74,11 @@ export class LossWatch {
     if (drops > 0 && drops / events > this.#limits.threshold && this.#claim(nowMs)) {
       alerts.push(dropAlert(drops, events, now, before));
     }
-    if (nowMs - this.#minuteMs >= MINUTE_MS) {
-      alerts.push(...minuteAlerts(now, this.#minuteBefore));
-      this.#minuteBefore = now;
-      this.#minuteMs = nowMs;
+    if (nowMs - this.#toldMs >= MINUTE_MS) {
+      const found = sumAlerts(now, this.#told);
+      alerts.push(...found);
+      this.#told = now;
+      if (found.length > 0) this.#toldMs = nowMs;
     }
     return { alerts, isStateStale: drops > 0 };
   }
@@ -116,7 +117,8 @@ function dropAlert(drops: number, events: number, now: LossCounters, before: Los
   };
 }
 
-function minuteAlerts(now: LossCounters, before: LossCounters): InternalAlert[] {
+/** Since the last ones, which is a minute at the most. */
+function sumAlerts(now: LossCounters, before: LossCounters): InternalAlert[] {
   const drops = dropsOf(now) - dropsOf(before);
   const alerts = now.lostAlerts - before.lostAlerts;
   const pending = now.pending - before.pending;
@@ -124,12 +126,8 @@ function minuteAlerts(now: LossCounters, before: LossCounters): InternalAlert[] 
   const say = (what: string, count: number, message: string) => {
     if (count > 0) found.push({ what, priority: 'Warning', message, fields: { count } });
   };
-  say('events dropped', drops, `${drops} events dropped in the last minute.`);
-  say('alerts lost', alerts, `${alerts} alerts lost in the last minute.`);
-  say(
-    'containers unknown',
-    pending,
-    `${pending} alerts in the last minute lack what a container engine would have told.`,
-  );
+  say('events dropped', drops, `${drops} events dropped within a minute.`);
+  say('alerts lost', alerts, `${alerts} alerts lost within a minute.`);
+  say('containers unknown', pending, `${pending} alerts within a minute lack what a container engine would have told.`);
   return found;
 }
