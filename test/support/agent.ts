@@ -44,8 +44,12 @@ export async function startAgent(rules: string, args: readonly string[] = []): P
   });
   const alerts: AgentAlert[] = [];
   const lines: string[] = [];
-  createInterface(child.stdout).on('line', (line) => {
-    alerts.push({ ...printedAlert.parse(JSON.parse(line)), receivedMs: Date.now() });
+  // No readline: an agent that is killed may leave half a line, which is no alert.
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const whole = `${rest}${text}`.split('\n');
+    rest = whole.pop() ?? '';
+    for (const line of whole) alerts.push({ ...printedAlert.parse(JSON.parse(line)), receivedMs: Date.now() });
   });
   createInterface(child.stderr).on('line', (line) => lines.push(line));
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
