@@ -28,6 +28,14 @@ export const persistence: readonly Case[] = [
     miss: host('act open wc /etc/ld.so.preloads + open r /etc/ld.so.cache'),
   },
   {
+    rule: 'File put where it starts or admits somebody',
+    // Within one file system: from elsewhere, mv copies.
+    fire: host('act open wc /etc/stimulus + rename /etc/stimulus /etc/cron.d/stimulus'),
+    miss: host(
+      'act open wc /etc/stimulus + rename /etc/stimulus /etc/stimulus.conf; as crontab open wc /etc/x + rename /etc/x /etc/cron.d/x',
+    ),
+  },
+  {
     rule: 'Setuid bit set',
     fire: host('act open wc program + fchmod 4755'),
     miss: host('act open wc program + fchmod 755 + chmod 1777 program; as install open wc other + chmod 4755 other'),
