@@ -7,6 +7,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   memory: async () => (await import('./memory.ts')).memory,
   response: async () => (await import('./response.ts')).response,
   rules: async () => (await import('./rules.ts')).bench,
+  soak: async () => (await import('./soak.ts')).soak,
   start: async () => (await import('./start.ts')).start,
 };
 
