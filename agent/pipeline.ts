@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Log } from '#rules/cli/log';
+import { comparedTexts } from '#rules/language/compared-texts';
 import { type CompiledRuleSet, compileRuleSet } from '#rules/language/compile';
 import type { RuleSet } from '#rules/language/rule-set';
 import { makeAlert } from './alerts/make-alert.ts';
@@ -23,11 +24,13 @@ import { foldersOf, openEngineFiles } from './state/containers/engine-files.ts';
 import { type ContainerCounters, ContainerTable, type EngineChange } from './state/containers/table.ts';
 import { makeHealer } from './state/heal.ts';
 import { makeLiveProcess } from './state/live-process.ts';
+import { Names } from './state/names.ts';
 import { openKubernetes } from './state/orchestrators/kubernetes.ts';
 import { openMesos } from './state/orchestrators/mesos.ts';
 import { joinOrchestrators, type Orchestrators } from './state/orchestrators/orchestrators.ts';
 import { isAlive, listPids, makeLocate, makeLook, readEnvironment, readProcess } from './state/proc-folder.ts';
 import { type ProcessCounters, ProcessTable } from './state/process-table.ts';
+import { resolveName } from './state/resolve-name.ts';
 import { makeUsers } from './state/users.ts';
 
 const MEASURE_CLOCK_MS = 60_000;
@@ -37,6 +40,8 @@ const HEAL_MS = 300_000;
 /** How often events that wait for a container's details are looked at, while there are any. */
 const TICK_MS = 20;
 /** How long events of a new container wait for its details, where its files do not tell them all. */
+/** How often host names whose time has come are asked for. */
+const ASK_NAMES_MS = 5_000;
 const CONTAINER_WAIT_MS = 500;
 const INSPECT_TIMEOUT_MS = 5_000;
 const CLOSE_OUTPUTS_MS = 500;
@@ -91,6 +96,12 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
   const ports = { clock, options, bootId };
   const raise = makeInternal(ports, outputs, log);
 
+  const nowMs = () => performance.now();
+  const conditions = rules.rules.map(({ rule }) => rule.condition);
+  const names = new Names(
+    comparedTexts(conditions, ({ candidates }) => candidates === 'names'),
+    { resolve: resolveName, nowMs },
+  );
   const { kubernetes, mesos } = openOrchestrators(options.orchestrators, log, raise);
   const engine = new Engine({
     rules,
@@ -101,7 +112,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
       isContainerdTask: files.isContainerdTask,
     }),
     see: (named) => containers.see(named),
-    around: surroundings(options, { processes, clock, orchestrators: joinOrchestrators(kubernetes, mesos) }),
+    around: surroundings(options, { processes, clock, names, orchestrators: joinOrchestrators(kubernetes, mesos) }),
     fired: (fired) => {
       const alert = toAlert(fired, ports);
       for (const output of outputs) output.write(alert);
@@ -147,7 +158,9 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
     setInterval(() => clock.measure(), MEASURE_CLOCK_MS),
     setInterval(makeLossLook(counters, raise, healAfterLoss), LOOK_FOR_LOSS_MS),
     setInterval(heal, HEAL_MS),
+    ...(names.count > 0 ? [setInterval(() => void names.ask(), ASK_NAMES_MS)] : []),
   ];
+  void names.ask();
 
   function openChannel(url: URL, secret: string) {
     const { dataFolder, node } = options;
@@ -213,9 +226,14 @@ function openOrchestrators(
   };
 }
 
-type Known = { readonly processes: ProcessTable; readonly clock: Clock; readonly orchestrators: Orchestrators };
+type Known = {
+  readonly processes: ProcessTable;
+  readonly clock: Clock;
+  readonly names: Names;
+  readonly orchestrators: Orchestrators;
+};
 
-function surroundings({ hostname }: AgentOptions, { processes, clock, orchestrators }: Known): Surroundings {
+function surroundings({ hostname }: AgentOptions, { processes, clock, names, orchestrators }: Known): Surroundings {
   const containerUsers = new ContainerUsers({ nowMs: () => performance.now(), isAlive });
   return {
     processes,
@@ -223,6 +241,7 @@ function surroundings({ hostname }: AgentOptions, { processes, clock, orchestrat
     live: makeLiveProcess(),
     usersOf: (container, inside) => containerUsers.of(container, inside),
     orchestrators,
+    namesOf: (address) => names.of(address),
     hostname,
     wallNs: clock.wallNs,
     offsetMinutes: clock.offsetMinutes,

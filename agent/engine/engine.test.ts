@@ -59,6 +59,7 @@ function setUp(status: Container['status'], condition = 'evt.type=execve') {
       live: makeLiveProcess('/nonexistent'),
       usersOf: () => undefined,
       orchestrators: joinOrchestrators(undefined, undefined),
+      namesOf: () => [],
       hostname: 'h',
       wallNs: (ns) => BigInt(ns),
       offsetMinutes: () => 0,

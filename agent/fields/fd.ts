@@ -65,6 +65,14 @@ function hasNewName(scene: Scene): boolean {
   return scene.type === 'connect' ? scene.event.ret >= 0 : socket.hasNewPeer(scene.event);
 }
 
+/** Host names that rules compare with and that lead to the address; `[]`: none does. */
+const namesOf =
+  (read: (scene: Scene) => Uint8Array | undefined): Reader =>
+  (scene) => {
+    const address = read(scene);
+    return address && scene.around.namesOf(address);
+  };
+
 const MINOR_LOW = 0xff;
 /** new_encode_dev of linux/kdev_t.h. */
 const majorOf = (device: number): number => (device >>> 8) & 0xfff;
@@ -86,6 +94,10 @@ export const fdFields = {
   },
   'fd.directory': { read: (scene) => folderOf(fileName(scene)) },
   'fd.filename': { read: (scene) => lastName(fileName(scene)) },
+  'fd.cip.name': { read: namesOf(clientAddress) },
+  'fd.sip.name': { read: namesOf(serverAddress) },
+  'fd.lip.name': { read: namesOf(localAddress) },
+  'fd.rip.name': { read: namesOf(remoteAddress) },
   'fd.ip': { read: bothEnds(clientAddress, serverAddress) },
   'fd.cip': { read: clientAddress },
   'fd.sip': { read: serverAddress },

@@ -133,6 +133,7 @@ export function sceneOf(event: Event, changes: Partial<Scene> = {}): Scene {
             }
           : undefined,
       orchestrators: joinOrchestrators(undefined, undefined),
+      namesOf: (address) => (address.join('.') === '10.0.2.8' ? ['a.example', 'b.example'] : []),
       hostname: 'host-1',
       wallNs: (ns) => bootWallNs + BigInt(ns),
       offsetMinutes: () => 60,

@@ -19,6 +19,8 @@ export type Surroundings = {
   /** Those of a container, by the processes that are in it; `undefined` when none can be asked any more. */
   readonly usersOf: (container: string, processes: readonly Process[]) => Users | undefined;
   readonly orchestrators: Orchestrators;
+  /** Host names in rules that lead to the address, as byte strings. */
+  readonly namesOf: (address: Uint8Array) => readonly string[];
   readonly hostname: string;
   /** Nanoseconds since the epoch of a time since boot. */
   readonly wallNs: (sinceBootNs: number) => bigint;

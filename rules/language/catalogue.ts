@@ -1,4 +1,12 @@
-import type { ArgumentKind, FieldCatalogue, FieldFlag, FieldLookup, FieldSpec, FieldType } from './field.ts';
+import type {
+  ArgumentKind,
+  Candidates,
+  FieldCatalogue,
+  FieldFlag,
+  FieldLookup,
+  FieldSpec,
+  FieldType,
+} from './field.ts';
 import { nearest } from './nearest.ts';
 
 /** What a table says about one field; the rest has defaults. */
@@ -9,7 +17,7 @@ export type FieldEntry = {
   readonly argument?: `${'required' | 'optional'}:${ArgumentKind}`;
   readonly flags?: readonly FieldFlag[];
   readonly deprecated?: boolean;
-  readonly candidates?: 'ancestors' | 'endpoints';
+  readonly candidates?: Candidates;
 };
 
 export type FieldTable = Readonly<Record<string, FieldEntry>>;

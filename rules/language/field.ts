@@ -77,10 +77,14 @@ export type FieldSpec = {
   /**
    * The reader gives an array of candidates, of which a check wants one to match. `ancestors`: the parent first, up to
    * init, and only when the field has no argument; `!=` asks that one of them differs. `endpoints`: both ends of a
-   * socket (one of a listening socket, none of another descriptor); `!=` asks that every one of them differs.
+   * socket (one of a listening socket, none of another descriptor); `!=` asks that every one of them differs. `names`:
+   * those that rules compare with and that lead to an address, perhaps none; `!=` asks that every one differs, and the
+   * first is printed.
    */
-  readonly candidates: 'ancestors' | 'endpoints' | undefined;
+  readonly candidates: Candidates | undefined;
 };
+
+export type Candidates = 'ancestors' | 'endpoints' | 'names';
 
 /** One field as a rule names it: `proc.aname[2]` is `{ spec: proc.aname, argument: 2 }`. */
 export type FieldUse = { readonly spec: FieldSpec; readonly argument?: string | number };

@@ -1,6 +1,7 @@
 import { formatAddress } from './address.ts';
 import { fromByteString, toByteString } from './byte-string.ts';
 import { fieldText } from './catalogue.ts';
+import type { Expression } from './checked.ts';
 import type { FieldReader, FieldSpec, FieldType, FieldUse, FieldValue } from './field.ts';
 import { compileExpression, type Machine, readerOf } from './machine.ts';
 import type { Segment, Template } from './template.ts';
@@ -49,11 +50,10 @@ export function compileSegments<E>(template: Template, machine: Machine<E>, star
       return () => text;
     }
     const { expression, width } = segment;
-    const read = compileExpression(expression, into);
+    const read = printed(expression, compileExpression(expression, into));
     const show = textOf(expression.kind === 'field' ? expression.use.spec : undefined, expression.type);
-    const printable = isPrintable(segment);
     return (event) => {
-      const value = printable ? read(event) : undefined;
+      const value = read(event);
       if (value === undefined) return star ? setWidth('<NA>', width) : undefined;
       return setWidth(show(value), width);
     };
@@ -64,9 +64,20 @@ function setWidth(text: string, width: number): string {
   return width === 0 ? text : text.slice(0, width).padEnd(width, ' ');
 }
 
-/** Fields that compare candidates have no value of their own. */
-function isPrintable(segment: Extract<Segment, { kind: 'value' }>): boolean {
-  return candidatesOf(segment.expression) !== 'endpoints';
+/** Of fields that compare candidates, endpoints have no value of their own; of names the first is shown. */
+function printed<E>(expression: Expression, read: FieldReader<E>): FieldReader<E> {
+  switch (candidatesOf(expression)) {
+    case 'endpoints':
+      return () => undefined;
+    case 'names':
+      return (event) => {
+        const names = read(event);
+        return Array.isArray(names) ? names[0] : undefined;
+      };
+    case 'ancestors':
+    case undefined:
+      return read;
+  }
 }
 
 type FieldPart<E> = {
@@ -89,8 +100,8 @@ function compileFields<E>(template: Template, machine: Machine<E>): readonly Fie
           read: readerOf({ spec: rawTime }, machine),
           toJson: (value) => jsonOf(value, 'ABSTIME', undefined),
         };
-      const printable = candidatesOf({ kind: 'field', use, type: use.spec.type, list: use.spec.list }) !== 'endpoints';
-      const read: FieldReader<E> = printable ? readerOf(use, machine) : () => undefined;
+      const expression: Expression = { kind: 'field', use, type: use.spec.type, list: use.spec.list };
+      const read = printed(expression, readerOf(use, machine));
       return { name, read, toJson: (value) => jsonOf(value, use.spec.type, use.spec) };
     });
   });

@@ -5,7 +5,7 @@ import type { FieldReader, FieldUse } from './field.ts';
 import { type Cell, cellOf, compileExpression, type Machine, makeCell } from './machine.ts';
 import { compilePair, type Matcher } from './matchers.ts';
 import { findShared } from './shared.ts';
-import { candidatesOf, matcherOf } from './test-matcher.ts';
+import { canBeEmpty, candidatesOf, matcherOf } from './test-matcher.ts';
 import { familyOf } from './type-family.ts';
 
 /**
@@ -156,7 +156,7 @@ function writeTest<E>(test: CheckedTest, program: Program<E>): string {
     const matches = constant(compilePair(operator), program);
     return `((v=${read})!==undefined&&(w=${writeRead(right.expression, program)})!==undefined&&${matches}(v,w))`;
   }
-  if (operator === 'exists' && candidatesOf(left) !== 'ancestors') return `(${read}!==undefined)`;
+  if (operator === 'exists' && !canBeEmpty(candidatesOf(left))) return `(${read}!==undefined)`;
   const simple = right.kind === 'constants' ? writeSimple(test, right.values, read, program) : undefined;
   return simple ?? `((v=${read})!==undefined&&${constant(matcherFor(test, program.machine), program)}(v))`;
 }

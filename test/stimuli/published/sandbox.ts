@@ -5,9 +5,6 @@ import { publishedRules } from './folder.ts';
 export const sandbox: RuleSet = {
   name: 'sandbox',
   paths: [publishedRules('falco-sandbox_rules.yaml')],
-  unseen: {
-    'Detect outbound connections to common miner pool ports': 'fd.sip.name',
-  },
   tuning: `
 - macro: allowed_containers
   condition: (container.privileged = false)

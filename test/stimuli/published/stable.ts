@@ -5,9 +5,6 @@ import { publishedRules } from './folder.ts';
 export const stable: RuleSet = {
   name: 'stable',
   paths: [publishedRules('falco_rules.yaml')],
-  unseen: {
-    'Contact K8S API Server From Container': 'fd.sip.name',
-  },
   cases: [
     {
       rule: 'Directory traversal monitored file read',
