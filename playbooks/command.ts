@@ -5,13 +5,47 @@ export const CHANNEL_VERSION = 1;
 
 const id = z.string().min(1).max(512);
 
+/** Full (64 hex) or short (12 hex) id, as the engine writes it. */
+const container = z.string().min(1).max(128);
+
+/** What is meant beside the process that raised the alert: nothing else, all its descendants, or all of its session. */
+const scope = z.enum(['process', 'tree', 'session'], { error: 'expected process, tree or session' }).default('process');
+
+/** An IPv4 or IPv6 address, or a network: 10.0.0.0/8. */
+const network = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
+  error: 'expected an address or a network such as 10.0.0.0/8',
+});
+
 /** Parameters of each action that a node carries out. The playbook checker, the router and the agent all read this. */
 export const nodeActionParams = {
-  'container.kill': z.strictObject({
-    /** Full (64 hex) or short (12 hex) id, as the engine writes it. */
-    container: z.string().min(1).max(128),
+  'process.kill': z.strictObject({ scope }),
+  'process.stop': z.strictObject({ scope }),
+  'process.resume': z.strictObject({ scope }),
+  'container.kill': z.strictObject({ container }),
+  'container.stop': z.strictObject({
+    container,
+    /** What its first process gets to end by itself after SIGTERM; SIGKILL follows. */
+    grace_s: z.int().min(0).max(300).default(5),
+  }),
+  'container.pause': z.strictObject({ container }),
+  'container.unpause': z.strictObject({ container }),
+  'container.remove': z.strictObject({ container }),
+  'network.isolate': z.strictObject({ container, allow: z.array(network).max(64).default([]) }),
+  'network.restore': z.strictObject({ container }),
+  'file.quarantine': z.strictObject({
+    /** As the container sees it, from its root. */
+    path: z.string().min(1).max(4_096).startsWith('/', { error: 'expected an absolute path' }),
+    container: container.default('host'),
+  }),
+  'evidence.collect': z.strictObject({
+    /** All of its processes; of the host, the process of the alert, what led to it and its descendants. */
+    container: container.default('host'),
+    /** Of all that is collected, before it is compressed. */
+    most_mb: z.int().min(1).max(1_024).default(64),
   }),
 } as const;
+
+export type NodeActionName = keyof typeof nodeActionParams;
 
 /**
  * Router → node. `id` is the idempotency key (alert/playbook/step): a node journals it and answers a repeat with the
