@@ -180,4 +180,7 @@ function announce({ rules, engines, counters }: RunningAgent, options: AgentOpti
     node: options.node,
     dropped: counters().capture.dropped,
   });
+  // Whoever started us may ask what has come through so far.
+  process.on('message', () => process.send?.({ kind: 'counters', counters: counters() }));
+  process.channel?.unref();
 }

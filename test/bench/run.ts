@@ -4,7 +4,21 @@ import { type Bench, type BenchLine, lineOf } from './bench.ts';
 
 /** Every benchmark, loaded when it is asked for. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
+  'agent-start': async () => (await import('./agent-start.ts')).agentStart,
+  cost: async () => (await import('./flood.ts')).cost,
+  flood: async () => (await import('./flood.ts')).flood,
+  idle: async () => (await import('./idle.ts')).idle,
+  latency: async () => (await import('./latency.ts')).latency,
   memory: async () => (await import('./memory.ts')).memory,
+  ...Object.fromEntries(
+    (['syscall', 'open', 'exec', 'connect', 'macro'] as const).map((name) => [
+      `overhead-${name}`,
+      async () => {
+        const { loops, overhead } = await import('./overhead.ts');
+        return overhead(name, loops[name]);
+      },
+    ]),
+  ),
   response: async () => (await import('./response.ts')).response,
   rules: async () => (await import('./rules.ts')).bench,
   soak: async () => (await import('./soak.ts')).soak,

@@ -1,0 +1,119 @@
+import { cpus } from 'node:os';
+import type { Bench, Figure } from './bench.ts';
+import { compileLoops, type Loops, type Running, readTiming } from './loops.ts';
+import { type WatchingAgent, watchWithAgent } from './watcher.ts';
+
+const SECONDS = 3;
+/** A file that rules guard, opened by a program that they leave alone: wanted, and no alert comes of it. */
+export const WANTED = '/etc/shadow';
+export const LEFT_ALONE = 'bash';
+const UNWANTED = '/usr/bin/env';
+/** A folder that rules guard; only the loops see what is in it. */
+const GUARDED_FOLDER = '/root/.ssh';
+const FILES = 50_000;
+
+/** Real opens on every core, as fast as the machine makes them: how many came, how many were delivered, how many lost. */
+export const flood: Bench = {
+  name: 'flood',
+  summary: 'opens on every core as fast as can be: made, delivered and dropped',
+  async run(report) {
+    const loops = compileLoops();
+    const agent = await watchWithAgent();
+    try {
+      const program = loops.named(LEFT_ALONE);
+      const each = (start: () => Running) => cpus().map(start);
+      const wanted = () => each(() => loops.start(['flood', SECONDS, 0, WANTED], program));
+      const unwanted = () => each(() => loops.start(['flood', SECONDS, 0, UNWANTED], program));
+      const unique = () => each(() => loops.start(['unique', SECONDS, FILES, GUARDED_FOLDER], program));
+      for (const figure of await measure('flood.wanted', agent, wanted, 1_000_000)) report(figure);
+      for (const figure of await measure('flood.unwanted', agent, unwanted)) report(figure);
+      for (const figure of await measure('flood.unique', agent, unique, 700_000)) report(figure);
+    } finally {
+      await agent.close();
+      loops.close();
+    }
+  },
+};
+
+async function measure(
+  bench: string,
+  agent: WatchingAgent,
+  start: () => readonly Running[],
+  target?: number,
+): Promise<readonly Figure[]> {
+  const running = start();
+  if (bench === 'flood.unique') await Promise.all(running.map(({ ready }) => ready));
+  const before = await agent.counters();
+  const beforeCpuNs = agent.cpuNs();
+  for (const each of running) each.go();
+  const timings = (await Promise.all(running.map(({ lines }) => lines))).map(([line = '']) => readTiming(line));
+  const after = await agent.counters();
+  const made = timings.reduce((sum, { count, wallNs }) => sum + count / (wallNs / 1e9), 0);
+  const delivered = (after.bulk - before.bulk) / SECONDS;
+  return [
+    { bench: `${bench}.made`, value: made, unit: 'opens/s' },
+    {
+      bench: `${bench}.delivered`,
+      value: delivered,
+      unit: 'events/s',
+      baseline: { what: 'made', value: made },
+      ...(target !== undefined && { target: { at: 'least' as const, value: Math.min(target, made * 0.99) } }),
+    },
+    {
+      bench: `${bench}.dropped`,
+      value: after.dropped - before.dropped,
+      unit: 'events',
+      target: { at: 'most', value: 0 },
+    },
+    { bench: `${bench}.agent_cpu`, value: (agent.cpuNs() - beforeCpuNs) / SECONDS / 1e9, unit: 'cores' },
+  ];
+}
+
+const ROUNDS = 5;
+
+/** What an event costs the agent: its CPU time for events that no alert comes of. */
+export const cost: Bench = {
+  name: 'cost',
+  summary: 'CPU time of the agent for a million events',
+  async run(report) {
+    const loops = compileLoops();
+    const agent = await watchWithAgent();
+    try {
+      const program = loops.named(LEFT_ALONE);
+      const kinds = [
+        { bench: 'cost.open', target: 0.2, args: ['open', 200_000, WANTED], events: 1 },
+        { bench: 'cost.connect', target: 0.25, args: ['connect', 10_000], events: 1 },
+        { bench: 'cost.exec', target: 8, args: ['exec', 1_000, '/usr/bin/env', 'true'], events: 1 },
+      ] as const;
+      for (const { bench, target, args, events } of kinds) {
+        const samples: number[] = [];
+        for (let round = 0; round <= ROUNDS; round++) {
+          const sample = await costOf(agent, loops, args, program, events);
+          if (round > 0) samples.push(sample);
+        }
+        samples.sort((a, b) => a - b);
+        const [least = 0] = samples;
+        const median = samples[samples.length >> 1] ?? 0;
+        const spread = { count: samples.length, min: least, median, max: samples.at(-1) ?? 0 };
+        report({ bench, value: median, unit: 's', spread, target: { at: 'most', value: target } });
+      }
+    } finally {
+      await agent.close();
+      loops.close();
+    }
+  },
+};
+
+/** Seconds for a million operations of the loop; what else the host did meanwhile is in it. */
+async function costOf(
+  agent: WatchingAgent,
+  loops: Loops,
+  args: readonly (string | number)[],
+  program: string,
+  events: number,
+): Promise<number> {
+  const before = agent.cpuNs();
+  const { count } = await loops.run(args, { program });
+  await agent.counters();
+  return ((agent.cpuNs() - before) / (count * events) / 1e9) * 1e6;
+}
