@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -34,6 +35,16 @@ Failure Fail(int code, const std::string& what) {
 	return {code, message};
 }
 
+// The verifier gives up with EAGAIN when a signal is pending (a profiler's, or the one that ends us): they wait.
+int LoadUndisturbed(bpf_object* object) {
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int error = bpf_object__load(object);
+	pthread_sigmask(SIG_SETMASK, &before, nullptr);
+	return error;
+}
+
 } // namespace
 
 bpf_map* Programs::Map(const char* name) {
@@ -51,7 +62,7 @@ Failure Programs::Load(const std::string& path, const Sizes& sizes) {
 		if (!map || bpf_map__set_max_entries(map, wanted[i]))
 			return Fail(EINVAL, std::string("no ring ") + kRingMaps[i]);
 	}
-	if (int error = bpf_object__load(object_)) return Fail(-error, "the kernel refuses the programs");
+	if (int error = LoadUndisturbed(object_)) return Fail(-error, "the kernel refuses the programs");
 	for (int i = 0; i < RINGS; i++) {
 		bpf_map* map = Map(kRingMaps[i]);
 		// The kernel's rounding to pages is libbpf's as well.
