@@ -66,6 +66,7 @@ find_missing() {
 	has python3 || miss python3
 	has clang-format || miss clang-format
 	has shellcheck || miss shellcheck
+	has openssl || miss openssl
 }
 
 as_root() {

@@ -30,10 +30,13 @@ describe('access to the API server', () => {
     write('token', 'first\n');
     const environment = { KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_SERVICE_PORT: '6443' };
     const access = readInCluster(environment, folder);
-    expect(access).toMatchObject({ url: new URL('https://[fd00::1]:6443'), ca: 'CA' });
+    expect(access?.url).toEqual(new URL('https://[fd00::1]:6443'));
+    expect(access?.certificates()).toMatchObject({ ca: 'CA' });
     expect(access?.token?.()).toBe('first');
     write('token', 'second\n');
     expect(access?.token?.()).toBe('second');
+    write('ca.crt', 'CA of tomorrow');
+    expect(access?.certificates()).toMatchObject({ ca: 'CA of tomorrow' });
     expect(readInCluster({}, folder)).toBeUndefined();
     expect(readInCluster(environment, join(folder, 'absent'))).toBeUndefined();
   });
@@ -42,10 +45,11 @@ describe('access to the API server', () => {
     write('ca.pem', 'CA2');
     const data = Buffer.from('CERT').toString('base64');
     const read = readKubeconfig(write('a.yaml', config(`{client-certificate-data: ${data}, client-key: ca.pem}`)));
-    expect(read).toMatchObject({
-      ok: true,
-      access: { url: new URL('https://10.0.0.1:6443'), ca: 'CA2', certificate: 'CERT', key: 'CA2', token: undefined },
-    });
+    expect(read).toMatchObject({ ok: true, access: { url: new URL('https://10.0.0.1:6443'), token: undefined } });
+    const certificates = () => read.ok && read.access.certificates();
+    expect(certificates()).toEqual({ ca: 'CA2', certificate: 'CERT', key: 'CA2' });
+    write('ca.pem', 'renewed');
+    expect(certificates()).toEqual({ ca: 'renewed', certificate: 'CERT', key: 'renewed' });
     const tokens = readKubeconfig(write('b.yaml', config('{token: secret}')));
     expect(tokens.ok && tokens.access.token?.()).toBe('secret');
   });

@@ -6,10 +6,13 @@ import * as z from 'zod';
 /** The API server of a cluster, and how to be let in. */
 export type KubernetesAccess = {
   readonly url: URL;
-  readonly ca: string | undefined;
-  readonly certificate: string | undefined;
-  readonly key: string | undefined;
-  /** Asked for at each request: the file of a service account is written anew every hour. */
+  /** Asked for at each request, as the token: what lies in files is renewed while the agent runs. */
+  readonly certificates: () => {
+    readonly ca: string | undefined;
+    readonly certificate: string | undefined;
+    readonly key: string | undefined;
+  };
+  /** The file of a service account is written anew every hour. */
   readonly token: (() => string | undefined) | undefined;
 };
 
@@ -26,13 +29,11 @@ export function readInCluster(
 ): KubernetesAccess | undefined {
   const host = environment['KUBERNETES_SERVICE_HOST'];
   const port = environment['KUBERNETES_SERVICE_PORT'] ?? '443';
-  const ca = readText(`${serviceAccount}/ca.crt`);
-  if (host === undefined || ca === undefined) return undefined;
+  const readCa = () => readText(`${serviceAccount}/ca.crt`);
+  if (host === undefined || readCa() === undefined) return undefined;
   return {
     url: new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`),
-    ca,
-    certificate: undefined,
-    key: undefined,
+    certificates: () => ({ ca: readCa(), certificate: undefined, key: undefined }),
     token: () => readText(`${serviceAccount}/token`)?.trim(),
   };
 }
@@ -82,9 +83,11 @@ export function readKubeconfig(path: string): AccessResult {
     ok: true,
     access: {
       url: new URL(server.server),
-      ca: part(server['certificate-authority-data'], server['certificate-authority']),
-      certificate: part(me['client-certificate-data'], me['client-certificate']),
-      key: part(me['client-key-data'], me['client-key']),
+      certificates: () => ({
+        ca: part(server['certificate-authority-data'], server['certificate-authority']),
+        certificate: part(me['client-certificate-data'], me['client-certificate']),
+        key: part(me['client-key-data'], me['client-key']),
+      }),
       token,
     },
   };

@@ -111,7 +111,7 @@ function readPod(document: Json) {
     labels: mapOf(metadata['labels']),
     ip: textOf(partOf(document, 'status')['podIP']),
     serviceAccount: textOf(spec['serviceAccountName']),
-    owner: reference && { ...reference, labels: undefined, owner: undefined },
+    owner: reference && ownerOf(reference),
     spec,
   };
   return { pod, reference, hash };
@@ -124,6 +124,15 @@ export function readReference(metadata: Json): OwnerReference | undefined {
   if (apiVersion === undefined || kind === undefined || name === undefined || uid === undefined) return undefined;
   return { apiVersion, kind, name, uid };
 }
+
+/** What a reference alone tells. */
+export const ownerOf = ({ kind, name, uid }: OwnerReference): Owner => ({
+  kind,
+  name,
+  uid,
+  labels: undefined,
+  owner: undefined,
+});
 
 export function readNamed(document: unknown): Named | undefined {
   if (!isJson(document)) return undefined;

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 type Document = {
@@ -18,23 +19,44 @@ type Change = { readonly version: number; readonly type: string; readonly object
 export class KubernetesServer {
   readonly asked: string[] = [];
   readonly objects = new Map<string, unknown>();
+  /** Paths that the account may not read; `watch` is the watch of pods. */
+  readonly forbidden = new Set<string>();
   token: string | undefined;
-  /** `silent`: takes requests and never answers; `broken`: HTTP 500. */
-  mode: 'well' | 'silent' | 'broken' = 'well';
+  /**
+   * `silent`: takes requests and never answers; `broken`: HTTP 500; `endless`: answers without end; `hasty`: takes watches
+   * and ends them at once; `slow`: byte by byte.
+   */
+  mode: 'well' | 'silent' | 'broken' | 'endless' | 'hasty' | 'slow' = 'well';
   /** How a watch from a version that is gone is refused: by its status, or as an event in the stream. */
   goneAs: 'status' | 'event' = 'event';
   pageSize = 500;
+  /** The next page of a list is of a version that is gone. */
+  isPageGone = false;
   #version = 100;
   #compacted = 0;
   readonly #pods = new Map<string, Document>();
   readonly #history: Change[] = [];
   readonly #watches = new Set<{ readonly node: string; readonly response: ServerResponse }>();
-  readonly #server = createServer((request, response) => this.#answer(request, response));
+  readonly #tls: { readonly key: string; readonly cert: string } | undefined;
+  #server = this.#make();
 
-  async listen(): Promise<URL> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    const { port } = this.#server.address() as AddressInfo;
-    return new URL(`http://127.0.0.1:${port}`);
+  constructor(tls?: { readonly key: string; readonly cert: string }) {
+    this.#tls = tls;
+    this.#server = this.#make();
+  }
+
+  async listen(port = 0): Promise<URL> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
+    const address = this.#server.address() as AddressInfo;
+    return new URL(`${this.#tls === undefined ? 'http' : 'https'}://127.0.0.1:${address.port}`);
+  }
+
+  /** Nobody listens any more, until `listen` with the same port. */
+  async die(): Promise<void> {
+    this.close();
+    this.#watches.clear();
+    await new Promise((resolve) => this.#server.once('close', resolve));
+    this.#server = this.#make();
   }
 
   get watching(): number {
@@ -68,6 +90,18 @@ export class KubernetesServer {
     this.#compacted = this.#version;
   }
 
+  /** Tells open watches that their version is gone, and ends them. */
+  expire(): void {
+    this.compact();
+    this.say(`${JSON.stringify({ type: 'ERROR', object: gone })}\n`);
+    this.cut('cleanly');
+  }
+
+  /** Says this to all watches, whatever it is. */
+  say(text: string): void {
+    for (const { response } of this.#watches) response.write(text);
+  }
+
   /** Ends all watches: `cleanly` as a time-out does, or in the middle of a line. */
   cut(how: 'cleanly' | 'hard'): void {
     for (const watch of this.#watches) {
@@ -88,7 +122,10 @@ export class KubernetesServer {
   #tell(change: Change): void {
     this.#history.push(change);
     for (const watch of this.#watches) {
-      if (nodeOf(change.object) === watch.node) watch.response.write(`${JSON.stringify(eventOf(change))}\n`);
+      const line = `${JSON.stringify(eventOf(change))}\n`;
+      if (nodeOf(change.object) !== watch.node) continue;
+      if (this.mode === 'slow') void drip(watch.response, line);
+      else watch.response.write(line);
     }
   }
 
@@ -96,12 +133,20 @@ export class KubernetesServer {
     const url = new URL(request.url ?? '', 'http://server');
     this.asked.push(`${url.pathname}${url.search}`);
     if (this.mode === 'silent') return;
+    const isWatch = url.searchParams.get('watch') === '1';
     const isKnown = this.token === undefined || request.headers.authorization === `Bearer ${this.token}`;
     if (this.mode === 'broken') refuse(response, 500, 'InternalError');
+    else if (this.mode === 'endless') flood(response);
     else if (!isKnown) refuse(response, 401, 'Unauthorized');
+    else if (this.forbidden.has(isWatch ? 'watch' : url.pathname)) refuse(response, 403, 'Forbidden');
     else if (url.pathname === '/api/v1/pods') this.#answerPods(url, response);
     else if (!this.objects.has(url.pathname)) refuse(response, 404, 'NotFound');
     else json(response, 200, this.objects.get(url.pathname));
+  }
+
+  #make() {
+    const answer = (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response);
+    return this.#tls === undefined ? createServer(answer) : createTlsServer(this.#tls, answer);
   }
 
   #answerPods(url: URL, response: ServerResponse): void {
@@ -114,6 +159,11 @@ export class KubernetesServer {
     const all = [...this.#pods.values()].filter((pod) => nodeOf(pod) === node);
     const size = Math.min(this.pageSize, Number(url.searchParams.get('limit') ?? this.pageSize));
     const from = Number(url.searchParams.get('continue') ?? 0);
+    if (from > 0 && this.isPageGone) {
+      this.isPageGone = false;
+      json(response, 410, gone);
+      return;
+    }
     const items = all.slice(from, from + size);
     const more = from + size < all.length ? { continue: String(from + size) } : {};
     json(response, 200, { kind: 'PodList', metadata: { resourceVersion: String(this.#version), ...more }, items });
@@ -121,7 +171,6 @@ export class KubernetesServer {
 
   #watch(url: URL, node: string, response: ServerResponse): void {
     const from = Number(url.searchParams.get('resourceVersion'));
-    const gone = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' };
     if (from < this.#compacted && this.goneAs === 'status') {
       json(response, 410, gone);
       return;
@@ -130,6 +179,10 @@ export class KubernetesServer {
     response.flushHeaders();
     if (from < this.#compacted) {
       response.end(`${JSON.stringify({ type: 'ERROR', object: gone })}\n`);
+      return;
+    }
+    if (this.mode === 'hasty') {
+      response.end();
       return;
     }
     for (const change of this.#history) {
@@ -141,6 +194,25 @@ export class KubernetesServer {
     this.#watches.add(watch);
     response.on('close', () => this.#watches.delete(watch));
   }
+}
+
+const gone = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' };
+
+/** Each byte on its own, also those of one character. */
+async function drip(response: ServerResponse, line: string): Promise<void> {
+  for (const byte of Buffer.from(line)) {
+    response.write(Uint8Array.of(byte));
+    await new Promise(setImmediate);
+  }
+}
+
+function flood(response: ServerResponse): void {
+  const block = ' '.repeat(1024 * 1024);
+  const more = () => {
+    while (!response.destroyed && response.write(block));
+  };
+  response.writeHead(200, { 'content-type': 'application/json' }).on('drain', more);
+  more();
 }
 
 const eventOf = ({ type, object }: Change) => ({ type, object });
@@ -155,4 +227,4 @@ function json(response: ServerResponse, code: number, body: unknown): void {
 }
 
 const refuse = (response: ServerResponse, code: number, reason: string): void =>
-  json(response, code, { kind: 'Status', status: 'Failure', code, reason });
+  json(response, code, { kind: 'Status', status: 'Failure', code, reason, message: `it is ${reason}` });

@@ -10,6 +10,8 @@ const LIST_TIMEOUT_MS = 30_000;
 /** How long the server is asked to keep a watch, and after how much silence it counts as dead: bookmarks come each minute. */
 const WATCH_S = 290;
 const IDLE_MS = 330_000;
+/** A watch that ends sooner did not work, whatever the server said. */
+const SHORT_WATCH_MS = 5_000;
 
 export type KubernetesOptions = {
   readonly api: Api;
@@ -24,9 +26,17 @@ export type KubernetesOptions = {
   /** Pause after the first failure; doubles up to `longestPauseMs`. */
   readonly pauseMs?: number;
   readonly longestPauseMs?: number;
+  readonly idleMs?: number;
 };
 
-export type KubernetesCounters = { lists: number; watches: number; events: number; failures: number };
+export type KubernetesCounters = {
+  lists: number;
+  watches: number;
+  events: number;
+  failures: number;
+  /** Owners, namespaces and services that the server did not let be read. */
+  refused: number;
+};
 
 /** What alerts need of the cluster: this node's pods with their owners, namespaces and services. */
 export type Kubernetes = {
@@ -49,8 +59,18 @@ export function openKubernetes(options: KubernetesOptions): Kubernetes {
   const stop = new AbortController();
   const api = { ...options.api, signal: stop.signal };
   const pods = new PodTable();
-  const owners = new OwnerBook(api, nowMs);
-  const counters: KubernetesCounters = { lists: 0, watches: 0, events: 0, failures: 0 };
+  const counters: KubernetesCounters = { lists: 0, watches: 0, events: 0, failures: 0, refused: 0 };
+  const refused = new Set<string>();
+  const owners = new OwnerBook({
+    api,
+    nowMs,
+    refused: (resource, reason) => {
+      counters.refused++;
+      if (!refused.has(resource))
+        log('warn', `the Kubernetes API server does not let the agent read ${resource}`, { reason });
+      refused.add(resource);
+    },
+  });
   const selector = `fieldSelector=${encodeURIComponent(`spec.nodeName=${options.node}`)}`;
 
   const take = (document: unknown): string | undefined => {
@@ -88,40 +108,54 @@ export function openKubernetes(options: KubernetesOptions): Kubernetes {
     let latest: string | undefined = version;
     const path = `/api/v1/pods?${selector}&watch=1&allowWatchBookmarks=true&timeoutSeconds=${WATCH_S}&resourceVersion=${encodeURIComponent(version)}`;
     let reason: string | undefined;
-    const onLine = (line: unknown) => {
-      const { type, object } = partOf(line);
+    const line = (document: unknown) => {
+      const { type, object } = partOf(document);
       const seen = textOf(partOf(object, 'metadata')['resourceVersion']);
       if (type === 'ERROR') {
         latest = undefined;
         if (partOf(object)['code'] !== 410) reason = textOf(partOf(object)['message']) ?? 'the watch failed';
         return;
       }
+      pauseMs = shortestMs;
       if (seen !== undefined && latest !== undefined) latest = seen;
       if (type === 'BOOKMARK') return;
       counters.events++;
       if (type === 'DELETED') pods.delete(textOf(partOf(object, 'metadata')['uid']) ?? '', nowMs());
       else take(object);
     };
-    const end = await watchApi(api, path, onLine, { signal: stop.signal, idleMs: IDLE_MS });
+    const end = await watchApi(
+      api,
+      path,
+      { opened: recovered, line },
+      { signal: stop.signal, idleMs: options.idleMs ?? IDLE_MS },
+    );
     if (end.status === 410) return { version: undefined, reason: undefined };
-    if (end.status !== 0 && end.status !== 200) return { version: undefined, reason: `HTTP ${end.status}` };
+    if (end.status !== 0 && end.status !== 200) return { version: undefined, reason: end.reason };
     if (end.status === 200) counters.watches++;
-    return { version: latest, reason: reason ?? end.reason };
+    // What cannot be taken would come again from the same version.
+    return { version: end.isLineTooLong ? undefined : latest, reason: reason ?? end.reason };
   }
 
+  const shortestMs = options.pauseMs ?? 1_000;
+  let pauseMs = shortestMs;
+  let isTold = false;
+  const pause = (ms: number) =>
+    sleep(ms * (0.5 + Math.random() / 2), undefined, { signal: stop.signal }).catch(() => undefined);
+  const fail = async (reason: string) => {
+    if (stop.signal.aborted) return;
+    counters.failures++;
+    if (!isTold) log('warn', 'the Kubernetes API server does not answer', { reason });
+    isTold = true;
+    await pause(pauseMs);
+    pauseMs = Math.min(pauseMs * 2, options.longestPauseMs ?? 60_000);
+  };
+  const recovered = () => {
+    if (isTold) log('info', 'the Kubernetes API server answers again');
+    isTold = false;
+  };
+
   async function follow(): Promise<void> {
-    const shortest = options.pauseMs ?? 1_000;
-    let pauseMs = shortest;
     let version: string | undefined;
-    let isTold = false;
-    const fail = async (reason: string) => {
-      if (stop.signal.aborted) return;
-      counters.failures++;
-      if (!isTold) log('warn', 'the Kubernetes API server does not answer', { reason });
-      isTold = true;
-      await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal: stop.signal }).catch(() => undefined);
-      pauseMs = Math.min(pauseMs * 2, options.longestPauseMs ?? 60_000);
-    };
     while (!stop.signal.aborted) {
       if (version === undefined) {
         const listed = await list();
@@ -130,13 +164,14 @@ export function openKubernetes(options: KubernetesOptions): Kubernetes {
           continue;
         }
         version = listed.version;
-        if (isTold) log('info', 'the Kubernetes API server answers again');
-        isTold = false;
-        pauseMs = shortest;
       }
+      const begunMs = nowMs();
       const ended = await watch(version);
       version = ended.version;
+      const isShort = nowMs() - begunMs < SHORT_WATCH_MS;
+      if (!isShort) pauseMs = shortestMs;
       if (ended.reason !== undefined) await fail(ended.reason);
+      else if (isShort) await pause(shortestMs);
     }
   }
 
@@ -144,7 +179,10 @@ export function openKubernetes(options: KubernetesOptions): Kubernetes {
   return {
     pod(uid) {
       const pod = pods.pod(uid);
-      return pod && { ...pod, owner: owners.ownerOf(pod) };
+      if (pod === undefined) return undefined;
+      // Whoever is asked about is read again when that is due: a failure in between is made good.
+      owners.meet(pod, pods.reference(pod.uid));
+      return { ...pod, owner: owners.ownersOf(pod) };
     },
     namespace: (name) => owners.namespace(name),
     services: (pod) => owners.services(pod),
