@@ -95,12 +95,13 @@ export async function startContainerd(): Promise<Containerd> {
     const method_ = `/runtime.v1.RuntimeService/${method}`;
     return okOf(method, await channel.call({ method: method_, request: encodeMessage(fields), timeoutMs: 30_000 }));
   };
-  const sandboxes: string[] = [];
   const close = async () => {
     daemon.kill('SIGCONT');
-    for (const id of sandboxes.splice(0)) {
-      await call('StopPodSandbox', [[1, id]]).catch(() => undefined);
-      await call('RemovePodSandbox', [[1, id]]).catch(() => undefined);
+    // Also those that a kubelet made.
+    const sandboxes = await call('ListPodSandbox', []).catch(() => undefined);
+    for (const sandbox of sandboxes?.messages(1) ?? []) {
+      await call('StopPodSandbox', [[1, sandbox.text(1)]]).catch(() => undefined);
+      await call('RemovePodSandbox', [[1, sandbox.text(1)]]).catch(() => undefined);
     }
     channel.close();
     daemon.kill('SIGTERM');
@@ -118,7 +119,6 @@ export async function startContainerd(): Promise<Containerd> {
   const pod = async (options: PodOptions): Promise<Pod> => {
     const config = sandboxConfig(options, join(folder, 'logs'));
     const id = (await call('RunPodSandbox', [[1, config]])).text(1);
-    sandboxes.push(id);
     return {
       id,
       async run(container) {
