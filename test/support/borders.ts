@@ -27,6 +27,7 @@ const flow: Readonly<Record<string, readonly string[]>> = {
     'capture',
     'state',
     'fields',
+    'pushdown',
     'engine',
     'alerts',
     'spool',
@@ -64,6 +65,7 @@ const pure = [
   'playbooks/language/',
   'agent/events/',
   'agent/fields/',
+  'agent/pushdown/',
   'agent/engine/',
   'agent/alerts/',
 ];

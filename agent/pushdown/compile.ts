@@ -1,0 +1,139 @@
+import type { CheckedNode } from '#rules/language/checked';
+import { type EventSet, holdsEvent } from '#rules/language/event-set';
+import { foldForType } from '#rules/language/fold';
+import { numberOfCall } from '../events/calls.ts';
+import { type Automaton, buildAutomaton } from './automaton.ts';
+import { ALWAYS, columnsOf, type OpenColumns } from './columns.ts';
+import { fits } from './encode.ts';
+import { type FilterKind, featureBits, filterKindOf, GUARD_SHIFT, GUARDS } from './features.ts';
+import { Formulas } from './formula.ts';
+import { isPossibleFor, namesIn } from './guards.ts';
+import { holdsOf } from './literals.ts';
+import { LiteralTable, type Projection, projectRule } from './project.ts';
+
+/** A rule, as far as the filter asks. */
+export type FilterRule = { readonly condition: CheckedNode; readonly eventSet: EventSet };
+
+/** How the kernel side looks at a call; `columns` by features. */
+export type CallFilter = { readonly kind: Exclude<FilterKind, 'send'>; readonly columns: Uint8Array };
+
+/** What the kernel side drops: everything else is sent. encode.ts makes its tables. */
+export type Filter = {
+  /** By system call number. */
+  readonly calls: ReadonlyMap<number, CallFilter>;
+  /** Says of a path for which columns it is wanted. `undefined`: paths are not looked at. */
+  readonly automaton: Automaton | undefined;
+  /** By a process's name, the guards that hold; none do for other names. */
+  readonly guards: ReadonlyMap<string, number>;
+  /** What was given up to keep to the bounds, for whoever reads the log. */
+  readonly simplified: readonly string[];
+};
+
+/** States before the smallest automaton is made; the kernel's table has room for as many after. */
+const mostStates = 65_536;
+
+/** A path of which no rule names a letter. */
+const plainPath = '/\x01/\x01';
+
+/**
+ * The filter for these types of events. An event that it drops fires none of the rules; `kept` are types that somebody
+ * else needs as well: their events are all sent.
+ */
+export function compileFilter(
+  rules: readonly FilterRule[],
+  types: Iterable<string>,
+  kept: ReadonlySet<string>,
+): Filter {
+  const wanted = [...new Set(types)].filter((type) => !kept.has(type) && filterKindOf(type) !== 'send');
+  return build(rules, wanted, 'with paths') ?? build(rules, wanted, 'without paths') ?? nothing;
+}
+
+const nothing: Filter = { calls: new Map(), automaton: undefined, guards: new Map(), simplified: ['everything'] };
+
+type OfType = {
+  readonly type: string;
+  readonly kind: Exclude<FilterKind, 'send'>;
+  readonly parts: readonly { readonly rule: FilterRule; readonly projection: Projection }[];
+};
+
+function build(
+  rules: readonly FilterRule[],
+  types: readonly string[],
+  paths: 'with paths' | 'without paths',
+): Filter | undefined {
+  const literals = paths === 'with paths' ? new LiteralTable() : undefined;
+  const project = (guardOf: (rule: FilterRule) => number) =>
+    types.flatMap((type): readonly OfType[] => {
+      const kind = filterKindOf(type);
+      if (kind === 'send') return [];
+      const parts = rules.flatMap((rule) => {
+        if (!holdsEvent(rule.eventSet, type)) return [];
+        const folded = foldForType(rule.condition, type);
+        const options = { type, kind, literals: kind === 'open' ? literals : undefined };
+        const projection = projectRule(folded, options, guardOf(rule));
+        return projection.kind === 'never' ? [] : [{ rule, projection }];
+      });
+      return [{ type, kind, parts }];
+    });
+  const isWide = (projection: Projection): boolean => holdsOfPlain(projection, literals);
+  const wide = project(() => 0).flatMap(({ parts }) =>
+    parts.filter(({ projection }) => isWide(projection)).map(({ rule }) => rule),
+  );
+  const { guardOf, guards } = chooseGuards([...new Set(wide)]);
+  const formulas = new Formulas();
+  const simplified = paths === 'with paths' ? [] : ['paths'];
+  const calls = new Map<number, CallFilter>();
+  const open: OpenColumns = { formulas: [formulas.never], masks: new Map() };
+  for (const { type, kind, parts } of project(guardOf)) {
+    const number = numberOfCall(type);
+    if (number === undefined) continue;
+    const projections = parts.map(({ projection }) => projection);
+    const columns = columnsOf(projections, featureBits[kind], formulas, open);
+    if (columns.forgotten !== 0) simplified.push(`${type}: features ${columns.forgotten.toString(2)}`);
+    if (!columns.table.every((column) => column === ALWAYS)) calls.set(number, { kind, columns: columns.table });
+  }
+  const combined = formulas.or([...open.masks].map(([part, mask]) => formulas.and([formulas.mask(mask), part])));
+  const automaton =
+    literals === undefined || combined === formulas.never
+      ? undefined
+      : buildAutomaton(combined, literals.literals, formulas, mostStates);
+  if (combined !== formulas.never && (automaton === undefined || !fits(automaton))) return undefined;
+  return { calls, automaton, guards, simplified };
+}
+
+/** Whether the rule is possible for a path that no rule is about. */
+function holdsOfPlain(projection: Projection, literals: LiteralTable | undefined): boolean {
+  switch (projection.kind) {
+    case 'always':
+    case 'feature':
+      return true;
+    case 'never':
+      return false;
+    case 'path': {
+      const literal = literals?.literals[projection.literal];
+      return literal === undefined || holdsOf(literal, plainPath) === projection.positive;
+    }
+    case 'and':
+      return projection.children.every((child) => holdsOfPlain(child, literals));
+    case 'or':
+      return projection.children.some((child) => holdsOfPlain(child, literals));
+  }
+}
+
+/** Rules that any path may fire, but only in processes of some names: those are looked up when a process gets its name. */
+function chooseGuards(wide: readonly FilterRule[]): {
+  readonly guardOf: (rule: FilterRule) => number;
+  readonly guards: ReadonlyMap<string, number>;
+} {
+  const bits = new Map<FilterRule, number>();
+  const guards = new Map<string, number>();
+  for (const rule of wide) {
+    if (isPossibleFor(rule.condition, undefined)) continue;
+    const bit = 1 << Math.min(bits.size, GUARDS - 1);
+    bits.set(rule, bit << GUARD_SHIFT);
+    for (const name of namesIn(rule.condition)) {
+      if (isPossibleFor(rule.condition, name)) guards.set(name, (guards.get(name) ?? 0) | bit);
+    }
+  }
+  return { guardOf: (rule) => bits.get(rule) ?? 0, guards };
+}

@@ -1,0 +1,102 @@
+import type { Automaton } from './automaton.ts';
+import { ALWAYS } from './columns.ts';
+import type { Filter } from './compile.ts';
+import { filterKinds, GUARDS } from './features.ts';
+
+/** `struct filter` of native/bpf/filter.h: sizes of its parts, and where they begin. */
+const STATES = 16_384;
+const CELLS = 1 << 19;
+const COLUMN_BYTES = 1 << 18;
+/** Tables of columns begin at multiples of this. */
+const COLUMN_UNIT = 256;
+export const NAMES = 512;
+/** A name lies in one of so many places from where its hash says. */
+export const PROBES = 8;
+export const COMM_BYTES = 16;
+
+export const layout = {
+  start: 0,
+  classes: 4,
+  otherGuards: 8,
+  classOf: 16,
+  calls: 272,
+  names: 2_320,
+  nameGuards: 10_512,
+  columns: 12_560,
+  masks: 274_704,
+  next: 405_776,
+  bytes: 1_454_352,
+} as const;
+
+/** Whether the kernel's tables have room for it. */
+export const fits = ({ states, classes }: Automaton): boolean => states <= STATES && states * classes <= CELLS;
+
+/** The tables as the kernel side reads them. */
+export function encodeFilter({ calls, automaton, guards }: Filter): Uint8Array {
+  const bytes = new Uint8Array(layout.bytes);
+  const view = new DataView(bytes.buffer);
+  if (automaton !== undefined) writeAutomaton(automaton, bytes, view);
+  view.setUint32(layout.otherGuards, writeNames(guards, bytes, view) ? 0 : 2 ** GUARDS - 1, true);
+  const places = new Map<string, number>();
+  let end = 0;
+  for (const [number, { kind, columns }] of calls) {
+    const key = columns.join();
+    const known = places.get(key);
+    // No room: what is not here is sent.
+    if (known === undefined && end + columns.length > COLUMN_BYTES) continue;
+    const place = known ?? end;
+    if (known === undefined) {
+      bytes.set(columns, layout.columns + end);
+      places.set(key, end);
+      end += columns.length;
+    }
+    view.setUint16(layout.calls + number * 4, place / COLUMN_UNIT, true);
+    view.setUint8(layout.calls + number * 4 + 2, filterKinds[kind]);
+  }
+  return bytes;
+}
+
+function writeAutomaton(
+  { classOf, classes, start, states, next, output }: Automaton,
+  bytes: Uint8Array,
+  view: DataView,
+): void {
+  view.setUint32(layout.start, start, true);
+  view.setUint32(layout.classes, classes, true);
+  bytes.set(classOf, layout.classOf);
+  for (let state = 0; state < states; state++) {
+    view.setBigUint64(layout.masks + state * 8, (output[state] ?? 0n) & ~(1n << BigInt(ALWAYS)), true);
+  }
+  for (let cell = 0; cell < next.length; cell++) view.setUint16(layout.next + cell * 2, next[cell] ?? 0, true);
+}
+
+/** `false`: a name finds no place; then every guard has to hold for every name. */
+function writeNames(guards: ReadonlyMap<string, number>, bytes: Uint8Array, view: DataView): boolean {
+  for (const [name, bits] of guards) {
+    const comm = encodeName(name);
+    const first = hashName(comm);
+    const probes = Array.from({ length: PROBES }, (_, index) => (first + index) % NAMES);
+    const place = probes.find((slot) => bytes[layout.names + slot * COMM_BYTES] === 0);
+    if (place === undefined) return false;
+    bytes.set(comm, layout.names + place * COMM_BYTES);
+    view.setUint32(layout.nameGuards + place * 4, bits, true);
+  }
+  return true;
+}
+
+/** As task_struct has it, with zeros at its end. */
+export function encodeName(name: string): Uint8Array {
+  const comm = new Uint8Array(COMM_BYTES);
+  for (let at = 0; at < name.length && at < COMM_BYTES - 1; at++) comm[at] = name.charCodeAt(at) & 0xff;
+  return comm;
+}
+
+const WORD = (1n << 64n) - 1n;
+
+/** The first place to look for a name. */
+export function hashName(comm: Uint8Array): number {
+  const view = new DataView(comm.buffer, comm.byteOffset, COMM_BYTES);
+  const low = (view.getBigUint64(0, true) * 0x9e3779b97f4a7c15n) & WORD;
+  const high = (view.getBigUint64(8, true) * 0xc2b2ae3d27d4eb4fn) & WORD;
+  return Number((low ^ high) >> 55n);
+}

@@ -1,0 +1,168 @@
+import { ALWAYS, NEVER } from './columns.ts';
+import { COMM_BYTES, encodeName, hashName, layout, NAMES, PROBES } from './encode.ts';
+import {
+  ACCESS_SHIFT,
+  FAMILY_SHIFT,
+  families,
+  feature,
+  filterKinds,
+  GUARD_SHIFT,
+  GUARDS,
+  TRANSPORT_SHIFT,
+  transports,
+} from './features.ts';
+
+/** A call as the kernel side sees it when it returns. Text is byte strings; `undefined`: it cannot be read. */
+export type ModelCall = {
+  readonly nr: number;
+  readonly ret: number;
+  readonly uid: number;
+  readonly container: 'unknown' | 'host' | 'container';
+  /** The process's name as user space knows it; `undefined`: that is not certain. */
+  readonly name: string | undefined;
+  readonly openFlags?: number;
+  readonly mode?: number;
+  /** As given. */
+  readonly path?: string | undefined;
+  /** Of the file that was opened. */
+  readonly resolved?: string | undefined;
+  /** The folder that a relative path is relative to. */
+  readonly base?: string | undefined;
+  readonly socket?: { readonly family: number; readonly protocol: number; readonly port: number } | undefined;
+};
+
+/** Longest path that is looked at as it was given. */
+const mostGiven = 254;
+/** Longest that is compared with what it led to. */
+const mostLink = 62;
+const IN_PROGRESS = -115;
+const CREAT = 85;
+const CREAT_FLAGS = 0o1101;
+const O_CREAT = 0o100;
+const O_TRUNC = 0o1000;
+const O_DIRECTORY = 0o200000;
+const O_TMPFILE_BIT = 0o20000000;
+const calls = { connect: 42, bind: 49 } as const;
+const AF_UNIX = 1;
+const AF_INET = 2;
+const AF_INET6 = 10;
+
+/** What native/bpf/filter.h decides, on the same tables. Tests compare it with rules, and the kernel with it. */
+export class FilterModel {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+
+  constructor(tables: Uint8Array) {
+    this.#bytes = tables;
+    this.#view = new DataView(tables.buffer, tables.byteOffset, tables.byteLength);
+  }
+
+  decide(call: ModelCall): 'send' | 'drop' {
+    const at = layout.calls + call.nr * 4;
+    const kind = this.#view.getUint8(at + 2);
+    if (kind === filterKinds.send) return 'send';
+    const columns = layout.columns + this.#view.getUint16(at, true) * 256;
+    const isOpen = kind === filterKinds.open;
+    const features = this.#generalOf(call) | (isOpen ? openOf(call) : kind === filterKinds.socket ? socketOf(call) : 0);
+    const column = this.#bytes[columns + features] ?? ALWAYS;
+    if (column === NEVER) return 'drop';
+    if (column === ALWAYS || !isOpen) return 'send';
+    const mask = this.#maskOf(call);
+    if (mask === undefined) return 'send';
+    const isWanted = (one: number) => one === ALWAYS || (mask & (1n << BigInt(one))) !== 0n;
+    if (!isWanted(column)) return 'drop';
+    if (isWanted(this.#bytes[columns + (features & ~feature.climbs)] ?? ALWAYS)) return 'send';
+    const { path } = call;
+    return path === undefined || path.length > mostGiven || path.includes('../') ? 'send' : 'drop';
+  }
+
+  #generalOf({ ret, uid, container, name }: ModelCall): number {
+    return (
+      (ret < 0 ? feature.failed : 0) |
+      (container === 'host' ? feature.onHost : container === 'container' ? feature.inContainer : 0) |
+      (uid === 0 ? feature.root : 0) |
+      ((name === undefined ? 2 ** GUARDS - 1 : this.#guardsOf(name)) << GUARD_SHIFT)
+    );
+  }
+
+  #guardsOf(name: string): number {
+    const comm = encodeName(name);
+    const first = hashName(comm);
+    for (let probe = 0; probe < PROBES; probe++) {
+      const slot = (first + probe) % NAMES;
+      const at = layout.names + slot * COMM_BYTES;
+      if (comm.every((byte, index) => this.#bytes[at + index] === byte)) {
+        return this.#view.getUint32(layout.nameGuards + slot * 4, true);
+      }
+    }
+    return this.#view.getUint32(layout.otherGuards, true);
+  }
+
+  /** The columns for which the path is wanted; `undefined`: which path rules would see is not certain. */
+  #maskOf({ ret, path, resolved, base }: ModelCall): bigint | undefined {
+    if (ret >= 0) {
+      if (resolved?.startsWith('/') !== true) return undefined;
+      // Rules see the link, where one of a process's own was opened: if that is none, both texts are the same.
+      if (path?.startsWith('/proc/') === true && (path.length > mostLink || path !== resolved)) return undefined;
+      return this.#run(resolved);
+    }
+    if (path === undefined || path === '' || path.length > mostGiven) return undefined;
+    const whole = path.startsWith('/') ? path : base && `${base === '/' ? '' : base}/${path}`;
+    if (whole?.startsWith('/') !== true || !isNormal(whole)) return undefined;
+    return this.#run(whole);
+  }
+
+  #run(path: string): bigint {
+    const classes = this.#view.getUint32(layout.classes, true);
+    let state = this.#view.getUint32(layout.start, true);
+    for (let at = 0; at < path.length; at++) {
+      const kind = this.#bytes[layout.classOf + path.charCodeAt(at)] ?? 0;
+      state = this.#view.getUint16(layout.next + (state * classes + kind) * 2, true);
+    }
+    return this.#view.getBigUint64(layout.masks + state * 8, true);
+  }
+}
+
+/** Without empty names, `.` and `..`: then it stays as it is when it is made absolute. */
+const isNormal = (path: string): boolean => path === '/' || !/\/(?:\.{0,2})(?:\/|$)/.test(path);
+
+function openOf({ nr, openFlags = 0, mode = 0 }: ModelCall): number {
+  const flags = nr === CREAT ? CREAT_FLAGS : openFlags;
+  const creates = (flags & (O_CREAT | O_TMPFILE_BIT)) !== 0;
+  return (
+    ((flags & 3) << ACCESS_SHIFT) |
+    ((flags & O_DIRECTORY) !== 0 ? feature.directory : 0) |
+    ((flags & O_TRUNC) !== 0 ? feature.truncates : 0) |
+    (creates ? feature.creates : 0) |
+    (creates && (mode & 0o111) !== 0 ? feature.createsProgram : 0) |
+    feature.climbs
+  );
+}
+
+function socketOf({ nr, ret, socket }: ModelCall): number {
+  const progress = ret === IN_PROGRESS ? feature.inProgress : 0;
+  // Without a port, or after a failure, the address that the call gave is what rules see.
+  const isNamed = nr === calls.connect || nr === calls.bind;
+  if (isNamed && (socket === undefined || (ret < 0 && progress === 0))) {
+    return progress | (families.unknown << FAMILY_SHIFT);
+  }
+  if (socket === undefined) return progress;
+  const { family, protocol, port } = socket;
+  const isInternet = family === AF_INET || family === AF_INET6;
+  if (isNamed && isInternet && port === 0) return progress | (families.unknown << FAMILY_SHIFT);
+  const kind = isInternet
+    ? family === AF_INET
+      ? families.ipv4
+      : families.ipv6
+    : family === AF_UNIX
+      ? families.unix
+      : 0;
+  const transport = !isInternet
+    ? transports.unknown
+    : protocol === 6
+      ? transports.tcp
+      : protocol === 17
+        ? transports.udp
+        : transports.unknown;
+  return progress | (kind << FAMILY_SHIFT) | (transport << TRANSPORT_SHIFT);
+}
