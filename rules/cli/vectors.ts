@@ -55,11 +55,11 @@ export function vectorCatalogue(types: VectorTypes, flags: VectorFlags = {}): Fi
     specs,
     eventTypes: undefined,
     lookup: (name, argument) => {
-      const text = argument === undefined ? name : `${name}[${argument}]`;
+      const text = argument === undefined || argument === '' ? name : `${name}[${argument}]`;
       const spec = byName.get(text);
       return spec === undefined
         ? { ok: false, reason: 'unknown', explain: () => `unknown field ${text}` }
-        : { ok: true, use: { spec } };
+        : { ok: true, use: text === name ? { spec } : { spec: { ...spec, name }, argument: argument ?? '' } };
     },
   };
 }
@@ -93,6 +93,8 @@ function readVectorValue(value: VectorValue, type: FieldType): FieldValue | unde
     case 'bool':
       return value === 'true';
     case 'string':
+      // As the kernel's do, texts end at a NUL byte.
+      return toByteString(value.split('\0')[0] ?? '');
     case 'bytes':
     case 'dynamic':
       return toByteString(value);

@@ -55,7 +55,7 @@ export function isInNetwork(address: Uint8Array, network: Network): boolean {
   return mask === 0 || ((address[whole] ?? 0) & mask) === ((network.address[whole] ?? 0) & mask);
 }
 
-/** Dotted IPv4, or IPv6 with its longest run of zeros compressed (RFC 5952). */
+/** Dotted IPv4, or IPv6 with its longest run of zeros compressed (RFC 5952); an IPv4 address inside is dotted, as glibc prints it. */
 export function formatAddress(address: Uint8Array): string {
   if (address.length === 4) return address.join('.');
   const groups = Array.from(
@@ -70,5 +70,7 @@ export function formatAddress(address: Uint8Array): string {
   }
   const text = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(':');
   if (best.length < 2) return text(groups);
+  const embedsIpv4 = best.start === 0 && (best.length === 6 || (best.length === 5 && groups[5] === 0xffff));
+  if (embedsIpv4) return `::${best.length === 5 ? 'ffff:' : ''}${address.slice(12).join('.')}`;
   return `${text(groups.slice(0, best.start))}::${text(groups.slice(best.start + best.length))}`;
 }

@@ -4,7 +4,6 @@ import type { Report } from './item-value.ts';
 import type { ExtraField } from './rule-set.ts';
 import { insertedText, joinSources, type Source, sliceSource, sourceOf } from './source.ts';
 import { readTemplate } from './template.ts';
-import { warnAboutOutput } from './warnings.ts';
 
 /** What the configuration adds to the alerts of some rules: of all that fit every given part. */
 export type AppendOutput = {
@@ -57,7 +56,6 @@ export function finishOutput(
     });
     output = joinSources([sliceSource(output, 0, found), sliceSource(output, found + token.length)]);
   }
-  for (const { code, message, at } of warnAboutOutput(output)) report(code, message, at);
   return output;
 }
 

@@ -18,7 +18,7 @@ import { depthOf, resolveNames, type Size, sizeOf } from './resolve.ts';
 import type { LoadedMacro, Rule, RuleSet } from './rule-set.ts';
 import type { Source } from './source.ts';
 import { readTemplate, type TemplateResult } from './template.ts';
-import { type Warning, warnAboutCondition } from './warnings.ts';
+import { type Warning, warnAboutCondition, warnAboutOutput } from './warnings.ts';
 
 /**
  * What survives from one file's pass to the next: what did not change is not worked out again. Equal trees are one
@@ -267,18 +267,20 @@ function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
     problems.push(...template.problems.map((problem) => ({ code: 'LOAD_ERR_COMPILE_OUTPUT', problem }) as const));
   if (problems.length > 0 && !forgives(rule, problems, report)) reportProblems(problems, report);
   if (problems.length > 0 && forgiven(rule, problems)) return undefined;
+  if (template.ok) for (const { code, message, at } of warnAboutOutput(output)) report(code, message, at);
   const parsed = folded && parse(folded, pass);
   const resolved = parsed && resolve(parsed, pass.memory, (name, at) => expandInRule(name, at, pass));
   if (parsed !== undefined && resolved === undefined) checkParts(parsed, rule, pass);
   if (parsed === undefined || resolved === undefined || !isSmall(resolved, rule.at, pass)) return undefined;
-  for (const { code, message, at } of warnAboutCondition(
-    resolved,
-    { catalogue: options.fields, lists: pass.collection.lists },
-    memory.warnings,
-  ))
-    report(code, message, at);
+  const vocabulary = { catalogue: options.fields, lists: pass.collection.lists };
+  const warnings = warnAboutCondition(resolved, vocabulary, memory.warnings);
+  const isLate = ({ code }: Warning): boolean => code === 'LOAD_COMPILE_CONDITION';
+  for (const { code, message, at } of warnings.filter((warning) => !isLate(warning))) report(code, message, at);
   const condition = checkResolved(resolved, rule, pass);
-  if (condition === undefined || !template.ok) return undefined;
+  if (condition === undefined) return undefined;
+  // The original finds these while it compiles, and keeps them to itself when that fails.
+  for (const { code, message, at } of warnings.filter(isLate)) report(code, message, at);
+  if (!template.ok) return undefined;
   if (rule.warnEvttypes && options.fields.eventTypes !== undefined)
     warnAboutEvents(condition, options.fields.eventTypes, rule, pass);
   const { name, desc, priority, source, enabled, capture, captureDurationMs, at } = rule;

@@ -61,7 +61,14 @@ export type Operand = FieldNode | TransformerNode | LiteralNode | TupleNode;
 export type Right =
   | LiteralNode
   /** `bare`: a lone identifier where a list may stand; it is a list of that one text. */
-  | { readonly kind: 'list'; readonly values: readonly LiteralNode[]; readonly bare: boolean; readonly at: At }
+  | {
+      readonly kind: 'list';
+      readonly values: readonly LiteralNode[];
+      readonly bare: boolean;
+      /** A text with an unknown escape, in a list that is empty because of it. */
+      readonly unread?: At;
+      readonly at: At;
+    }
   /** `val(field)`; the grammar lets an argument follow, which means nothing. */
   | { readonly kind: 'val'; readonly field: FieldNode; readonly argument: string | undefined; readonly at: At }
   | TransformerNode;

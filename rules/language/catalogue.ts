@@ -66,7 +66,9 @@ export function makeCatalogue(specs: readonly FieldSpec[], options: CatalogueOpt
   return {
     specs,
     eventTypes: options.eventTypes,
-    lookup: (name, argument) => {
+    lookup: (name, written) => {
+      // `[""]` is no argument.
+      const argument = written === '' ? undefined : written;
       const spec = byName.get(name);
       if (spec !== undefined) return withArgument(spec, argument, options);
       const base = dotted.find((candidate) => name.startsWith(`${candidate.name}.`));
@@ -78,7 +80,10 @@ export function makeCatalogue(specs: readonly FieldSpec[], options: CatalogueOpt
 
 function withArgument(spec: FieldSpec, argument: string | undefined, options: CatalogueOptions): FieldLookup {
   const { name } = spec;
-  const refuse = (message: string): FieldLookup => ({ ok: false, reason: 'argument', explain: () => message });
+  // The original knows no field by a name with an argument too many, but chokes on one that is missing or odd.
+  const isOdd = argument === undefined || spec.flags.includes('dotted');
+  const reason = isOdd ? 'argument' : 'unknown';
+  const refuse = (message: string): FieldLookup => ({ ok: false, reason, explain: () => message });
   if (argument === undefined) {
     return spec.argument?.required === true
       ? refuse(`${name} needs an argument: ${example(spec)}`)
@@ -92,7 +97,6 @@ function withArgument(spec: FieldSpec, argument: string | undefined, options: Ca
     return refuse(`${name} takes a number in brackets, found [${argument}]; ${example(spec)}`);
   if (kind === 'key' && spec.flags.includes('dotted'))
     return refuse(`${name} takes its argument after a dot: ${example(spec)}`);
-  if (argument === '') return refuse(`the argument of ${name} is empty`);
   return { ok: true, use: { spec, argument: kind === 'key' ? argument : (index ?? argument) } };
 }
 

@@ -3,7 +3,7 @@ import { toByteString } from './byte-string.ts';
 import { fieldText } from './catalogue.ts';
 import type { CheckedNode, CheckedTest, Expression } from './checked.ts';
 import { type Constant, readConstant } from './constants.ts';
-import type { FieldCatalogue } from './field.ts';
+import type { FieldCatalogue, FieldUse } from './field.ts';
 import { didYouMean } from './nearest.ts';
 import { printCondition } from './print.ts';
 import { checkCall } from './transformers.ts';
@@ -132,8 +132,9 @@ function checkRightExpression(
   }
   for (const side of [left, expression]) {
     if (side.type === 'IPNET') return report(checker, right.at, 'networks cannot be compared with a field');
-    if (side.kind === 'field' && side.use.spec.flags.includes('no-rhs')) {
-      return report(checker, right.at, `${side.use.spec.name} cannot be compared with a field`);
+    const origin = originOf(side);
+    if (origin?.spec.flags.includes('no-rhs') === true) {
+      return report(checker, right.at, `${origin.spec.name} cannot be compared with a field`);
     }
   }
   if (expression.type !== left.type || expression.list !== left.list) {
@@ -147,12 +148,20 @@ function checkRightExpression(
   return { kind: 'expression', expression };
 }
 
+/** The field that a chain of transformers of one value begins with. */
+function originOf(expression: Expression): FieldUse | undefined {
+  if (expression.kind === 'field') return expression.use;
+  const [first, second] = expression.kind === 'call' ? expression.operands : [];
+  return first === undefined || second !== undefined ? undefined : originOf(first);
+}
+
 /** Types a field or a transformer. `undefined`: a problem was reported. */
 export function checkExpression(node: FieldNode | TransformerNode | Operand, checker: Checker): Expression | undefined {
   switch (node.kind) {
     case 'field': {
       const found = checker.catalogue.lookup(node.name, node.argument);
-      if (!found.ok) return report(checker, node.at, found.explain(), 'unknown');
+      if (!found.ok)
+        return report(checker, node.at, found.explain(), found.reason === 'argument' ? 'invalid' : 'unknown');
       return { kind: 'field', use: found.use, type: found.use.spec.type, list: found.use.spec.list };
     }
     case 'literal':

@@ -167,7 +167,7 @@ function collectRule(item: RuleItem, collection: Collection, options: CollectOpt
       collection.rules.set(item.name, { ...old, enabled: keys.enabled ?? old.enabled });
       return undefined;
     case 'append': {
-      if (keys.condition === undefined && (keys.exceptions ?? []).length === 0) {
+      if (keys.condition === undefined && keys.exceptions === undefined) {
         return report('LOAD_ERR_VALIDATE', 'an appended rule needs condition or exceptions', item.at);
       }
       const changed = appendKeys(old, keys, options, report);

@@ -27,7 +27,8 @@ export function readConstant(text: string, type: FieldType, operator: Operator):
     case 'signed':
     case 'unsigned': {
       const value = readInteger(text);
-      return value === undefined ? refuse('decimal integer') : { ok: true, value: wrapInteger(value, type) };
+      const limit = familyOf(type) === 'signed' ? limitSigned : limitUnsigned;
+      return value === undefined ? refuse('decimal integer') : { ok: true, value: wrapInteger(limit(value), type) };
     }
     case 'double': {
       const value = readInteger(text);
@@ -67,9 +68,23 @@ function readInteger(text: string): bigint | undefined {
   return digits === undefined ? undefined : BigInt(digits.replace('+', ''));
 }
 
+/** What does not fit 64 bits is the largest or smallest that does; only then is it wrapped to the field's width. */
+function limitSigned(value: bigint): bigint {
+  const largest = 2n ** 63n - 1n;
+  return value > largest ? largest : value < -largest - 1n ? -largest - 1n : value;
+}
+
+function limitUnsigned(value: bigint): bigint {
+  const largest = 2n ** 64n - 1n;
+  return value > largest || value < -largest ? largest : value;
+}
+
 function readPort(text: string, type: FieldType): ConstantResult | undefined {
   if (text === '') return { ok: true, value: 0 };
-  if (/^\d{1,40}$/.test(text)) return { ok: true, value: wrapInteger(BigInt(text), type) };
+  if (/^\d+$/.test(text)) {
+    const number = Number(text);
+    return number < 2 ** 31 ? { ok: true, value: wrapInteger(BigInt(number), type) } : undefined;
+  }
   const value = services.get(text);
   return value === undefined ? undefined : { ok: true, value };
 }

@@ -1,7 +1,7 @@
 import type { At } from './ast.ts';
 import { entry, type MapValue, type Report, readText, shape } from './item-value.ts';
 import { nearest } from './nearest.ts';
-import type { Source } from './source.ts';
+import { insertedText, type Source } from './source.ts';
 import type { Entry, Value } from './yaml-reader.ts';
 
 export type ExceptionValue =
@@ -26,14 +26,15 @@ export function readExceptions(map: MapValue, change: Change, report: Report): r
   if (found === undefined || found.value.kind === 'null') return [];
   if (found.value.kind !== 'list') return report(shape, 'exceptions must be a list of maps', found.value.at);
   const appending = change === 'append' || (change === 'override' && overrideOf(map) === 'append');
-  const names = new Set<string>();
   const items: ExceptionItem[] = [];
   for (const value of found.value.items) {
     const item = readException(value, appending, report);
     if (item === undefined) continue;
-    if (names.has(item.name))
-      report('LOAD_EXCEPTION_NAME_NOT_UNIQUE', `two exceptions are called ${item.name}; both apply`, item.at);
-    names.add(item.name);
+    // The original warns once for each earlier one.
+    for (const { name } of items) {
+      if (name === item.name)
+        report('LOAD_EXCEPTION_NAME_NOT_UNIQUE', `two exceptions are called ${item.name}; both apply`, item.at);
+    }
     if (appending && item.values === undefined)
       report('LOAD_APPEND_NO_VALUES', `the appended exception ${item.name} has no values`, item.at);
     items.push(item);
@@ -74,19 +75,31 @@ function warnAboutKeys(map: MapValue, report: Report): void {
   }
 }
 
+/** As in the original null, a map and an empty list count as not given. */
 function readOneOrMany(found: Entry | undefined, report: Report): OneOrMany | undefined {
   if (found === undefined) return undefined;
   const { key, value } = found;
-  if (value.kind === 'text') return { many: false, sources: [value.toSource()], at: value.at };
-  if (value.kind !== 'list') return report(shape, `${key} must be a text or a list of texts`, value.at);
+  if (value.kind === 'text') {
+    if (value.text === '') return report(shape, `${key} is empty`, value.at);
+    return { many: false, sources: [value.toSource()], at: value.at };
+  }
+  if (value.kind !== 'list' || value.items.length === 0) return undefined;
+  const empty = value.items.find((item) => item.kind === 'text' && item.text === '');
+  if (empty !== undefined) return report(shape, `${key} has an empty text`, empty.at);
   const texts = value.items.filter((item) => item.kind === 'text');
-  if (texts.length < value.items.length) return report(shape, `${key} must be a list of texts`, value.at);
+  if (texts.length < value.items.length) return report('LOAD_ERR_VALIDATE', `${key} must be a list of texts`, value.at);
   return { many: true, sources: texts.map((text) => text.toSource()), at: value.at };
+}
+
+function nothingAt({ source, span }: At): Source {
+  return insertedText('', source, span.start);
 }
 
 /** `depth`: so many lists may still be inside each other. */
 function readExceptionValue(value: Value, depth: number, report: Report): ExceptionValue | undefined {
+  if (value.kind === 'text' && value.text === '') return report(shape, 'an exception value is empty', value.at);
   if (value.kind === 'text') return { kind: 'one', source: value.toSource() };
+  if (value.kind === 'null') return { kind: 'one', source: nothingAt(value.at) };
   if (value.kind !== 'list' || depth === 0)
     return report(shape, 'an exception value must be a text or a list of texts', value.at);
   const values = value.items.map((item) => readExceptionValue(item, depth - 1, report));

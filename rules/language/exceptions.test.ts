@@ -49,9 +49,24 @@ describe('exceptions', () => {
       gives: `(${open} and not proc.name in (a, b))`,
     },
     {
-      what: 'a value with brackets of its own and a blank, which is a text',
+      what: 'a value with brackets of its own and a blank',
       exceptions: '[{name: e, fields: [proc.name], comps: [in], values: [["(a, b)"]]}]',
-      gives: `(${open} and not proc.name in ("(a, b)"))`,
+      gives: `(${open} and not proc.name in (a, b))`,
+    },
+    {
+      what: 'a null among the values, which is no value',
+      exceptions: '[{name: e, fields: proc.name, values: [~]}]',
+      gives: `(${open} and not proc.name in ())`,
+    },
+    {
+      what: 'operators that are null, and so the default',
+      exceptions: '[{name: e, fields: [proc.name], comps: , values: [[a]]}]',
+      gives: `(${open} and not proc.name = a)`,
+    },
+    {
+      what: 'no operators, and so the default',
+      exceptions: '[{name: e, fields: proc.name, comps: [], values: [a]}]',
+      gives: `(${open} and not proc.name in (a))`,
     },
     {
       what: 'a transformer as field and as value',
@@ -103,6 +118,18 @@ describe('exceptions', () => {
       exceptions: '[{name: e, fields: [proc.name], comps: [in], values: [[[[a]]]]}]',
       says: 'an exception value must be a text or a list of texts',
     },
+    { exceptions: '[{name: e, fields: ""}]', says: 'fields is empty' },
+    { exceptions: '[{name: e, fields: [""]}]', says: 'fields has an empty text' },
+    { exceptions: '[{name: e, fields: proc.name, comps: ""}]', says: 'comps is empty' },
+    { exceptions: '[{name: e, fields: proc.name, values: [""]}]', says: 'an exception value is empty' },
+    { exceptions: '[{name: e, fields: [proc.name], values: [[""]]}]', says: 'an exception value is empty' },
+    {
+      exceptions: '[{name: e, fields: [proc.name], values: [~]}]',
+      says: 'exception e: each of values must be a list with one entry for each of proc.name',
+    },
+    { exceptions: '[{name: e, fields: }]', says: 'the new exception e needs fields' },
+    { exceptions: '[{name: e, fields: []}]', says: 'the new exception e needs fields' },
+    { exceptions: '[{name: e, fields: {a: b}}]', says: 'the new exception e needs fields' },
   ])('refuse $exceptions', ({ exceptions, says }) => {
     expect(fold(exceptions)).toBe(says);
   });

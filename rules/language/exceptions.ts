@@ -151,8 +151,10 @@ function wholeOf(source: Source): At {
 function writeValue(value: ExceptionValue, comp: string, report: Report, name: string): readonly Source[] | undefined {
   const takesList = isWithModifier(comp) || listOperators.some((operator) => operator === comp);
   if (value.kind === 'one') {
+    // Brackets of its own make it a list, whatever it holds.
+    if (takesList && value.source.text.startsWith('(')) return [value.source];
     const text = quoted(value.source);
-    return takesList && !text.text.startsWith('(') ? [ours('(', text), text, ours(')', text)] : [text];
+    return takesList ? [ours('(', text), text, ours(')', text)] : [text];
   }
   const parts: Source[] = [nearTo('(', value.at)];
   for (const [index, element] of value.values.entries()) {

@@ -94,6 +94,7 @@ export type FieldReader<E> = (event: E) => FieldValue | undefined;
 /** How a field is read from an event. `undefined`: nobody here can read it, so its value is always missing. */
 export type Bind<E> = (field: FieldUse) => FieldReader<E> | undefined;
 
+/** `argument`: the field exists, but its argument is missing or odd, which `skip-if-unknown-filter` does not forgive. */
 export type FieldLookup =
   | { readonly ok: true; readonly use: FieldUse }
   | { readonly ok: false; readonly reason: 'unknown' | 'argument'; readonly explain: () => string };

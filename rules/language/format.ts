@@ -4,8 +4,10 @@ import { fieldText } from './catalogue.ts';
 import type { Expression } from './checked.ts';
 import type { FieldReader, FieldSpec, FieldType, FieldUse, FieldValue } from './field.ts';
 import { compileExpression, type Machine, readerOf } from './machine.ts';
+import { printOperand } from './print.ts';
 import type { Segment, Template } from './template.ts';
 import { candidatesOf } from './test-matcher.ts';
+import { bitsIn } from './type-family.ts';
 
 /** A value as it stands in `output_fields`; nanosecond times are bigint. */
 export type JsonValue = string | number | bigint | boolean | null | readonly JsonValue[];
@@ -89,11 +91,18 @@ type FieldPart<E> = {
 /** Times are printed as text, but their JSON is the event's time in nanoseconds. */
 const isEventTime = (name: string): boolean => /^evt\.(?:date)?time(?:\.|$)/.test(name);
 
+/** As the original writes the field: an argument that is no plain word stands in quotes. */
+function nameOf(use: FieldUse): string {
+  const { spec, argument } = use;
+  if (typeof argument !== 'string' || spec.flags.includes('dotted')) return fieldText(use);
+  return printOperand({ kind: 'field', name: spec.name, argument });
+}
+
 function compileFields<E>(template: Template, machine: Machine<E>): readonly FieldPart<E>[] {
   return template.segments.flatMap((segment) => {
     if (segment.kind === 'text') return [];
     return segment.fields.map((use): FieldPart<E> => {
-      const name = fieldText(use);
+      const name = nameOf(use);
       if (isEventTime(name))
         return {
           name,
@@ -123,7 +132,9 @@ function renderFields<E>(parts: readonly FieldPart<E>[], event: E, star: boolean
   const fields: Record<string, JsonValue> = Object.create(null);
   let any = false;
   for (const { name, read, toJson } of parts) {
-    const value = read(event);
+    const found = read(event);
+    // To the original an empty list is null here, though it prints ().
+    const value = Array.isArray(found) && found.length === 0 ? undefined : found;
     if (value === undefined && !star) return { fields: any ? fields : undefined, complete: false };
     fields[name] = value === undefined ? null : toJson(value);
     any = true;
@@ -131,26 +142,43 @@ function renderFields<E>(parts: readonly FieldPart<E>[], event: E, star: boolean
   return { fields: any ? fields : undefined, complete: true };
 }
 
-/** The original shows so many characters of a byte buffer. */
-const shownBytes = 1_023;
+/** The original prints into 1024 bytes. */
+const mostBuffer = 1_022;
+const cutBuffer = 1_021;
+const mostList = 1_023;
+
+/** What is no printable ASCII is a dot. */
+function showBuffer(bytes: string): string {
+  return (bytes.length > mostBuffer ? bytes.slice(0, cutBuffer) : bytes).replace(/[^ -~]/g, '.');
+}
 
 /** How a value is printed; the result is a byte string. */
 function textOf(spec: FieldSpec | undefined, type: FieldType): (value: FieldValue) => string {
   const flags = spec?.flags ?? [];
   const one = (value: FieldValue): string => {
-    if (Array.isArray(value)) return `(${value.map(one).join(',')})`;
-    if (typeof value === 'string') return type === 'BYTEBUF' ? value.slice(0, shownBytes) : value;
+    if (Array.isArray(value)) return `(${value.map(one).join(',')})`.slice(0, mostList);
+    if (typeof value === 'string') return type === 'BYTEBUF' ? showBuffer(value) : value;
     if (value instanceof Uint8Array) return type === 'IPNET' ? '<IPNET>' : formatAddress(value);
     if (typeof value === 'boolean') return String(value);
     if (typeof value === 'bigint' || typeof value === 'number') {
-      if (flags.includes('PF_HEX')) return value.toString(16).toUpperCase();
-      if (flags.includes('PF_OCT')) return value.toString(8);
-      if (flags.includes('PF_10_PADDED_DEC')) return value.toString().padStart(9, '0');
+      if (flags.includes('PF_HEX')) return bitsOf(value, type).toString(16).toUpperCase();
+      if (flags.includes('PF_OCT')) return bitsOf(value, type).toString(8);
+      if (flags.includes('PF_10_PADDED_DEC')) return padNumber(value);
       return type === 'DOUBLE' ? oneDecimal(Number(value)) : value.toString();
     }
     return '';
   };
   return one;
+}
+
+/** As C's `%X` and `%o` see a number: without a sign, in 32 bits unless its type has 64. */
+function bitsOf(value: number | bigint, type: FieldType): number | bigint {
+  return value < 0 ? BigInt.asUintN(Math.max(32, bitsIn(type)), BigInt(value)) : value;
+}
+
+/** `%09d` */
+function padNumber(value: number | bigint): string {
+  return value < 0 ? `-${(-value).toString().padStart(8, '0')}` : value.toString().padStart(9, '0');
 }
 
 /** As C prints `%.1f`: a tie goes to the even digit. */

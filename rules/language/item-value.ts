@@ -40,7 +40,7 @@ export function readBoolean(map: MapValue, key: string, report: Report): boolean
 
 /** An integer of 32 bits as yaml-cpp reads it: 0x16 is hexadecimal, and 026 octal. */
 export function readUnsigned(text: string): number | undefined {
-  const [, digits] = /^\s*\+?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*)\s*$/.exec(text) ?? [];
+  const [, digits] = /^\+?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*)\s*$/.exec(text) ?? [];
   if (digits === undefined) return undefined;
   const value = Number(digits.replace(/^0(?=[0-7])/, '0o'));
   return value < 2 ** 32 ? value : undefined;

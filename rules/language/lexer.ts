@@ -21,13 +21,14 @@ export type Cursor = {
  */
 export const maxDepth = 400;
 
-/** Space, tab, LF, CR and backspace. */
+/** Space, tab, LF, CR and backspace. What ends a bare word differs, in the original, too: VT and FF do, backspace does not. */
 const blank = /[ \t\n\r\b]+/y;
+const negation = /not[ \t\n\v\f\r]+/y;
 const identifier = /[a-zA-Z]+[a-zA-Z0-9_]*/y;
 const fieldName = /[a-zA-Z]+[a-zA-Z0-9_]*(?:\.[a-zA-Z]+[a-zA-Z0-9_]*)+/y;
-const argument = /[^\][ "'\t\n\r\b]+/y;
+const argument = /[^\][ "'\t\n\v\f\r]+/y;
 const number = /0[xX][0-9a-fA-F]+|[+-]?[0-9]+\.?[0-9]*(?:[eE][+-][0-9]+)?/y;
-const bare = /[^()"' \t\n\r\b=,]+/y;
+const bare = /[^()"' \t\n\v\f\r=,]+/y;
 
 export function makeCursor(source: Source, code: DiagnosticCode): Cursor {
   return { source, text: source.text, code, at: 0, depth: 0, error: undefined };
@@ -52,6 +53,7 @@ export function takeText(cursor: Cursor, text: string): boolean {
   return true;
 }
 
+export const takeNegation = (cursor: Cursor): boolean => take(cursor, negation) !== undefined;
 export const takeBlank = (cursor: Cursor): boolean => take(cursor, blank) !== undefined;
 export const takeIdentifier = (cursor: Cursor): string | undefined => take(cursor, identifier);
 export const takeFieldName = (cursor: Cursor): string | undefined => take(cursor, fieldName);
@@ -77,11 +79,17 @@ const escapes: Readonly<Record<string, string>> = {
   ' ': '\\',
 };
 
-/** The closing quote is the first one of the same kind that no backslash precedes, even an escaped one. */
+/** Where the closing quote stands: the first one of the same kind that no backslash precedes, even an escaped one. -1: nowhere. */
+export function findClosingQuote({ text, at }: Cursor): number {
+  const quote = text[at] ?? '';
+  let end = text.indexOf(quote, at + 1);
+  while (end !== -1 && text[end - 1] === '\\') end = text.indexOf(quote, end + 1);
+  return end;
+}
+
 export function takeQuoted(cursor: Cursor): string | undefined {
   const quote = cursor.text[cursor.at] ?? '';
-  let end = cursor.text.indexOf(quote, cursor.at + 1);
-  while (end !== -1 && cursor.text[end - 1] === '\\') end = cursor.text.indexOf(quote, end + 1);
+  const end = findClosingQuote(cursor);
   if (end === -1) return fail(cursor, `this ${quote} has no closing ${quote}${endsInEscape(cursor, quote)}`);
   const raw = cursor.text.slice(cursor.at + 1, end);
   const value = raw.includes('\\') ? readEscapes(cursor, raw, quote) : raw;

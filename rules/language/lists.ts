@@ -37,7 +37,7 @@ function joinLists(lists: ReadonlyMap<string, ListDefinition>, used: Set<string>
   return [...lists.values()].map((definition) => {
     const items = definition.items.flatMap((item) => {
       const other = lists.get(item.text);
-      if (other === undefined || other.index >= definition.visibility || other === definition) return [item];
+      if (other === undefined || other.index >= definition.visibility) return [item];
       used.add(other.name);
       return other.items;
     });

@@ -88,7 +88,11 @@ export function compileExpression<E>(expression: Expression, machine: Machine<E>
       return readAll(expression.items.map((item) => compileExpression(item, machine)));
     case 'call': {
       const readOperands = readAll(expression.operands.map((operand) => compileExpression(operand, machine)));
-      const transform = compileCall(expression.name, expression.option);
+      const transform = compileCall(
+        expression.name,
+        expression.option,
+        expression.operands.map(({ type }) => type),
+      );
       return (event) => {
         const values = readOperands(event);
         return values === undefined ? undefined : transform(values);

@@ -21,6 +21,10 @@ describe('parseCondition', () => {
     { text: 'not(a)and not not b', gives: '(not a and b)' },
     { text: 'and and or', gives: '(and and or)' },
     { text: '\ta\r\nand\bb ', gives: '(a and b)' },
+    { text: 'not\va and not\fb', gives: '(not a and not b)' },
+    { text: 'f.x = a\bc', gives: String.raw`f.x = "a\bc"` },
+    { text: String.raw`f.x in ("a\.b")`, gives: 'f.x in ()' },
+    { text: String.raw`f.x = anyof ( 'a\d+') and b`, gives: '(f.x = anyof () and b)' },
     { text: 'f.x existsand f.y inx', gives: '(f.x exists and f.y in x)' },
     { text: 'f.x>5and b', gives: '(f.x > 5 and b)' },
     { text: 'f.x<=-5.5e+3', gives: 'f.x <= -5.5e+3' },
@@ -42,6 +46,18 @@ describe('parseCondition', () => {
 
   it.for([
     { text: '', says: '1: expected a field, a macro, "not" or (, found the end' },
+    { text: 'not ', says: '5: expected a field, a macro, "not" or (, found the end' },
+    { text: 'not not ', says: '9: expected a field, a macro, "not" or (, found the end' },
+    { text: 'not\ba', says: '5: unexpected "a" after a complete condition' },
+    { text: 'f.x = a\vb', says: '8: unexpected "\\u000b" after a complete condition' },
+    {
+      text: String.raw`f.x in ("a\.b", c)`,
+      says: String.raw`11: unknown escape \.; a quoted string knows \" \\ \/ \b \f \n \r \t`,
+    },
+    {
+      text: String.raw`f.x in ("a\.b" )`,
+      says: String.raw`11: unknown escape \.; a quoted string knows \" \\ \/ \b \f \n \r \t`,
+    },
     { text: 'a andb', says: '6: expected a blank or ( after "and", found "b"' },
     { text: '(a and b', says: '9: expected ) for the ( in line 1, column 1; found the end' },
     {

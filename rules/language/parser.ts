@@ -22,6 +22,7 @@ import type { DiagnosticCode, Result } from './diagnostic.ts';
 import {
   type Cursor,
   fail,
+  findClosingQuote,
   makeCursor,
   maxDepth,
   seesQuote,
@@ -30,6 +31,7 @@ import {
   takeBlank,
   takeFieldName,
   takeIdentifier,
+  takeNegation,
   takeNumber,
   takeQuoted,
   takeText,
@@ -114,22 +116,19 @@ function parseGroupRest(cursor: Cursor): Node | undefined {
   return node;
 }
 
+/** `not` needs a blank or `(` behind it; without one it begins a name, or is one. */
 function parseNot(cursor: Cursor): Node | undefined {
   takeBlank(cursor);
   let negated = false;
+  while (takeNegation(cursor)) negated = !negated;
   let child: Node | undefined;
-  while (child === undefined && takeText(cursor, 'not')) {
-    if (takeText(cursor, '(')) {
-      child = parseGroupRest(cursor);
-      if (child === undefined) return undefined;
-    } else if (!takeBlank(cursor) || cursor.at === cursor.text.length) {
-      // A name that begins with "not", or the lone word at the end.
-      cursor.at = cursor.text.lastIndexOf('not', cursor.at);
-      break;
-    }
+  if (takeText(cursor, 'not(')) {
     negated = !negated;
+    child = parseGroupRest(cursor);
+  } else {
+    takeBlank(cursor);
+    child = parseCheck(cursor);
   }
-  child ??= parseCheck(cursor);
   if (child === undefined) return undefined;
   return negated ? { kind: 'not', child } : child;
 }
@@ -174,7 +173,17 @@ export function parseArgument(cursor: Cursor): string | undefined {
 
 const transformerStart = new RegExp(`(?:${transformerNames.join('|')})\\(`, 'y');
 
-export function parseTransformer(cursor: Cursor): TransformerNode | undefined {
+function parseTransformer(cursor: Cursor): TransformerNode | undefined {
+  const start = cursor.at;
+  const call = parseCall(cursor);
+  if (call === undefined) return undefined;
+  const argument = parseArgument(cursor);
+  if (cursor.error !== undefined) return undefined;
+  return argument === undefined ? call : { ...call, argument, at: atFrom(cursor, start) };
+}
+
+/** A transformer without what may follow in brackets. `undefined` without an error: none starts here. */
+export function parseCall(cursor: Cursor): TransformerNode | undefined {
   const start = cursor.at;
   transformerStart.lastIndex = start;
   const found = transformerStart.exec(cursor.text)?.[0].slice(0, -1);
@@ -184,9 +193,7 @@ export function parseTransformer(cursor: Cursor): TransformerNode | undefined {
   const operands = parseItems(cursor, `a value for ${name}()`, parseOperand);
   if (operands === undefined) return undefined;
   if (operands.length === 0) return fail(cursor, `${name}() needs a value`, start, cursor.at);
-  const argument = parseArgument(cursor);
-  if (cursor.error !== undefined) return undefined;
-  return { kind: 'transformer', name, operands, argument, at: atFrom(cursor, start) };
+  return { kind: 'transformer', name, operands, argument: undefined, at: atFrom(cursor, start) };
 }
 
 /** `[ item { "," item } ] ")"`, blanks anywhere between. */
@@ -341,10 +348,27 @@ function parseText(cursor: Cursor): LiteralNode | undefined {
   return value === undefined ? undefined : { kind: 'literal', value, number: false, at: atFrom(cursor, start) };
 }
 
+/**
+ * `("a\.b")`: the original takes a list whose only value it cannot read for an empty one. The files that have one load,
+ * so we do, too, and warn. `undefined`: no such list.
+ */
+function takeUnreadable(cursor: Cursor): At | undefined {
+  const trial = { ...cursor };
+  takeBlank(trial);
+  if (!seesQuote(trial)) return undefined;
+  const start = trial.at;
+  const end = findClosingQuote(trial) + 1;
+  if (trial.text[end] !== ')' || takeQuoted(trial) !== undefined) return undefined;
+  cursor.at = end + 1;
+  return { source: cursor.source, span: { start, end } };
+}
+
 function parseList(cursor: Cursor, operator: Operator): Right | undefined {
   if (cursor.error !== undefined) return undefined;
   const start = cursor.at;
   if (takeText(cursor, '(')) {
+    const unread = takeUnreadable(cursor);
+    if (unread !== undefined) return { kind: 'list', values: [], bare: false, unread, at: atFrom(cursor, start) };
     const values = parseItems(cursor, 'a value', parseText);
     return values && { kind: 'list', values, bare: false, at: atFrom(cursor, start) };
   }

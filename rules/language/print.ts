@@ -1,4 +1,4 @@
-import type { CheckNode, Node, Operand, Right } from './ast.ts';
+import type { CheckNode, FieldNode, Node, Operand, Right } from './ast.ts';
 
 /**
  * `canonical`: as the original renders a tree, which people compare and which `rules describe` shows; it quotes too
@@ -23,6 +23,13 @@ export function printCondition(node: Node, form: PrintForm = 'canonical'): strin
   }
 }
 
+/** A node that nobody wrote. */
+type Unplaced<N> = Omit<N, 'at'>;
+
+/** What the grammar takes without quotes, wherever it stands. */
+const bareText = /[^()"' \t\n\v\f\r\b=,]+/;
+const bareArgument = /[^\][ "'\t\n\v\f\r\b]+/;
+
 function printCheck(node: CheckNode, form: PrintForm): string {
   const parts: string[] = [printOperand(node.left, form), node.operator];
   if (node.modifier !== undefined) parts.push(node.modifier);
@@ -33,9 +40,9 @@ function printCheck(node: CheckNode, form: PrintForm): string {
 function printRight(right: Right, form: PrintForm): string {
   switch (right.kind) {
     case 'literal':
-      return right.number ? right.value : quoteWhere(right.value, form, /[^()"' \t\n\r\b=,]+/);
+      return right.number ? right.value : quoteWhere(right.value, form, bareText);
     case 'list': {
-      const values = right.values.map(({ value }) => quoteWhere(value, form, /[^()"' \t\n\r\b=,]+/));
+      const values = right.values.map(({ value }) => quoteWhere(value, form, bareText));
       return right.bare ? right.values.map(({ value }) => value).join('') : `(${values.join(', ')})`;
     }
     case 'val':
@@ -45,7 +52,7 @@ function printRight(right: Right, form: PrintForm): string {
   }
 }
 
-export function printOperand(operand: Operand, form: PrintForm = 'canonical'): string {
+export function printOperand(operand: Operand | Unplaced<FieldNode>, form: PrintForm = 'canonical'): string {
   switch (operand.kind) {
     case 'field':
       return operand.name + printArgument(operand.argument, form);
@@ -63,7 +70,7 @@ export function printOperand(operand: Operand, form: PrintForm = 'canonical'): s
 
 function printArgument(argument: string | undefined, form: PrintForm): string {
   if (argument === undefined) return '';
-  return `[${argument === '' ? '""' : quoteWhere(argument, form, /[^\][ "'\t\n\r\b]+/)}]`;
+  return `[${argument === '' ? '""' : quoteWhere(argument, form, bareArgument)}]`;
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for

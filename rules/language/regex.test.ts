@@ -49,8 +49,27 @@ describe('checkPattern', () => {
     expect(checkPattern(pattern)).toBe(says);
   });
 
-  it.for(['[(?]', '\\(\\?', '[[:alpha:]\\-]', '\\n'])('takes %s', (pattern) => {
+  it.for(['a\\ b', 'a\\\tb', '[(?]', '\\(\\?', '[[:alpha:]\\-]', '\\n'])('takes %s', (pattern) => {
     expect(checkPattern(pattern)).toBeUndefined();
+  });
+});
+
+describe('repetition signs in a row', () => {
+  it.for([
+    { pattern: 'a+?', value: '', matches: true },
+    { pattern: 'a*?b', value: 'aab', matches: true },
+    { pattern: 'a**', value: 'aaa', matches: true },
+    { pattern: 'a++', value: '', matches: false },
+    { pattern: '(a|b)+*', value: '', matches: true },
+    { pattern: '[+?]+', value: '+?', matches: true },
+    { pattern: '[]*?]+', value: ']*?', matches: true },
+    { pattern: '[^]*?]', value: '*', matches: false },
+    { pattern: '[[:alpha:]*?]+', value: 'a*?', matches: true },
+    { pattern: 'a\\*?', value: 'a', matches: true },
+    { pattern: 'a\\?+', value: 'a??', matches: true },
+  ])('are one: $pattern of "$value" is $matches', ({ pattern, value, matches }) => {
+    expect(checkPattern(pattern)).toBeUndefined();
+    expect(compilePattern(pattern)(value)).toBe(matches);
   });
 });
 
@@ -59,7 +78,13 @@ describe('isNeedless', () => {
     { pattern: 'abc', needless: true },
     { pattern: '^abc$', needless: true },
     { pattern: '.*abc.*', needless: true },
-    { pattern: '^.+abc.?$', needless: true },
+    { pattern: '^.*', needless: true },
+    { pattern: '.*', needless: true },
+    { pattern: '$', needless: true },
+    // What is not at the very end is special, as in the original.
+    { pattern: '^.+abc', needless: false },
+    { pattern: 'abc.?$', needless: false },
+    { pattern: '.', needless: false },
     { pattern: '', needless: true },
     { pattern: 'a.c', needless: false },
     { pattern: 'a|b', needless: false },

@@ -11,7 +11,7 @@ export function checkPattern(pattern: string): string | undefined {
   const reason = findPerlism(pattern);
   if (reason !== undefined) return reason;
   try {
-    RE2JS.compile(pattern, flags);
+    RE2JS.compile(squash(pattern), flags);
     return undefined;
   } catch (error) {
     // The package throws its own error classes for every malformed pattern; anything else is our bug.
@@ -26,8 +26,25 @@ const flags = RE2JS.MULTILINE | RE2JS.DISABLE_UNICODE_GROUPS;
 
 /** Whether the whole value matches. The value is a byte string; the pattern is matched against its characters. */
 export function compilePattern(pattern: string): (value: string) => boolean {
-  const compiled = RE2JS.compile(fromByteString(pattern), flags);
+  const compiled = RE2JS.compile(squash(fromByteString(pattern)), flags);
   return (value) => compiled.matches(fromByteString(value));
+}
+
+/**
+ * Perl's `a*?` is no greed of its own in POSIX syntax but `(a*)?`, and `a**` no mistake: of one sign several are that
+ * sign, and a mixture is `*`.
+ */
+function squash(pattern: string): string {
+  let inClass = false;
+  return pattern.replace(/\\.|\[:\^?[a-z]+:\]|\[\^?\]?|\]|[*+?]{2,}/gs, (found) => {
+    if (inClass) {
+      if (found === ']') inClass = false;
+      return found;
+    }
+    if (found.startsWith('[')) inClass = !found.endsWith(':]');
+    if (!/^[*+?]/.test(found)) return found;
+    return new Set(found).size === 1 ? found.charAt(0) : '*';
+  });
 }
 
 const posixClass = /\[:\^?[a-z]+:\]/y;
@@ -60,7 +77,7 @@ function findPerlism(pattern: string): string | undefined {
 function checkEscape(rest: string, inClass: boolean): string | undefined {
   const next = rest[0];
   if (next === undefined) return 'a backslash ends the regular expression';
-  if (/[afnrtvx]/.test(next) || /^0|^[1-7][0-7]/.test(rest) || /^[!-/:-@[-^`{-~]/.test(next)) return undefined;
+  if (/[afnrtvx]/.test(next) || /^0|^[1-7][0-7]/.test(rest) || /^[^\w\u0080-\uffff]/.test(next)) return undefined;
   const instead: Readonly<Record<string, string>> = {
     d: '[0-9]',
     w: '[A-Za-z0-9_]',
@@ -75,12 +92,11 @@ function checkEscape(rest: string, inClass: boolean): string | undefined {
 /** Characters that make a regular expression more than plain text. */
 const special = /[\\^$.|?*+()[\]{}]/;
 
-/** Whether a plain operator (`startswith`, `contains`, `=`, …) would do. */
+/**
+ * Whether a plain operator (`startswith`, `contains`, `=`, …) would do: nothing is special but a `^` or `.*` at the very
+ * beginning and a `$` or `.*` at the very end.
+ */
 export function isNeedless(pattern: string): boolean {
-  const core = pattern
-    .replace(/^\^/, '')
-    .replace(/\$$/, '')
-    .replace(/^\.[+*?]/, '')
-    .replace(/\.[+*?]$/, '');
+  const core = pattern.replace(/^(?:\^|\.[+*?])/, '').replace(/(?:\$|\.[+*?])$/, '');
   return !special.test(core);
 }

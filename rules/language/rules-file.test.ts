@@ -78,6 +78,16 @@ describe('a rule file', () => {
       text: '- required_plugin_versions:\n  - {name: a, version: 0.1.0}\n  - {name: a, version: 0.2.0}\n',
       codes: [],
     },
+    {
+      what: 'a plugin version that is none, and alternatives that are no list',
+      text: '- required_plugin_versions:\n  - {name: a, version: x, alternatives: 1}\n',
+      codes: ['ERR_YAML_VALIDATE'],
+    },
+    {
+      what: 'a plugin version in an alternative that is none',
+      text: '- required_plugin_versions:\n  - {name: a, version: 1.0.0, alternatives: [{name: b, version: 1.0}]}\n',
+      codes: ['ERR_VALIDATE'],
+    },
     { what: 'a duration in hexadecimal', text: rule('  capture_duration: 0x10\n'), codes: [] },
     { what: 'a duration with a fraction', text: rule('  capture_duration: 1.5\n'), codes: ['ERR_YAML_VALIDATE'] },
     { what: 'tags with a null', text: rule('  tags: [a, null]\n'), codes: ['ERR_YAML_VALIDATE'] },
@@ -111,6 +121,19 @@ describe('a rule file', () => {
       text: change('  enabled: false\n  source: x\n'),
       codes: ['DEPRECATED_ITEM', 'ERR_VALIDATE'],
     },
+    { what: 'a toggle that is no truth value', text: change('  enabled: maybe\n'), codes: ['ERR_YAML_VALIDATE'] },
+    { what: 'a toggle that is null', text: change('  enabled:\n'), codes: ['ERR_YAML_VALIDATE'] },
+    {
+      what: 'an append of no exceptions',
+      text: change('  exceptions: []\n  append: true\n'),
+      codes: ['DEPRECATED_ITEM'],
+    },
+    { what: 'an append of null', text: change('  exceptions:\n  append: true\n'), codes: ['DEPRECATED_ITEM'] },
+    {
+      what: 'an append of neither condition nor exceptions',
+      text: change('  desc: x\n  append: true\n'),
+      codes: ['DEPRECATED_ITEM', 'ERR_VALIDATE'],
+    },
     {
       what: 'a toggle with the source',
       text: change('  enabled: false\n  source: syscall\n'),
@@ -135,6 +158,59 @@ describe('a rule file', () => {
       what: 'an output that only was %container.info',
       text: rule().replace('output: o', 'output: "%container.info"'),
       codes: ['DEPRECATED_ITEM', 'ERR_COMPILE_OUTPUT'],
+    },
+    {
+      what: 'a deprecated field in an output that does not compile',
+      text: rule().replace('output: o', 'output: "%evt.dir %no.such"'),
+      codes: ['ERR_COMPILE_OUTPUT'],
+    },
+    {
+      what: 'a needless regex in a condition that does not compile',
+      text: rule().replace('= open', '= open and proc.name regex a and evt.dir = < and no.such = 1'),
+      codes: ['DEPRECATED_ITEM', 'ERR_COMPILE_CONDITION'],
+    },
+    {
+      what: 'a needless regex and a field as text in a condition that is forgiven',
+      text: rule('  skip-if-unknown-filter: true\n').replace(
+        '= open',
+        '= open and proc.name regex a and no.such = fd.name',
+      ),
+      codes: ['UNKNOWN_FILTER'],
+    },
+    {
+      what: 'a forgiving rule whose output has a transformer that does not fit',
+      text: rule('  skip-if-unknown-filter: true\n').replace('output: o', 'output: "%toupper(proc.pid)"'),
+      codes: ['UNKNOWN_FILTER'],
+    },
+    {
+      what: 'a forgiving rule whose output ends in %',
+      text: rule('  skip-if-unknown-filter: true\n').replace('output: o', 'output: "100%"'),
+      codes: ['ERR_COMPILE_OUTPUT'],
+    },
+    {
+      what: 'a forgiving rule whose output ends in a number',
+      text: rule('  skip-if-unknown-filter: true\n').replace('output: o', 'output: "%10"'),
+      codes: ['ERR_COMPILE_OUTPUT'],
+    },
+    {
+      what: 'a forgiving rule with an unknown event type',
+      text: rule('  skip-if-unknown-filter: true\n').replace('= open', '= nosuch'),
+      codes: ['UNKNOWN_FILTER'],
+    },
+    {
+      what: 'a forgiving rule with an argument too many',
+      text: rule('  skip-if-unknown-filter: true\n').replace('= open', '= open and proc.name[1] = x'),
+      codes: ['UNKNOWN_FILTER'],
+    },
+    {
+      what: 'a forgiving rule with an argument too few',
+      text: rule('  skip-if-unknown-filter: true\n').replace('= open', '= open and evt.arg = x'),
+      codes: ['ERR_COMPILE_CONDITION'],
+    },
+    {
+      what: 'a list with an unknown escape',
+      text: rule().replace('condition: evt.type = open', `condition: evt.type = open and proc.name in ("a\\.b")`),
+      codes: ['LIKELY_TYPO'],
     },
     {
       what: 'a forgiven macro with an unknown field',
@@ -170,6 +246,11 @@ describe('a rule file', () => {
       what: 'the text of a list is searched for the lists that follow',
       text: '- list: c\n  items: [b]\n- list: b\n  items: [a]\n- list: a\n  items: [x]\n',
       gives: 'proc.name in (x)',
+    },
+    {
+      what: 'a list that was appended to sees itself',
+      text: '- list: c\n  items: [x]\n- list: c\n  items: [c]\n  override: {items: append}\n',
+      gives: 'proc.name in (x, x, c)',
     },
     { what: 'an empty list leaves empty brackets', text: '- list: c\n  items: []\n', gives: 'proc.name in ()' },
     {

@@ -1,5 +1,6 @@
 import type { Priority } from '../alert.ts';
 import type { At } from './ast.ts';
+import { isWarning } from './diagnostic.ts';
 import { type Change, type ExceptionItem, readExceptions } from './exception-item.ts';
 import {
   engineVersion,
@@ -190,22 +191,25 @@ function readPluginVersions(map: MapValue, report: Report): Item | undefined {
       .map((other) => readPluginVersion(other, report))
       .filter((other) => other !== undefined);
     const names = [main, ...alternatives].map(({ name }) => name);
+    for (const one of [main, ...alternatives]) {
+      if (!/^\d{1,9}\.\d{1,9}\.\d{1,9}/.test(one.version))
+        report('LOAD_ERR_VALIDATE', `${JSON.stringify(one.version)} is no version; write X.Y.Z`, one.at);
+    }
     const twice = names.find((name, index) => names.indexOf(name) !== index);
     if (twice !== undefined) report('LOAD_ERR_VALIDATE', `plugin ${twice} is named twice in one requirement`, item.at);
-    requirements.push({ ...main, alternatives, at: item.at });
+    requirements.push({ ...versionOf(main), alternatives: alternatives.map(versionOf), at: item.at });
   }
   return { kind: 'plugins', requirements, at: value.at };
 }
 
-function readPluginVersion(value: Value, report: Report): PluginVersion | undefined {
+const versionOf = ({ name, version }: PluginVersion): PluginVersion => ({ name, version });
+
+function readPluginVersion(value: Value, report: Report): (PluginVersion & { readonly at: At }) | undefined {
   if (value.kind !== 'map') return report(shape, 'a plugin requirement must be a map with name and version', value.at);
   const name = readText(value, 'name', report);
   const version = readText(value, 'version', report);
   if (name === undefined || version === undefined) return undefined;
-  if (!/^\d{1,9}\.\d{1,9}\.\d{1,9}/.test(version.text)) {
-    return report('LOAD_ERR_VALIDATE', `${JSON.stringify(version.text)} is no version; write X.Y.Z`, version.at);
-  }
-  return { name: name.text, version: version.text };
+  return { name: name.text, version: version.text, at: version.at };
 }
 
 /** The operations of `override`; `undefined`: a fault was reported. An absent, empty or odd one counts as none. */
@@ -253,7 +257,7 @@ function readAmendment(map: MapValue, kind: 'list' | 'macro' | 'rule', report: R
 
 function readList(map: MapValue, report: Report): Item | undefined {
   const name = readText(map, 'list', report);
-  if (name !== undefined && !/^[^()"'\s=,]+$/.test(name.text)) {
+  if (name !== undefined && !/^[^()"' \t\n\v\f\r=,]+$/.test(name.text)) {
     report(
       'LOAD_INVALID_LIST_NAME',
       `${JSON.stringify(name.text)} is an odd name for a list: no blanks, quotes, brackets, = or comma`,
@@ -318,9 +322,10 @@ function readRule(map: MapValue, report: Report): Item | undefined {
   }
   if (!definingKeys.some(has)) {
     if (!has('enabled')) return report(shape, 'a rule needs condition, output, desc and priority', name.at);
-    report('LOAD_DEPRECATED_ITEM', 'a rule with only enabled is deprecated; use override: {enabled: replace}', name.at);
     const keys = readRuleKeys(map, ['enabled', 'source'].filter(has), 'override', report);
-    return keys && { ...base, change: 'toggle', keys };
+    if (keys === undefined) return undefined;
+    report('LOAD_DEPRECATED_ITEM', 'a rule with only enabled is deprecated; use override: {enabled: replace}', name.at);
+    return { ...base, change: 'toggle', keys };
   }
   const given = ruleKeys.filter((key) => definingKeys.includes(key) || has(key));
   const keys = readRuleKeys(map, given, 'define', report);
@@ -331,7 +336,7 @@ function readRule(map: MapValue, report: Report): Item | undefined {
 function readRuleKeys(map: MapValue, wanted: readonly string[], change: Change, report: Report): RuleKeys | undefined {
   let faults = 0;
   const reporting: Report = (code, message, at) => {
-    if (code === shape) faults++;
+    if (!isWarning(code)) faults++;
     return report(code, message, at);
   };
   const keys: { -readonly [K in keyof RuleKeys]: RuleKeys[K] } = {};

@@ -1,10 +1,9 @@
-import type { At, FieldNode, TransformerNode } from './ast.ts';
-import { fieldText } from './catalogue.ts';
+import type { At, FieldNode, Operand, TransformerNode } from './ast.ts';
 import { checkExpression, makeChecker, type Problem } from './check.ts';
 import type { Expression } from './checked.ts';
 import type { FieldCatalogue, FieldUse } from './field.ts';
 import { makeCursor, takeFieldName } from './lexer.ts';
-import { parseArgument, parseTransformer } from './parser.ts';
+import { parseArgument, parseCall } from './parser.ts';
 import { printOperand } from './print.ts';
 import type { Source } from './source.ts';
 
@@ -13,7 +12,7 @@ export type Template = {
   /** A missing value prints `<NA>`; otherwise it ends the message. */
   readonly star: boolean;
   readonly segments: readonly Segment[];
-  /** Fields in the order of their appearance, repeats included; a transformer follows the fields inside it. */
+  /** Fields in the order of their appearance, repeats included; a transformer follows the fields inside it. Canonical texts. */
   readonly names: readonly string[];
 };
 
@@ -33,7 +32,7 @@ export type TemplateResult =
   | { readonly ok: false; readonly problems: readonly [Problem, ...Problem[]] };
 
 /** Widths beyond this are refused: they only make messages long. */
-const mostWidth = 4_096;
+const mostWidth = 65_536;
 
 /** Reads `[*] { text | % [width] ( field | transformer ) }` and reports every error in it. */
 export function readTemplate(source: Source, catalogue: FieldCatalogue): TemplateResult {
@@ -86,57 +85,91 @@ function readToken(source: Source, percent: number, catalogue: FieldCatalogue): 
       end: start,
     };
   }
-  const node = readLongest(source, start, catalogue);
-  if (node === undefined) return { ok: false, problem: explain(source, percent, start, catalogue), end: start };
+  const nodes = readCandidates(source, start, catalogue);
+  const [longest] = nodes;
+  if (longest === undefined) return { ok: false, problem: explain(source, percent, start, catalogue), end: start };
   const checker = makeChecker(catalogue);
-  const expression = checkExpression(node, checker);
-  const end = node.at.span.end;
-  if (expression === undefined) {
-    const [problem] = checker.problems;
-    if (problem === undefined) throw new Error('a check failed without saying why');
-    return { ok: false, problem, end };
+  for (const node of nodes) {
+    const expression = checkExpression(node, checker);
+    if (expression === undefined) continue;
+    const fields = fieldsOf(expression);
+    return { ok: true, expression, width: Number(digits), fields, names: namesIn(node), end: node.at.span.end };
   }
-  const fields = fieldsOf(expression);
-  const names = fields.map(fieldText);
-  if (node.kind === 'transformer') names.push(printOperand(node));
-  return { ok: true, expression, width: Number(digits), fields, names, end };
+  const [problem] = checker.problems;
+  if (problem === undefined) throw new Error('a check failed without saying why');
+  return { ok: false, problem: { ...problem, kind: 'unknown' }, end: longest.at.span.end };
 }
 
-/** The longest text from `start` on that is a transformer call or names a field. */
-function readLongest(
+/**
+ * What the text from `start` on may be read as, the longest first: a transformer, or what names a field. Brackets behind
+ * one that takes none are text.
+ */
+function readCandidates(
   source: Source,
   start: number,
   catalogue: FieldCatalogue,
-): FieldNode | TransformerNode | undefined {
+): readonly (FieldNode | TransformerNode)[] {
   const cursor = { ...makeCursor(source, 'LOAD_ERR_COMPILE_OUTPUT'), at: start };
-  const transformer = parseTransformer(cursor);
-  if (transformer !== undefined) return transformer;
-  if (cursor.error !== undefined) return undefined;
+  const call = parseCall(cursor);
+  if (call !== undefined) {
+    const argument = parseArgument(cursor);
+    const at = { source, span: { start, end: cursor.at } };
+    return argument === undefined ? [call] : [{ ...call, argument, at }, call];
+  }
+  if (cursor.error !== undefined) return [];
   const name = takeFieldName(cursor);
-  if (name === undefined) return undefined;
+  if (name === undefined) return [];
   const nameEnd = cursor.at;
   const argument = parseArgument(cursor);
   if (argument !== undefined && catalogue.lookup(name, argument).ok) {
-    return { kind: 'field', name, argument, at: { source, span: { start, end: cursor.at } } };
+    return [{ kind: 'field', name, argument, at: { source, span: { start, end: cursor.at } } }];
   }
   for (let end = nameEnd; end > start; end--) {
     const prefix = source.text.slice(start, end);
     if (/[A-Za-z0-9_]$/.test(prefix) && prefix.includes('.') && catalogue.lookup(prefix).ok) {
-      return { kind: 'field', name: prefix, argument: undefined, at: { source, span: { start, end } } };
+      return [{ kind: 'field', name: prefix, argument: undefined, at: { source, span: { start, end } } }];
     }
   }
-  return undefined;
+  return [];
 }
 
+/** Fields, and each transformer behind what it takes; one that directly follows another stands for both. */
+function namesIn(node: Operand): readonly string[] {
+  const names: string[] = [];
+  let endsInCall = false;
+  const walk = (operand: Operand): void => {
+    switch (operand.kind) {
+      case 'literal':
+        return;
+      case 'tuple':
+        operand.items.forEach(walk);
+        return;
+      case 'field':
+        names.push(printOperand(operand));
+        endsInCall = false;
+        return;
+      case 'transformer':
+        operand.operands.forEach(walk);
+        if (endsInCall) names.pop();
+        names.push(printOperand(operand));
+        endsInCall = true;
+    }
+  };
+  walk(node);
+  return names;
+}
+
+/** Why nothing that can be printed starts here. A `%` at the very end is no token at all, which nothing forgives. */
 function explain(source: Source, percent: number, start: number, catalogue: FieldCatalogue): Problem {
   const cursor = { ...makeCursor(source, 'LOAD_ERR_COMPILE_OUTPUT'), at: start };
-  parseTransformer(cursor);
+  parseCall(cursor);
   if (cursor.error !== undefined)
-    return { message: cursor.error.message, at: { source, span: cursor.error.span }, kind: 'invalid' };
+    return { message: cursor.error.message, at: { source, span: cursor.error.span }, kind: 'unknown' };
   const name = takeFieldName(cursor);
   if (name === undefined) {
     const message = 'a field must follow %, as in %proc.name; a % alone cannot be written';
-    return { message, at: { source, span: { start: percent, end: start + 1 } }, kind: 'unknown' };
+    const kind = start === source.text.length ? 'invalid' : 'unknown';
+    return { message, at: { source, span: { start: percent, end: start + 1 } }, kind };
   }
   const argument = parseArgument(cursor);
   const found = catalogue.lookup(name, argument);

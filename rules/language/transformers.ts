@@ -70,7 +70,7 @@ export function checkCall(
 export type Transform = (values: readonly FieldValue[]) => FieldValue | undefined;
 
 /** All values are present; texts are byte strings. */
-export function compileCall(name: TransformerName, option: string | undefined): Transform {
+export function compileCall(name: TransformerName, option: string | undefined, types: readonly FieldType[]): Transform {
   switch (name) {
     case 'tolower':
       return eachText((text) => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()));
@@ -81,7 +81,7 @@ export function compileCall(name: TransformerName, option: string | undefined): 
     case 'b64':
       return eachText(decodeBase64);
     case 'len':
-      return ([value]) => lengthOf(value);
+      return types[0] === 'BYTEBUF' ? ([value]) => lengthOf(value) : ([value]) => lengthOf(cutAtNul(value));
     case 'join':
       return ([separator, list]) => (Array.isArray(list) ? list.map(String).join(String(separator)) : undefined);
     case 'concat':
@@ -104,7 +104,12 @@ function eachText(transform: (text: string) => string | undefined): Transform {
   };
 }
 
-/** Strings end at a NUL byte; byte buffers reach here as Uint8Array or are counted whole. */
+/** Texts end at a NUL byte, as those do that `b64` decodes. */
+function cutAtNul(value: FieldValue | undefined): FieldValue | undefined {
+  const end = typeof value === 'string' ? value.indexOf('\0') : -1;
+  return typeof value === 'string' && end !== -1 ? value.slice(0, end) : value;
+}
+
 function lengthOf(value: FieldValue | undefined): number | undefined {
   if (typeof value === 'string' || Array.isArray(value) || value instanceof Uint8Array) return value.length;
   return undefined;

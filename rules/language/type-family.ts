@@ -56,6 +56,8 @@ const facts: Readonly<Record<FieldType, TypeFacts>> = {
 
 export const familyOf = (type: FieldType): TypeFamily => facts[type].family;
 
+export const bitsIn = (type: FieldType): number => facts[type].bits;
+
 const equality: readonly Operator[] = ['=', '==', '!='];
 const sets: readonly Operator[] = ['in', 'intersects'];
 const order: readonly Operator[] = ['<', '<=', '>', '>='];

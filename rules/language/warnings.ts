@@ -59,12 +59,13 @@ function warnAboutParts(
 ): readonly Warning[] {
   const parts = node.kind === 'not' ? [node.child] : node.children;
   const all: Warning[] = [];
-  const deprecated = new Set<string>();
+  const said = new Set<string>();
   for (const part of parts) {
     for (const warning of warn(part)) {
-      // A deprecated field is named once, where it first stands.
-      if (warning.code === 'LOAD_DEPRECATED_ITEM' && deprecated.has(warning.message)) continue;
-      if (warning.code === 'LOAD_DEPRECATED_ITEM') deprecated.add(warning.message);
+      // A deprecated field, or <NA>, is named once, where it first stands.
+      const isOnce = warning.code === 'LOAD_DEPRECATED_ITEM' || warning.code === 'LOAD_UNSAFE_NA_CHECK';
+      if (isOnce && said.has(warning.message)) continue;
+      if (isOnce) said.add(warning.message);
       all.push(warning);
     }
   }
@@ -83,6 +84,7 @@ function warnAboutCheck(check: CheckNode, { catalogue, lists }: Vocabulary): rea
     ...warnAboutConstants(check, catalogue),
     ...fields.flatMap(warnAboutTypo),
     ...(right?.kind === 'list' ? warnAboutLists(right, lists) : none),
+    ...(right?.kind === 'list' && right.unread !== undefined ? [warnAboutUnread(right.unread)] : none),
   ];
 }
 
@@ -122,9 +124,9 @@ function warnAboutConstants(check: CheckNode, catalogue: FieldCatalogue): readon
     const add = (code: DiagnosticCode, message: string): void => void warnings.push({ code, message, at });
     if (
       value === '<NA>' &&
-      left.kind === 'field' &&
-      /^(?:ka|jevt)\./.test(left.name) &&
-      comparesText.includes(operator)
+      !warnings.some(({ code }) => code === 'LOAD_UNSAFE_NA_CHECK') &&
+      comparesText.includes(operator) &&
+      fieldsIn(left).some(({ name }) => /^(?:ka|jevt)\./.test(name))
     ) {
       add('LOAD_UNSAFE_NA_CHECK', 'a missing value does not equal <NA>; use exists');
     }
@@ -163,6 +165,15 @@ function warnAboutParameter(field: string, name: string, at: At): readonly Warni
   const near = parameterNames.has(name) ? undefined : nearest(name, parameterNames);
   if (near === undefined) return none;
   return [{ code: 'LIKELY_TYPO', message: `no event has a ${field}.${name}; did you mean ${field}.${near}?`, at }];
+}
+
+function warnAboutUnread(at: At): Warning {
+  const written = at.source.text.slice(at.span.start, at.span.end);
+  return {
+    code: 'LIKELY_TYPO',
+    message: `${written} has an unknown escape, so the list counts as empty; a backslash is written \\\\`,
+    at,
+  };
 }
 
 /** Words where a list could stand that are nearly the name of one. A plain word may well be meant: not `shell` for `shells`. */
