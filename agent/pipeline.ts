@@ -8,6 +8,7 @@ import { type CaptureCounters, openCapture } from './capture/kernel.ts';
 import type { AgentOptions } from './config/options.ts';
 import { Engine, type EngineCounters, type Fired } from './engine/engine.ts';
 import { type InternalAlert, LossWatch } from './engine/loss.ts';
+import { needEnvironment } from './engine/needs.ts';
 import { describedTypes } from './fields/arguments.ts';
 import { bindField } from './fields/bind.ts';
 import type { Scene, Surroundings } from './fields/scene.ts';
@@ -127,6 +128,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
   };
   const opened = openCapture({
     types: [...(rules.eventTypes === 'all' ? describedTypes : rules.eventTypes), ...stateCalls],
+    details: { environment: needEnvironment(ruleSet.rules) },
     onEvent: (event) => engine.handle(event),
     onBatchEnd: () => {
       ticker ??= engine.waiting > 0 ? setTimeout(tick, TICK_MS) : undefined;

@@ -12,6 +12,11 @@ export type NativeCapture = {
   attach(): void;
   /** Moves whole records into `bytes` while they fit; returns how many bytes. */
   drain(ring: Ring, bytes: Uint8Array): number;
+  /**
+   * The ring's pages as they are: the reader's position, the writer's, and the data, twice in a row. Only the first may be
+   * written to: a write to the others kills the process. They stay readable after `close()`. `undefined`: refused here.
+   */
+  map(ring: Ring): readonly [reader: ArrayBuffer, writer: ArrayBuffer, data: ArrayBuffer] | undefined;
   /** Calls back while the ring has records; again after `pause`: resumes. */
   watch(ring: Ring, callback: () => void): void;
   pause(ring: Ring): void;
@@ -23,8 +28,11 @@ export type NativeCapture = {
   close(): void;
 };
 
-/** Exec, fork and exit come in a ring of their own, so that a flood of calls does not push them out. */
-export const rings = { lifecycle: 0, bulk: 1 } as const;
+/**
+ * Exec, fork and exit come in a ring of their own, so that a flood of calls does not push them out. What is in the doorbell
+ * says nothing but that one of them must be looked at now.
+ */
+export const rings = { lifecycle: 0, bulk: 1, doorbell: 2 } as const;
 export type Ring = (typeof rings)[keyof typeof rings];
 
 export type Support = { readonly ok: true } | { readonly ok: false; readonly reason: string };

@@ -1,11 +1,13 @@
 import { type NativeCapture, openNative, type Ring, rings } from '#native';
-import { type Batch, Event } from '../events/event.ts';
-import { Merge, type Taken } from './merge.ts';
-import { encodeCompatCalls, encodeShapes } from './shapes.ts';
+import { Event } from '../events/event.ts';
+import { Merge } from './merge.ts';
+import { CopyingReader, InPlaceReader, type RingReader } from './ring-reader.ts';
+import { type Details, encodeCompatCalls, encodeShapes } from './shapes.ts';
 
 export type CaptureOptions = {
   /** Event types wanted. Exec, fork and exit of processes always come. */
   readonly types: Iterable<string>;
+  readonly details?: Details | undefined;
   /** Called for each event in the order of its time. The cursor is good until the call returns. */
   readonly onEvent: (event: Event) => void;
   /** After each drain that brought events. */
@@ -13,6 +15,8 @@ export type CaptureOptions = {
   /** Sizes of the kernel's rings, powers of two. */
   readonly lifecycleBytes?: number | undefined;
   readonly bulkBytes?: number | undefined;
+  /** Records are read where the kernel put them, unless foreign memory is refused here. */
+  readonly reading?: 'in-place' | 'copy' | undefined;
 };
 
 /** What was lost, and why; all since the start. */
@@ -34,10 +38,10 @@ export type CaptureOutcome =
 
 const LIFECYCLE_BYTES = 1 << 20;
 const BULK_BYTES = 8 << 20;
-/** Room for one drain of a ring; the rest follows in the next round. At least one record of the largest size. */
-const BATCH_BYTES = 1 << 18;
 /** Waiting this long before a drain keeps the kernel from waking us for each event. */
 const LAZY_MS = 1;
+/** As large as the doorbell's ring. */
+const DOORBELL_BYTES = 4_096;
 /** Records handed on in one turn of the event loop: other work must not starve. */
 const RECORDS_MAX = 16_384;
 
@@ -51,7 +55,7 @@ export function openCapture(options: CaptureOptions): CaptureOutcome {
   const native = outcome.capture;
   try {
     native.fill('compat_calls', encodeCompatCalls());
-    native.fill('shapes', encodeShapes(options.types));
+    native.fill('shapes', encodeShapes(options.types, options.details));
     native.ignore(process.pid, true);
     native.attach();
     return { ok: true, capture: new Capture(native, options) };
@@ -66,8 +70,12 @@ export class Capture {
   readonly #native: NativeCapture;
   readonly #options: CaptureOptions;
   readonly #cursor: Event;
+  readonly #readers: readonly RingReader[];
+  readonly #doorbell: Uint8Array;
   readonly #merge: Merge<RingReader>;
   #timer: NodeJS.Timeout | undefined;
+  #next: NodeJS.Immediate | undefined;
+  #isDraining = false;
   #drainedMs = 0;
   #closed = false;
   #lastCounters: CaptureCounters | undefined;
@@ -75,36 +83,65 @@ export class Capture {
   constructor(native: NativeCapture, options: CaptureOptions) {
     this.#native = native;
     this.#options = options;
-    const lifecycle = new RingReader(native, rings.lifecycle);
-    this.#merge = new Merge(new RingReader(native, rings.bulk), lifecycle);
+    const lifecycle = openReader(native, rings.lifecycle, options.reading);
+    const bulk = openReader(native, rings.bulk, options.reading);
+    this.#readers = [lifecycle, bulk];
+    this.#merge = new Merge(bulk, lifecycle);
     this.#cursor = new Event(lifecycle.batch);
-    // An exec is answered at once; calls wait a little, unless it has been quiet.
-    native.watch(rings.lifecycle, () => this.drain());
-    this.#watchBulk();
+    this.#doorbell = new Uint8Array(DOORBELL_BYTES);
+    native.watch(rings.doorbell, () => {
+      native.drain(rings.doorbell, this.#doorbell);
+      this.drain();
+    });
+    this.#watch();
   }
 
-  #watchBulk(): void {
-    this.#native.watch(rings.bulk, () => {
-      if (performance.now() - this.#drainedMs > LAZY_MS) return this.drain();
-      this.#native.pause(rings.bulk);
-      this.#timer ??= setTimeout(() => {
-        this.#timer = undefined;
-        this.drain();
-        if (!this.#closed) this.#watchBulk();
-      }, LAZY_MS);
-    });
+  /** The first event after a rest is taken at once; then events gather for a while, and cost those who make them no wake-up. */
+  #watch(): void {
+    for (const ring of [rings.lifecycle, rings.bulk]) {
+      this.#native.watch(ring, () => {
+        if (performance.now() - this.#drainedMs > LAZY_MS) this.drain();
+        else this.#drainLater();
+      });
+    }
+  }
+
+  #drainLater(): void {
+    if (this.#timer !== undefined || this.#closed) return;
+    this.#native.pause(rings.lifecycle);
+    this.#native.pause(rings.bulk);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.drain();
+      if (!this.#closed && this.#timer === undefined) this.#watch();
+    }, LAZY_MS);
   }
 
   /** Takes what is there now, without waiting for a wake-up; what is more than a turn's worth follows by itself. */
   drain(): void {
+    // Whoever handles an event and asks for more has it in this very loop.
+    if (this.#closed || this.#isDraining) return;
+    this.#isDraining = true;
     let left = RECORDS_MAX;
-    for (let before = -1; left !== before && left > 0 && !this.#closed; ) {
-      before = left;
-      left = this.#deliver(left);
-      if (left !== before) this.#options.onBatchEnd?.();
+    try {
+      for (let before = -1; left !== before && left > 0 && !this.#closed; ) {
+        before = left;
+        left = this.#deliver(left);
+        if (left !== before) this.#options.onBatchEnd?.();
+      }
+    } finally {
+      this.#isDraining = false;
     }
     this.#drainedMs = performance.now();
-    if (left === 0) setImmediate(() => this.drain());
+    if (this.#closed) return;
+    if (left === 0) this.#next ??= setImmediate(() => this.#goOn());
+    // What came since the last look woke nobody: to the kernel we had not caught up.
+    else if (this.#readers.map((reader) => reader.settle()).includes(true)) this.#drainLater();
+  }
+
+  #goOn(): void {
+    this.#next = undefined;
+    this.drain();
   }
 
   /** At most so many of the records in both rings, in the order of time. How many more it might have been. */
@@ -121,8 +158,8 @@ export class Capture {
   }
 
   /** Replaces the event types that are wanted. */
-  setTypes(types: Iterable<string>): void {
-    this.#native.fill('shapes', encodeShapes(types));
+  setTypes(types: Iterable<string>, details: Details = {}): void {
+    this.#native.fill('shapes', encodeShapes(types, details));
   }
 
   /** Leaves out the events of a process, all its threads included. */
@@ -143,48 +180,12 @@ export class Capture {
     this.#lastCounters = this.counters();
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearImmediate(this.#next);
     this.#native.close();
   }
 }
 
-/** One ring's batch and how far it is read. */
-class RingReader implements Taken {
-  readonly #native: NativeCapture;
-  readonly #ring: Ring;
-  readonly #bytes = Buffer.allocUnsafeSlow(BATCH_BYTES);
-  readonly batch: Batch = toBatch(this.#bytes);
-  readonly #head = new Event(this.batch);
-  #at = 0;
-  #end = 0;
-  /** Time of the next record; infinite at the end. */
-  timeNs = Number.POSITIVE_INFINITY;
-
-  constructor(native: NativeCapture, ring: Ring) {
-    this.#native = native;
-    this.#ring = ring;
-  }
-
-  fill(): void {
-    this.#at = 0;
-    this.#end = this.#native.drain(this.#ring, this.#bytes);
-    this.#look();
-  }
-
-  take(cursor: Event): void {
-    cursor.moveTo(this.batch, this.#at);
-    this.#at += cursor.length;
-    this.#look();
-  }
-
-  #look(): void {
-    this.timeNs = this.#at < this.#end ? this.#head.moveTo(this.batch, this.#at).timeNs : Number.POSITIVE_INFINITY;
-  }
-}
-
-function toBatch(bytes: Buffer): Batch {
-  return {
-    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-    latin1: (from, to) => bytes.toString('latin1', from, to),
-    copy: (from, to) => toBatch(Buffer.from(bytes.subarray(from, to))),
-  };
+function openReader(native: NativeCapture, ring: Ring, reading: CaptureOptions['reading']): RingReader {
+  const pages = reading === 'copy' ? undefined : native.map(ring);
+  return pages === undefined ? new CopyingReader(native, ring) : new InPlaceReader(pages);
 }

@@ -181,14 +181,22 @@ const shapes: Readonly<Record<string, Shape>> = {
 /** What the kernel has records of its own for; asking for these names turns threads and failures on, no more. */
 const lifecycle: ReadonlySet<string> = new Set(['clone', 'clone3', 'fork', 'vfork']);
 
+/** What else the kernel side is to tell. */
+export type Details = {
+  /** With an exec, the environment that the program was started with. */
+  readonly environment?: boolean | undefined;
+};
+
 /** The kernel's table for the given event types; names that are no call are left out. */
-export function encodeShapes(types: Iterable<string>): Uint8Array {
+export function encodeShapes(types: Iterable<string>, { environment = false }: Details = {}): Uint8Array {
   const table = new Uint8Array(CALLS * SHAPE_BYTES);
   for (const type of types) {
     const number = numberOfCall(type);
     if (number === undefined) continue;
     table.set(encodeShape(shapes[type], lifecycle.has(type)), number * SHAPE_BYTES);
   }
+  // An exec has a record of its own; the last byte of its line is free.
+  if (environment) table[((numberOfCall('execve') ?? 0) + 1) * SHAPE_BYTES - 1] = 1;
   return table;
 }
 

@@ -60,6 +60,11 @@ export function decodeExec(event: Event): Exec {
   };
 }
 
+/** The beginning of the environment that a program was started with, NUL-separated; only if the capture was asked for it. */
+export function environmentOf(exec: Event): string | undefined {
+  return exec.u16(e.environment) === 0 ? undefined : (exec.text(e.environment) ?? '');
+}
+
 /** Arguments are separated by NUL; the last one has a NUL unless it was cut. */
 export function splitArgv(text: string | undefined): readonly string[] {
   if (text === undefined) return [];

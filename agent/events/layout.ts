@@ -47,7 +47,8 @@ export const execLayout = {
   cgroup_path: 196,
   vsid: 200,
   vpgid: 204,
-  size: 208,
+  environment: 208,
+  size: 216,
 } as const;
 
 export const forkLayout = {

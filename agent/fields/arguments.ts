@@ -42,7 +42,7 @@ import {
   unsigned,
   user,
 } from './parameters.ts';
-import { execFlagsOf } from './program.ts';
+import { environmentAt, execFlagsOf } from './program.ts';
 import type { Scene } from './scene.ts';
 import { systemParameters } from './system-arguments.ts';
 
@@ -66,7 +66,9 @@ const program: readonly Parameter[] = [
 
 const exec: readonly Parameter[] = [
   ...program,
-  ofEvent('env', ({ process, around }) => process && around.environment(process)?.replaceAll('\0', ' ').trimEnd()),
+  ofEvent('env', ({ event, process, around }) =>
+    (process && environmentAt(event, process, around))?.replaceAll('\0', ' ').trimEnd(),
+  ),
   ofProcess('tty', ({ tty }) => tty),
   ofProcess('vpgid', ({ vpgid }) => vpgid),
   ofProcess('loginuid', ({ loginUid }) => (loginUid === 0xffff_ffff ? -1 : loginUid)),

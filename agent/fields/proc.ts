@@ -1,7 +1,7 @@
 import type { FieldValue } from '#rules/language/field';
 import type { Process } from '../state/process.ts';
 import { nameCapabilities } from './capabilities.ts';
-import { isProgramWritable } from './program.ts';
+import { environmentAt, isProgramWritable } from './program.ts';
 import type { Reader, ReaderTable, Scene } from './scene.ts';
 
 type OfProcess = (process: Process) => FieldValue | undefined;
@@ -95,9 +95,9 @@ const spaced = (environment: string | undefined): string | undefined =>
   environment?.replace(/\0$/, '').replaceAll('\0', ' ');
 
 function bindEnvironment(which: string | number | undefined): Reader {
-  return ({ process, around }) => {
+  return ({ event, process, around }) => {
     if (process === undefined) return undefined;
-    const environment = around.environment(process);
+    const environment = environmentAt(event, process, around);
     if (which === undefined) return spaced(environment);
     return typeof which === 'string' ? variable(environment, which) : environment?.split('\0')[which];
   };

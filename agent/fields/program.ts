@@ -1,4 +1,7 @@
+import { environmentOf } from '../events/decode.ts';
+import type { Event } from '../events/event.ts';
 import type { Process } from '../state/process.ts';
+import type { Surroundings } from './scene.ts';
 
 const WORLD_WRITABLE = 0o002;
 const GROUP_WRITABLE = 0o020;
@@ -18,4 +21,9 @@ export function execFlagsOf(process: Process): number | undefined {
   const { upperLayer, memfd } = process;
   if (upperLayer === undefined || memfd === undefined) return undefined;
   return (isProgramWritable(process) === true ? 1 : 0) | (upperLayer ? 2 : 0) | (memfd ? 4 : 0);
+}
+
+/** An exec has it as it was then, however soon the process ends. */
+export function environmentAt(event: Event, process: Process, around: Surroundings): string | undefined {
+  return (event.kind === 'exec' ? environmentOf(event) : undefined) ?? around.environment(process);
 }

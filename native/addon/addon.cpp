@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
 
 #include "loader.h"
@@ -34,12 +35,13 @@ bool IsRing(const Napi::Value& value) {
 class Capture : public Napi::ObjectWrap<Capture> {
       public:
 	static Napi::Function Define(Napi::Env env) {
-		return DefineClass(
-			env, "Capture",
-			{InstanceMethod("attach", &Capture::Attach), InstanceMethod("drain", &Capture::Drain),
-			 InstanceMethod("watch", &Capture::Watch), InstanceMethod("pause", &Capture::Pause),
-			 InstanceMethod("fill", &Capture::Fill), InstanceMethod("ignore", &Capture::Ignore),
-			 InstanceMethod("counters", &Capture::Counters), InstanceMethod("close", &Capture::Close)});
+		return DefineClass(env, "Capture",
+				   {InstanceMethod("attach", &Capture::Attach),
+				    InstanceMethod("drain", &Capture::Drain), InstanceMethod("map", &Capture::MapRing),
+				    InstanceMethod("watch", &Capture::Watch), InstanceMethod("pause", &Capture::Pause),
+				    InstanceMethod("fill", &Capture::Fill), InstanceMethod("ignore", &Capture::Ignore),
+				    InstanceMethod("counters", &Capture::Counters),
+				    InstanceMethod("close", &Capture::Close)});
 	}
 
 	// new Capture(objectPath, lifecycleBytes, bulkBytes): loaded, not attached.
@@ -90,6 +92,36 @@ class Capture : public Napi::ObjectWrap<Capture> {
 			programs_.ring(info[0].As<Napi::Number>().Int32Value()).Drain(bytes.Data(), bytes.ByteLength());
 		if (used < 0) return Throw(env, "ERANGE", "the buffer is smaller than the next record");
 		return Napi::Number::New(env, static_cast<double>(used));
+	}
+
+	// map(ring): the ring's pages as they are, [reader, writer, data]; writing to the latter two kills the process.
+	// undefined where the engine wants all memory to be its own.
+	Napi::Value MapRing(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		if (!IsRing(info[0])) return Throw(env, "EINVAL", "map expects a ring");
+		const auto& pages = programs_.ring(info[0].As<Napi::Number>().Int32Value()).pages();
+		napi_value parts[3];
+		if (!Share(env, pages, pages->reader(), pages->page(), &parts[0]) ||
+		    !Share(env, pages, pages->writer(), pages->page(), &parts[1]) ||
+		    !Share(env, pages, pages->data(), 2 * pages->size(), &parts[2]))
+			return env.Undefined();
+		Napi::Array out = Napi::Array::New(env, 3);
+		for (uint32_t i = 0; i < 3; i++)
+			out.Set(i, parts[i]);
+		return out;
+	}
+
+	// An ArrayBuffer over foreign memory, which stays mapped for as long as the buffer lives.
+	static bool Share(napi_env env, const std::shared_ptr<RingPages>& pages, uint8_t* from, size_t size,
+			  napi_value* out) {
+		auto* share = new std::shared_ptr<RingPages>(pages);
+		auto let_go = [](napi_env, void*, void* held) {
+			delete static_cast<std::shared_ptr<RingPages>*>(held);
+		};
+		if (napi_create_external_arraybuffer(env, from, size, let_go, share, out) == napi_ok) return true;
+		delete share;
+		return false;
 	}
 
 	// watch(ring, callback): calls back while the ring has records, until paused. Again: resumes.

@@ -9,12 +9,13 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <unistd.h>
 
 #include "../bpf/event.h"
 
 namespace {
 
-const char* const kRingMaps[RINGS] = {"lifecycle", "bulk"};
+const char* const kRingMaps[RINGS] = {"lifecycle", "bulk", "doorbell"};
 
 // What libbpf last complained about. The verifier's log is long and its end tells most.
 std::string complaints;
@@ -56,7 +57,7 @@ Failure Programs::Load(const std::string& path, const Sizes& sizes) {
 	complaints.clear();
 	object_ = bpf_object__open_file(path.c_str(), nullptr);
 	if (!object_) return Fail(errno, "cannot read the kernel programs " + path);
-	const uint32_t wanted[RINGS] = {sizes.lifecycle, sizes.bulk};
+	const uint32_t wanted[RINGS] = {sizes.lifecycle, sizes.bulk, static_cast<uint32_t>(sysconf(_SC_PAGESIZE))};
 	for (int i = 0; i < RINGS; i++) {
 		bpf_map* map = Map(kRingMaps[i]);
 		if (!map || bpf_map__set_max_entries(map, wanted[i]))

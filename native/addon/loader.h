@@ -19,7 +19,7 @@ struct Failure {
 	std::string message;
 };
 
-enum RingName { LIFECYCLE = 0, BULK = 1, RINGS = 2 };
+enum RingName { LIFECYCLE = 0, BULK = 1, DOORBELL = 2, RINGS = 3 };
 
 class Programs {
       public:

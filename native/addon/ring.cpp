@@ -6,42 +6,42 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+RingPages::~RingPages() {
+	munmap(reader_, page_);
+	munmap(writer_, page_ + 2 * size_);
+}
+
 int Ring::Open(int fd, size_t size) {
-	page_ = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-	void* reader = mmap(nullptr, page_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+	void* reader = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (reader == MAP_FAILED) return errno;
-	void* writer = mmap(nullptr, page_ + 2 * size, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page_));
+	void* writer = mmap(nullptr, page + 2 * size, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page));
 	if (writer == MAP_FAILED) {
 		int error = errno;
-		munmap(reader, page_);
+		munmap(reader, page);
 		return error;
 	}
 	fd_ = fd;
-	size_ = size;
-	reader_page_ = reader;
-	writer_pages_ = static_cast<uint8_t*>(writer);
+	pages_ = std::make_shared<RingPages>(static_cast<uint8_t*>(reader), static_cast<uint8_t*>(writer), page, size);
 	return 0;
 }
 
 void Ring::Close() {
-	if (reader_page_) munmap(reader_page_, page_);
-	if (writer_pages_) munmap(writer_pages_, page_ + 2 * size_);
-	reader_page_ = nullptr;
-	writer_pages_ = nullptr;
+	pages_.reset();
 	fd_ = -1;
 }
 
 int64_t Ring::Drain(uint8_t* to, size_t size) {
-	auto* read = static_cast<unsigned long*>(reader_page_);
-	const auto* written = reinterpret_cast<const unsigned long*>(writer_pages_);
-	const uint8_t* data = writer_pages_ + page_;
+	auto* read = reinterpret_cast<unsigned long*>(pages_->reader());
+	const auto* written = reinterpret_cast<const unsigned long*>(pages_->writer());
+	const uint8_t* data = pages_->data();
 	unsigned long at = __atomic_load_n(read, __ATOMIC_RELAXED);
 	unsigned long end = __atomic_load_n(written, __ATOMIC_ACQUIRE);
 	size_t used = 0;
 	int64_t outcome = 0;
 
 	while (at < end) {
-		const uint8_t* record = data + (at & (size_ - 1));
+		const uint8_t* record = data + (at & (pages_->size() - 1));
 		// The writer clears the busy bit last.
 		uint32_t head = __atomic_load_n(reinterpret_cast<const uint32_t*>(record), __ATOMIC_ACQUIRE);
 		if (head & BPF_RINGBUF_BUSY_BIT) break;

@@ -1,21 +1,41 @@
 // A BPF ring buffer as this process sees it (kernel/bpf/ringbuf.c): one page with the reader's position, one with the
 // writer's, and the data, mapped twice in a row so that a record never wraps.
 #pragma once
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+
+// The pages of one ring. Whoever looks into them holds a share: they are unmapped when the last share is gone.
+class RingPages {
+      public:
+	RingPages(uint8_t* reader, uint8_t* writer, size_t page, size_t size)
+	    : reader_(reader), writer_(writer), page_(page), size_(size) {}
+	RingPages(const RingPages&) = delete;
+	RingPages& operator=(const RingPages&) = delete;
+	~RingPages();
+
+	uint8_t* reader() const { return reader_; }
+	// Read-only, as are the data.
+	uint8_t* writer() const { return writer_; }
+	uint8_t* data() const { return writer_ + page_; }
+	size_t page() const { return page_; }
+	// Of the data, once.
+	size_t size() const { return size_; }
+
+      private:
+	uint8_t* reader_;
+	uint8_t* writer_;
+	size_t page_;
+	size_t size_;
+};
 
 class Ring {
       public:
-	Ring() = default;
-	Ring(const Ring&) = delete;
-	Ring& operator=(const Ring&) = delete;
-	~Ring() { Close(); }
-
 	// 0, or an errno.
 	int Open(int fd, size_t size);
 	void Close();
 	int fd() const { return fd_; }
+	const std::shared_ptr<RingPages>& pages() const { return pages_; }
 
 	// Moves whole records into `to` while they fit. Returns the bytes written; each record has its own length
 	// inside. -1: the next record is larger than `size`.
@@ -23,8 +43,5 @@ class Ring {
 
       private:
 	int fd_ = -1; // the map's, owned by the object file
-	size_t size_ = 0;
-	void* reader_page_ = nullptr;
-	uint8_t* writer_pages_ = nullptr;
-	size_t page_ = 0;
+	std::shared_ptr<RingPages> pages_;
 };

@@ -101,8 +101,10 @@ struct exec_event {
 	struct text cgroup_path;
 	u32 vsid; /* the session in the innermost pid namespace */
 	u32 vpgid;
+	struct text environment; /* its beginning, as argv; offset 0: nobody asked */
+	u32 padding;
 };
-_Static_assert(sizeof(struct exec_event) == 208, "exec_event");
+_Static_assert(sizeof(struct exec_event) == 216, "exec_event");
 
 struct fork_event {
 	struct event_header header; /* ret is the child's thread id */
@@ -182,7 +184,7 @@ struct call_shape {
 	u8 extra;
 	u8 only_failed; /* execve: success is seen by sched_process_exec */
 	u8 how;         /* struct open_how (openat2) */
-	u8 data;        /* call_data << 4 | the argument that tells where it lies */
+	u8 data;        /* call_data << 4 | the argument that tells where it lies; execve: the environment is wanted */
 };
 _Static_assert(sizeof(struct call_shape) == 12, "call_shape");
 

@@ -58,6 +58,17 @@ static __always_inline void fill_program(struct exec_event *event, struct file *
 		event->header.flags |= FLAG_MEMFD;
 }
 
+/* Long, and most rules never look at it. */
+static __always_inline void append_environment(struct scratch *scratch, struct text *text, struct mm_struct *mm)
+{
+	u32 execve = NR_EXECVE;
+	struct call_shape *shape = bpf_map_lookup_elem(&shapes, &execve);
+	unsigned long start = BPF_CORE_READ(mm, env_start);
+
+	if (shape && shape->data)
+		append_user(scratch, text, (void *)start, BPF_CORE_READ(mm, env_end) - start);
+}
+
 /* include/trace/events/sched.h: TP_PROTO(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm). After the
  * point of no return, with the new memory in place, before the program's first instruction. A failed execve never gets
  * here. */
@@ -102,7 +113,10 @@ int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux
 	append_user(scratch, &event->argv, (void *)arg_start, arg_end - arg_start);
 	append_cwd(scratch, &event->cwd);
 	append_cgroup(scratch, &event->cgroup_path, own_cgroup(task)->kn);
-	submit_lifecycle(finish(scratch), scratch->end, BPF_RB_FORCE_WAKEUP);
+	append_environment(scratch, &event->environment, task->mm);
+	submit_lifecycle(finish(scratch), scratch->end);
+	if (BPF_CORE_READ(task, thread_pid, level)) /* in a container, as far as that is cheaply told */
+		ring_bell();
 	scratch->busy = 0;
 	return 0;
 }

@@ -29,6 +29,6 @@ int BPF_PROG(process_exit, struct task_struct *unused)
 	fill_header(&event.header, task, EVENT_EXIT, NR_NONE);
 	group_code = task->signal->group_exit_code;
 	event.header.ret = group_code ? group_code : task->exit_code;
-	submit_lifecycle(&event.header, sizeof(event), 0);
+	submit_lifecycle(&event.header, sizeof(event));
 	return 0;
 }

@@ -39,6 +39,6 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	event.child_ppid = BPF_CORE_READ(child, real_parent, tgid);
 	event.child_vpid = innermost(BPF_CORE_READ(child, thread_pid));
 	event.clone_flags = clone_flags((struct pt_regs *)bpf_task_pt_regs(task), nr, flags);
-	submit_lifecycle(&event.header, sizeof(event), 0);
+	submit_lifecycle(&event.header, sizeof(event));
 	return 0;
 }

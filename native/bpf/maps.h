@@ -45,6 +45,12 @@ struct {
 	__uint(max_entries, 8 << 20);
 } bulk SEC(".maps");
 
+/* Its records say nothing: they wake the reader, who waits a little before it looks into the others. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} doorbell SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, COUNTERS);
@@ -102,14 +108,22 @@ static __always_inline bool is_ignored(u32 tgid)
 	return bpf_map_lookup_elem(&ignored, &tgid) != 0;
 }
 
-/* Wake-ups are the kernel's: only when the reader had caught up. An exec wakes always: it is answered at once. */
-static __always_inline void submit_lifecycle(struct event_header *record, u32 length, u64 wake)
+/* Wake-ups are the kernel's: only when the reader had caught up. */
+static __always_inline void submit_lifecycle(struct event_header *record, u32 length)
 {
 	record->length = length;
-	if (length > RECORD_MAX || bpf_ringbuf_output(&lifecycle, record, length, wake))
+	if (length > RECORD_MAX || bpf_ringbuf_output(&lifecycle, record, length, 0))
 		count(COUNT_LIFECYCLE_FULL);
 	else
 		count(COUNT_LIFECYCLE);
+}
+
+/* What was just sent is answered at once. A bell that is full rings already. */
+static __always_inline void ring_bell(void)
+{
+	u64 nothing = 0;
+
+	bpf_ringbuf_output(&doorbell, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
 }
 
 static __always_inline void submit_bulk(struct event_header *record, u32 length)

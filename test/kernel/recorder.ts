@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Capture, type CaptureCounters, openCapture } from '../../agent/capture/kernel.ts';
+import { type Capture, type CaptureCounters, type CaptureOptions, openCapture } from '../../agent/capture/kernel.ts';
 import type { Event } from '../../agent/events/event.ts';
 
 /** A compiler comes with what builds the native parts. */
@@ -22,15 +22,15 @@ export function makeFolder(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-type Sizes = { readonly lifecycleBytes?: number; readonly bulkBytes?: number };
+type Settings = Pick<CaptureOptions, 'lifecycleBytes' | 'bulkBytes' | 'reading' | 'details'>;
 
 /** A capture that keeps its events. */
 export class Recorder {
   readonly events: Event[] = [];
   readonly capture: Capture;
 
-  constructor(types: Iterable<string>, sizes: Sizes = {}) {
-    const outcome = openCapture({ types, ...sizes, onEvent: (event) => this.events.push(event.retain()) });
+  constructor(types: Iterable<string>, settings: Settings = {}) {
+    const outcome = openCapture({ types, ...settings, onEvent: (event) => this.events.push(event.retain()) });
     if (!outcome.ok) throw new Error(outcome.reason);
     this.capture = outcome.capture;
   }

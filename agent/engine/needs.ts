@@ -1,0 +1,15 @@
+import { fieldText } from '#rules/language/catalogue';
+import { conditionFields } from '#rules/language/condition-fields';
+import { templateFields } from '#rules/language/format';
+import { isActive, type Rule } from '#rules/language/rule-set';
+
+/** `proc.env`, and the parameters of an exec that hold it. */
+const environmentFields = /^(proc\.env|evt\.(raw)?arg\.env|evt\.(raw)?args?(\[|$)|evt\.info$)/;
+
+/** Whether some rule looks at the environment that a program was started with: it is long, so only then it is captured. */
+export function needEnvironment(rules: readonly Rule[]): boolean {
+  return rules.filter(isActive).some((rule) => {
+    const names = [...conditionFields(rule.condition).keys(), ...templateFields(rule.template).map(fieldText)];
+    return names.some((name) => environmentFields.test(name));
+  });
+}
