@@ -123,9 +123,38 @@ export function fillTransitions({ classes, next, isEnd }: Trie): Int32Array {
   return fallback;
 }
 
+/** A byte that has no capital form, rarer ones first: the engine finds it ten times faster than we walk a text. */
+const anchors = [/[^a-zA-Z/ .=-]/, /[^a-zA-Z]/];
+/** Each place of the anchor costs up to a word's length. */
+const longestAnchored = 64;
+
+/** Whether the text contains the word, given in lower case, whatever the case of ASCII letters; `undefined`: no anchor. */
+function compileAnchored(word: string): ((text: string) => boolean) | undefined {
+  const offset = anchors.map((anchor) => word.search(anchor)).find((at) => at !== -1);
+  if (offset === undefined || word.length > longestAnchored) return undefined;
+  const anchor = word[offset] ?? '';
+  const codes = Array.from(word, (char) => char.charCodeAt(0));
+  const matchesAt = (text: string, start: number): boolean => {
+    for (let index = 0; index < codes.length; index++) {
+      const code = text.charCodeAt(start + index);
+      if ((code >= 65 && code <= 90 ? code + 32 : code) !== codes[index]) return false;
+    }
+    return true;
+  };
+  return (text) => {
+    for (let at = text.indexOf(anchor, offset); at !== -1; at = text.indexOf(anchor, at + 1)) {
+      if (matchesAt(text, at - offset)) return true;
+    }
+    return false;
+  };
+}
+
 /** Whether the text contains one of the words; for `any-case` these are given in lower case. */
 export function compileContains(words: readonly string[], letters: Letters = 'exact'): (text: string) => boolean {
   if (words.includes('')) return () => true;
+  const [word = '', other] = words;
+  const anchored = letters === 'any-case' && other === undefined ? compileAnchored(word) : undefined;
+  if (anchored !== undefined) return anchored;
   const trie = buildTrie(words, letters);
   fillTransitions(trie);
   const { classOf, classes, next, isEnd } = trie;
