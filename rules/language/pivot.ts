@@ -2,6 +2,7 @@ import type { CheckedNode } from './checked.ts';
 import { conditionFields } from './condition-fields.ts';
 import { isSlow } from './cost.ts';
 import type { FieldReader, FieldUse, FieldValue } from './field.ts';
+import { generate } from './generated.ts';
 import { compileRefuter, type Refuter, verdicts } from './refute.ts';
 import { compileScan, type Scan } from './scan.ts';
 import { familyOf } from './type-family.ts';
@@ -91,10 +92,18 @@ export function readPivots<E>(
   });
 }
 
-/** What the event's value of the field leaves possible; `undefined`: nothing is known about such a value. */
-export function maskOf<E>(pivot: Pivot<E>, event: E, table: MaskTable): Mask | undefined {
-  const value = pivot.read(event);
-  if (value === pivot.lastValue && pivot.lastMask !== undefined) return pivot.lastMask;
+/** What the event's value of a field leaves possible; `undefined`: nothing is known about such a value. */
+export type Look<E> = (event: E) => Mask | undefined;
+
+/** Each field has code of its own, so that the engine puts the reader into it. */
+export function compileLook<E>(pivot: Pivot<E>, table: MaskTable): Look<E> {
+  const find = (value: FieldValue | undefined): Mask | undefined => maskOf(pivot, value, table);
+  const body =
+    'return function look(e){const v=c0(e);return v===c1.lastValue&&c1.lastMask!==undefined?c1.lastMask:c2(v)}';
+  return generate(body, [pivot.read, pivot, find]);
+}
+
+function maskOf<E>(pivot: Pivot<E>, value: FieldValue | undefined, table: MaskTable): Mask | undefined {
   if (pivot.pause > 0) {
     pivot.pause--;
     return scanValue(pivot, value, table);

@@ -113,6 +113,29 @@ describe('a plan', () => {
       expect(compiled.match('openat', scene).map(({ name }) => name)).toEqual(['r0']);
   });
 
+  it.for([
+    { matching: 'first', expected: ['r0'] },
+    { matching: 'all', expected: ['r0', 'r2'] },
+  ] as const)(
+    'fires the same ($matching) when rules that are often left have become one function',
+    ({ matching, expected }) => {
+      const set = ruleSet([`${opens} and user.uid = 5`, `${opens} and user.uid = 6`, `${opens} and proc.tty = 0`]);
+      const compiled = compileRuleSet(set, counting().bind, { matching });
+      const fires = open('/', { 'user.uid': 5, 'proc.tty': 0 });
+      const scene = { now: fires };
+      const match = (event: Event): readonly string[] => {
+        scene.now = event;
+        return compiled.match('openat', scene).map(({ name }) => name);
+      };
+      for (let round = 0; round < 10_000; round++) {
+        if (round % 3 === 0) expect(match(fires)).toEqual(expected);
+        else expect(match(open('/', { 'user.uid': 7, 'proc.tty': round % 3 }))).toEqual([]);
+      }
+      expect(match(open('/', { 'user.uid': 6 }))).toEqual(['r1']);
+      expect(match(open('/'))).toEqual([]);
+    },
+  );
+
   it('keeps a literal of a rule a value, whatever it holds', () => {
     const hostile = ['"); throw 1; ("', '$' + '{process.exit(1)}', '\\u0022', '`', '*/ c0=[]; /*', "'+x+'"];
     const set = ruleSet(hostile.map((text) => JSON.stringify(`${opens} and fd.name = ${JSON.stringify(text)}`)));

@@ -2,8 +2,8 @@ import type { CheckedNode } from './checked.ts';
 import { type Estimate, sortByCost } from './cost.ts';
 import { foldForType, mergeChecks } from './fold.ts';
 import type { Machine } from './machine.ts';
-import { fieldsOf, type Mask, type MaskTable, maskOf, type Pivot, readPivots } from './pivot.ts';
-import { compileProgram, type Predicate } from './predicate.ts';
+import { compileLook, fieldsOf, type Look, type Mask, type MaskTable, type Pivot, readPivots } from './pivot.ts';
+import { compileFirst, compileProgram, type Predicate } from './predicate.ts';
 import { verdicts } from './refute.ts';
 import type { Rule } from './rule-set.ts';
 
@@ -30,6 +30,7 @@ type Stage<E, R> = {
   /** Fields that were looked at on the way here. */
   readonly used: readonly Pivot<E>[];
   pivot: Pivot<E> | undefined;
+  look: Look<E> | undefined;
   /** By the mask's number. */
   next: (Stage<E, R> | undefined)[];
   /** For a value that nothing is known about. */
@@ -40,6 +41,9 @@ type Stage<E, R> = {
   sampled: number;
   /** By pivot: the cost of the rules that it ruled out, over all sampled events. */
   gains: number[];
+  /** Events that ended here before the candidates were put into one function, `first`. */
+  ended: number;
+  first: ((event: E) => number) | undefined;
 };
 
 /** True of every event. */
@@ -57,6 +61,11 @@ const sampleAgain = [4_096, 262_144];
 const never = 0x3fff_ffff;
 /** Stages that the tree may have; then it grows anew. */
 const mostStages = 4_096;
+/** When so many events ended at a stage, its candidates become one function: making it takes 0.1 ms. */
+const worthFusing = 2_048;
+const mostFused = 24;
+/** Functions that one plan may make in its life. */
+const mostFusions = 256;
 
 export function compilePlan<E, R extends { readonly rule: Rule }>(
   rules: readonly R[],
@@ -78,11 +87,23 @@ export function compilePlan<E, R extends { readonly rule: Rule }>(
   });
   const walk = makeWalk(candidates, () => readPivots(conditions, fields, readers), machine);
   const none: readonly R[] = [];
+  let fusions = 0;
+  const fuse = (stage: Stage<E, R>): void => {
+    if (stage.candidates.length > mostFused || fusions >= mostFusions) return;
+    fusions++;
+    stage.first = compileFirst(stage.candidates.map(({ fires }) => fires));
+  };
   return (event) => {
-    const possible = walk(event);
+    const stage = walk(event);
+    const possible = stage.candidates;
+    let at = 0;
+    if (stage.first !== undefined) {
+      at = stage.first(event);
+      if (at === -1) return none;
+    } else if (stage.ended < worthFusing && ++stage.ended === worthFusing) fuse(stage);
     let fired: R[] | undefined;
-    for (let index = 0; index < possible.length; index++) {
-      const candidate = possible[index];
+    for (; at < possible.length; at++) {
+      const candidate = possible[at];
       if (candidate === undefined || !candidate.fires(event)) continue;
       if (matching === 'first') return [candidate.rule];
       if (fired === undefined) fired = [candidate.rule];
@@ -96,24 +117,25 @@ function costOfAll<E, R>(candidates: readonly Candidate<E, R>[]): number {
   return candidates.reduce((sum, { cost }) => sum + cost, 0);
 }
 
-/** From an event to the candidates that its values leave. */
+/** From an event to the stage whose candidates its values leave. */
 function makeWalk<E, R>(
   candidates: readonly Candidate<E, R>[],
   readFields: () => readonly Pivot<E>[],
   machine: Machine<E>,
-): (event: E) => readonly Candidate<E, R>[] {
+): (event: E) => Stage<E, R> {
   const table: MaskTable = { rules: candidates.length, known: new Map(), now: () => machine.generation };
   let pivots: readonly Pivot<E>[] | undefined;
+  const looks = new Map<Pivot<E>, Look<E>>();
   let stages = 0;
   let root = makeStage(candidates, []);
   return (event) => {
     let stage = root;
     for (;;) {
       if (stage.untilSample-- <= 0) sample(stage, event);
-      const { pivot } = stage;
-      if (pivot === undefined) return stage.candidates;
-      const mask = maskOf(pivot, event, table);
-      stage = (mask === undefined ? stage.unknown : stage.next[mask.id]) ?? grow(stage, pivot, mask);
+      const { look } = stage;
+      if (look === undefined) return stage;
+      const mask = look(event);
+      stage = (mask === undefined ? stage.unknown : stage.next[mask.id]) ?? grow(stage, mask);
     }
   };
 
@@ -123,26 +145,35 @@ function makeWalk<E, R>(
       candidates: left,
       used,
       pivot: undefined,
+      look: undefined,
       next: [],
       unknown: undefined,
       untilSample: used.length >= mostPivots || costOfAll(left) <= leastGain ? never : 0,
       round: 0,
       sampled: 0,
       gains: [],
+      ended: 0,
+      first: undefined,
     };
   }
 
-  function grow(stage: Stage<E, R>, pivot: Pivot<E>, mask: Mask | undefined): Stage<E, R> {
+  function grow(stage: Stage<E, R>, mask: Mask | undefined): Stage<E, R> {
     if (stages >= mostStages) {
       stages = 0;
       root = makeStage(candidates, []);
     }
     const left =
       mask === undefined ? stage.candidates : stage.candidates.filter(({ index }) => mask.possible[index] === 1);
-    const next = makeStage(left, [...stage.used, pivot]);
+    const next = makeStage(left, stage.pivot === undefined ? stage.used : [...stage.used, stage.pivot]);
     if (mask === undefined) stage.unknown = next;
     else stage.next[mask.id] = next;
     return next;
+  }
+
+  function lookOf(pivot: Pivot<E>): Look<E> {
+    const look = looks.get(pivot) ?? compileLook(pivot, table);
+    looks.set(pivot, look);
+    return look;
   }
 
   /** Counts what each field would rule out of this stage's rules; when enough events were seen, one is chosen. */
@@ -179,6 +210,7 @@ function makeWalk<E, R>(
     }
     if (chosen !== stage.pivot) {
       stage.pivot = chosen;
+      stage.look = chosen && lookOf(chosen);
       stage.next = [];
       stage.unknown = undefined;
     }

@@ -2,6 +2,7 @@ import type { Operator } from './ast.ts';
 import type { CheckedNode, CheckedTest, Expression } from './checked.ts';
 import type { Constant } from './constants.ts';
 import type { FieldReader, FieldUse } from './field.ts';
+import { generate } from './generated.ts';
 import { type Cell, cellOf, compileExpression, type Machine, makeCell } from './machine.ts';
 import { compilePair, type Matcher } from './matchers.ts';
 import { findShared } from './shared.ts';
@@ -46,9 +47,14 @@ export function compileProgram<E>(
   };
   const entries = conditions.map((condition) => writeFunction(writeNode(condition, program, 0), program));
   const readers = fields.map((use) => writeField(use, program));
-  const constants = program.constants.map((_, index) => `c${index}=c[${index}]`).join(',');
-  const text = `"use strict";const ${constants};\n${program.functions.join('\n')}\nreturn{predicates:[${entries.join(',')}],readers:[${readers.join(',')}]}`;
-  return new Function('c', text)(program.constants);
+  const result = `return{predicates:[${entries.join(',')}],readers:[${readers.join(',')}]}`;
+  return generate([...program.functions, result].join('\n'), program.constants);
+}
+
+/** The index of the first predicate that holds, or -1. One function of its own: the engine puts the predicates into it. */
+export function compileFirst<E>(predicates: readonly Predicate<E>[]): (event: E) => number {
+  const tests = predicates.map((_, index) => `c${index}(e)?${index}:`);
+  return generate(`return function first(e){return ${tests.join('')}-1}`, predicates);
 }
 
 type Program<E> = {
