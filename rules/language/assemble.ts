@@ -9,51 +9,17 @@ import { manyCodes } from './event-names.ts';
 import { countCodes, eventSetOf } from './event-set.ts';
 import { foldExceptions } from './exceptions.ts';
 import type { Report } from './item-value.ts';
-import { compileLists, type Lists, mostText, substituteLists } from './lists.ts';
+import { compileLists, isUpToDate, type Lists, mostText, substituteLists } from './lists.ts';
 import type { LoadOptions } from './load.ts';
+import { type Draft, type Memory, remember } from './memory.ts';
 import { nearest } from './nearest.ts';
 import { parseCondition } from './parser.ts';
 import { checksOf, findUsers, sayWhere } from './reach.ts';
-import { depthOf, resolveNames, type Size, sizeOf } from './resolve.ts';
+import { depthOf, resolveNames, sizeOf } from './resolve.ts';
 import type { LoadedMacro, Rule, RuleSet } from './rule-set.ts';
 import type { Source } from './source.ts';
-import { readTemplate, type TemplateResult } from './template.ts';
+import { readTemplate } from './template.ts';
 import { type Warning, warnAboutCondition, warnAboutOutput } from './warnings.ts';
-
-/**
- * What survives from one file's pass to the next: what did not change is not worked out again. Equal trees are one
- * object, so that trees made of them stay equal, too.
- */
-export type Memory = {
-  readonly words: Map<Source, ReadonlySet<string>>;
-  readonly parsed: Map<string, Node>;
-  readonly resolved: Map<Node, Resolved>;
-  readonly checked: Map<ResolvedNode, CheckedNode>;
-  readonly warnings: Map<ResolvedNode, readonly Warning[]>;
-  readonly templates: Map<Source, TemplateResult>;
-  readonly codes: Map<CheckedNode, number>;
-};
-
-/** A tree with its macros put in, and what they were. */
-type Resolved = { readonly tree: ResolvedNode; readonly macros: ReadonlyMap<string, ResolvedNode> };
-
-export function makeMemory(): Memory {
-  return {
-    words: new Map(),
-    parsed: new Map(),
-    resolved: new Map(),
-    checked: new Map(),
-    warnings: new Map(),
-    templates: new Map(),
-    codes: new Map(),
-  };
-}
-
-function remember<K, V>(known: Map<K, V>, key: K, make: () => V): V {
-  const value = known.get(key) ?? make();
-  known.set(key, value);
-  return value;
-}
 
 /** Macros multiply trees; a condition with more checks than this is refused. */
 const mostChecks = 100_000;
@@ -70,7 +36,6 @@ type Pass = {
   readonly usedMacros: Set<string>;
   readonly parsedMacros: Map<string, Node>;
   readonly macros: Map<string, ResolvedMacro | undefined>;
-  readonly sizes: Map<ResolvedNode, Size>;
 };
 
 type ResolvedMacro = { readonly parsed: Node; readonly resolved: ResolvedNode };
@@ -91,12 +56,11 @@ export function assemble(collection: Collection, memory: Memory, options: LoadOp
     memory,
     options,
     report: noting((owner) => userOf(owner)),
-    lists: compileLists(collection.lists, usedLists),
+    lists: compileLists(collection.lists, usedLists, memory.lists),
     usedLists,
     usedMacros: new Set(),
     parsedMacros: new Map(),
     macros: new Map(),
-    sizes: new Map(),
   };
   const userOf = lookUpUsers(pass);
   for (const macro of collection.macros.values()) {
@@ -167,14 +131,21 @@ function parse(condition: Source, pass: Pass): Node | undefined {
 }
 
 /** `undefined`: too long with its lists. */
-function parseWithLists(condition: Source, pass: Pass): Result<Node> | undefined {
-  const text = substituteLists(condition, pass.lists, pass.usedLists, pass.memory.words);
-  if (text === undefined) return undefined;
+function parseWithLists(condition: Source, { lists, usedLists, memory }: Pass): Result<Node> | undefined {
+  const before = memory.conditions.get(condition);
+  if (before !== undefined && isUpToDate(before.substituted, lists)) {
+    for (const { name } of before.substituted.used) usedLists.add(name);
+    return { ok: true, value: before.node };
+  }
+  const substituted = substituteLists(condition, lists, usedLists);
+  if (substituted === undefined) return undefined;
+  const { text } = substituted;
   const key = `${text.owner ?? ''}\n${text.path}\n${text.pieces[0]?.at}\n${text.text}`;
-  const known = pass.memory.parsed.get(key);
-  if (known !== undefined) return { ok: true, value: known };
-  const parsed = parseCondition(text);
-  if (parsed.ok) pass.memory.parsed.set(key, parsed.value);
+  const known = memory.parsed.get(key);
+  const parsed: Result<Node> = known === undefined ? parseCondition(text) : { ok: true, value: known };
+  if (!parsed.ok) return parsed;
+  memory.parsed.set(key, parsed.value);
+  memory.conditions.set(condition, { substituted, node: parsed.value });
   return parsed;
 }
 
@@ -241,7 +212,7 @@ function unknownMacro(name: string, at: At, pass: Pass, isLater: boolean): undef
 }
 
 function isSmall(node: ResolvedNode, at: At, pass: Pass): boolean {
-  const { checks, depth } = sizeOf(node, pass.sizes);
+  const { checks, depth } = sizeOf(node, pass.memory.sizes);
   if (checks <= mostChecks && depth <= mostNesting) return true;
   tooLarge(at, pass);
   return false;
@@ -258,13 +229,13 @@ function tooLarge(at: At, pass: Pass): undefined {
 function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
   const { options, report, memory } = pass;
   if (!(options.sources ?? ['syscall']).includes(rule.source)) return undefined;
-  const folded = foldExceptions(rule.condition, rule.exceptions, report);
   const additions = options.appendOutput ?? [];
-  const output = finishOutput(rule, additions, options.fields, report);
-  const problems: { readonly code: DiagnosticCode; readonly problem: Problem }[] = [];
-  const template = remember(memory.templates, output, () => readTemplate(output, options.fields));
-  if (!template.ok)
-    problems.push(...template.problems.map((problem) => ({ code: 'LOAD_ERR_COMPILE_OUTPUT', problem }) as const));
+  const draft = remember(memory.drafts, rule, () => draftRule(rule, options));
+  const { condition: folded, output, template } = draft;
+  for (const { code, message, at } of draft.said) report(code, message, at);
+  const problems: readonly CodedProblem[] = template.ok
+    ? []
+    : template.problems.map((problem) => ({ code: 'LOAD_ERR_COMPILE_OUTPUT', problem }));
   if (problems.length > 0 && !forgives(rule, problems, report)) reportProblems(problems, report);
   if (problems.length > 0 && forgiven(rule, problems)) return undefined;
   if (template.ok) for (const { code, message, at } of warnAboutOutput(output)) report(code, message, at);
@@ -281,8 +252,12 @@ function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
   // The original finds these while it compiles, and keeps them to itself when that fails.
   for (const { code, message, at } of warnings.filter(isLate)) report(code, message, at);
   if (!template.ok) return undefined;
-  if (rule.warnEvttypes && options.fields.eventTypes !== undefined)
-    warnAboutEvents(condition, options.fields.eventTypes, rule, pass);
+  const { eventTypes } = options.fields;
+  const events = remember(memory.events, condition, () => ({
+    set: eventSetOf(condition),
+    codes: eventTypes === undefined ? 0 : countCodes(condition, eventTypes),
+  }));
+  if (rule.warnEvttypes && eventTypes !== undefined) warnAboutEvents(events.codes, rule, report);
   const { name, desc, priority, source, enabled, capture, captureDurationMs, at } = rule;
   return {
     name,
@@ -299,7 +274,7 @@ function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
     condition,
     writtenCondition: rule.condition,
     isTooMild: options.minPriority !== undefined && severityOf(priority) > severityOf(options.minPriority),
-    eventSet: eventSetOf(condition),
+    eventSet: events.set,
     writtenOutput: rule.output.text,
     output: output.text,
     template: template.template,
@@ -308,19 +283,24 @@ function assembleRule(rule: RuleDefinition, pass: Pass): Rule | undefined {
   };
 }
 
+function draftRule(rule: RuleDefinition, options: LoadOptions): Draft {
+  const said: Warning[] = [];
+  const report: Report = (code, message, at) => {
+    said.push({ code, message, at });
+    return undefined;
+  };
+  const condition = foldExceptions(rule.condition, rule.exceptions, report);
+  const output = finishOutput(rule, options.appendOutput ?? [], options.fields, report);
+  return { condition, output, template: readTemplate(output, options.fields), said };
+}
+
 function expandInRule(name: string, at: At, pass: Pass): ResolvedNode | undefined {
   if (!pass.collection.macros.has(name)) return unknownMacro(name, at, pass, false);
   pass.usedMacros.add(name);
   return pass.macros.get(name)?.resolved;
 }
 
-function warnAboutEvents(
-  condition: CheckedNode,
-  eventTypes: ReadonlyMap<string, number>,
-  rule: RuleDefinition,
-  { memory, report }: Pass,
-): void {
-  const codes = remember(memory.codes, condition, () => countCodes(condition, eventTypes));
+function warnAboutEvents(codes: number, rule: RuleDefinition, report: Report): void {
   if (codes > 0 && codes <= manyCodes) return;
   const what = codes === 0 ? 'no event type can match' : 'nearly every event type is looked at';
   report(

@@ -16,9 +16,9 @@ function define(lists: Readonly<Record<string, readonly string[]>>): ReadonlyMap
 
 function substitute(condition: string, lists: Readonly<Record<string, readonly string[]>>) {
   const used = new Set<string>();
-  const compiled = compileLists(define(lists), used);
-  const result = substituteLists(sourceOf('r.yaml', condition), compiled, used, new Map());
-  return { text: result?.text, used: [...used] };
+  const compiled = compileLists(define(lists), used, new Map());
+  const result = substituteLists(sourceOf('r.yaml', condition), compiled, used);
+  return { text: result?.text.text, used: [...used] };
 }
 
 describe('substituteLists', () => {
@@ -74,7 +74,7 @@ describe('substituteLists', () => {
 describe('compileLists', () => {
   it('puts in lists that are known before, one level deep', () => {
     const used = new Set<string>();
-    const compiled = compileLists(define({ a: ['x', 'c'], b: ['a', 'b', 'y'], c: ['b', 'a'] }), used);
+    const compiled = compileLists(define({ a: ['x', 'c'], b: ['a', 'b', 'y'], c: ['b', 'a'] }), used, new Map());
     expect(compiled.all.map(({ items }) => items.map(({ text }) => text))).toEqual([
       ['x', 'c'],
       ['x', 'c', 'b', 'y'],

@@ -22,8 +22,13 @@ export type Lists = {
   readonly odd: readonly number[];
 };
 
-export function compileLists(definitions: ReadonlyMap<string, ListDefinition>, used: Set<string>): Lists {
-  const all = joinLists(definitions, used);
+/** `known`: those of the pass before; a list that did not change stays the same object. */
+export function compileLists(
+  definitions: ReadonlyMap<string, ListDefinition>,
+  used: Set<string>,
+  known: Map<string, CompiledList>,
+): Lists {
+  const all = joinLists(definitions, used, known);
   const names = all.map(({ name }) => name);
   return {
     all,
@@ -33,17 +38,28 @@ export function compileLists(definitions: ReadonlyMap<string, ListDefinition>, u
 }
 
 /** Puts lists' items in place of their names inside other lists: one level, and only those known before. */
-function joinLists(lists: ReadonlyMap<string, ListDefinition>, used: Set<string>): readonly CompiledList[] {
+function joinLists(
+  lists: ReadonlyMap<string, ListDefinition>,
+  used: Set<string>,
+  known: Map<string, CompiledList>,
+): readonly CompiledList[] {
   return [...lists.values()].map((definition) => {
+    const { name } = definition;
     const items = definition.items.flatMap((item) => {
       const other = lists.get(item.text);
       if (other === undefined || other.index >= definition.visibility) return [item];
       used.add(other.name);
       return other.items;
     });
-    const { name } = definition;
+    const before = known.get(name);
+    if (
+      before?.definition === definition &&
+      before.items.length === items.length &&
+      before.items.every((item, index) => item === items[index])
+    )
+      return before;
     let written: Source | undefined;
-    return {
+    const list: CompiledList = {
       name,
       items,
       written: () => {
@@ -52,22 +68,30 @@ function joinLists(lists: ReadonlyMap<string, ListDefinition>, used: Set<string>
       },
       definition,
     };
+    known.set(name, list);
+    return list;
   });
 }
 
+/** A condition with its lists put in. */
+export type Substituted = {
+  readonly text: Source;
+  /** The lists that were put in. */
+  readonly used: readonly CompiledList[];
+  /** What might be a list's name. */
+  readonly words: ReadonlySet<string>;
+  /** How many lists there were. */
+  readonly listCount: number;
+};
+
 /**
  * Replaces every occurrence of every list's name by its items. This is plain text replacement, inside quotes, too: rule
- * files depend on that. `undefined`: the text grew too long. `known`: the words of conditions, from one pass to the next.
+ * files depend on that. `undefined`: the text grew too long.
  */
-export function substituteLists(
-  condition: Source,
-  lists: Lists,
-  used: Set<string>,
-  known: Map<Source, ReadonlySet<string>>,
-): Source | undefined {
+export function substituteLists(condition: Source, lists: Lists, used: Set<string>): Substituted | undefined {
   let result = condition;
-  let words = known.get(condition) ?? wordsOf(condition.text);
-  known.set(condition, words);
+  let words = wordsOf(condition.text);
+  const putIn: CompiledList[] = [];
   for (let index = nextIn(words, lists, -1); ; index = nextIn(words, lists, index)) {
     const list = lists.all[index];
     if (list === undefined) break;
@@ -75,11 +99,29 @@ export function substituteLists(
     if (replaced === undefined) return undefined;
     if (replaced === result) continue;
     used.add(list.name);
+    putIn.push(list);
     result = replaced;
     words = new Set([...words, ...wordsOf(list.written().text)]);
   }
-  if (result === condition || condition.owner === undefined) return result;
-  return { ...result, owner: condition.owner };
+  const isOwned = result !== condition && condition.owner !== undefined;
+  const text = isOwned ? { ...result, owner: condition.owner } : result;
+  return { text, used: putIn, words, listCount: lists.all.length };
+}
+
+/** Whether lists, which came later, give the same text. They stay in order; new ones come behind the others. */
+export function isUpToDate({ used, words, listCount }: Substituted, { all, byName, odd }: Lists): boolean {
+  if (odd.length > 0) return false;
+  for (const list of used) {
+    const now = all[byName.get(list.name) ?? -1];
+    if (now === undefined || !isSameList(now, list)) return false;
+  }
+  for (let index = listCount; index < all.length; index++) if (words.has(all[index]?.name ?? '')) return false;
+  return true;
+}
+
+function isSameList(one: CompiledList, other: CompiledList): boolean {
+  if (one === other) return true;
+  return one.items.length === other.items.length && one.written().text === other.written().text;
 }
 
 /** The first list behind `after` that the words name, or might: a name that is no word is odd, but may be used. */

@@ -1,14 +1,15 @@
 import type { Priority } from '../alert.ts';
 import type { AppendOutput } from './append-output.ts';
-import { assemble, makeMemory } from './assemble.ts';
+import { assemble } from './assemble.ts';
 import type { At } from './ast.ts';
 import { type Collection, collect, makeCollection } from './collect.ts';
 import { type Diagnostic, type DiagnosticCode, isWarning } from './diagnostic.ts';
 import type { FieldCatalogue } from './field.ts';
 import type { Report } from './item-value.ts';
+import { makeMemory } from './memory.ts';
 import type { RuleSet } from './rule-set.ts';
 import { readItem } from './rules-file.ts';
-import { locate, type SourceFile } from './source.ts';
+import { locateOffset, type SourceFile } from './source.ts';
 import { readYaml } from './yaml-reader.ts';
 
 export type LoadOptions = {
@@ -109,7 +110,7 @@ function markBroken(value: Parameters<typeof readItem>[0], collection: Collectio
 function distinct(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
   const seen = new Set<string>();
   return diagnostics.filter(({ code, message, source, span }) => {
-    const { path, offset } = locate(source, span.start);
+    const { path, offset } = locateOffset(source, span.start);
     const key = `${code} ${path} ${offset} ${isWarning(code) ? message : ''}`;
     if (seen.has(key)) return false;
     seen.add(key);

@@ -124,6 +124,12 @@ export function locate(source: Source, offset: number): Place {
   };
 }
 
+/** Where an offset lies in its file, without line and column. */
+export function locateOffset(source: Source, offset: number): Pick<Place, 'path' | 'offset'> {
+  const { file, at } = trace(source, offset);
+  return { path: file.path, offset: at };
+}
+
 /** What the letter at `offset` belongs to: a list that was put in there, or the whole text's owner. */
 export function ownerAt(source: Source, offset: number): string | undefined {
   return trace(source, offset).owner ?? source.owner;

@@ -268,7 +268,9 @@ function alignScalar(
   style: ScalarStyle,
 ): readonly [Piece, ...Piece[]] {
   const pieces: [Piece, ...Piece[]] = [{ start: 0, file, at: start, verbatim: false }];
+  const hasEscapes = style === 'quoted' || style === 'escaped';
   let from = start;
+  let lineEnd = start;
   const add = (offset: number, verbatim: boolean): void => {
     const last = pieces.at(-1);
     const expected = verbatim ? offset - (last?.start ?? 0) : 0;
@@ -279,6 +281,17 @@ function alignScalar(
   };
   for (let offset = 0; offset < text.length; offset++) {
     const char = text[offset] ?? '';
+    if (from >= lineEnd && from < end) {
+      // Nearly every line stands there as it is: it is compared once, as a whole.
+      lineEnd = endOfLine(file.text, from, end);
+      const line = file.text.slice(from, lineEnd);
+      if (line !== '' && !(hasEscapes && /['\\]/.test(line)) && text.startsWith(line, offset)) {
+        add(offset, true);
+        from = lineEnd;
+        offset += line.length - 1;
+        continue;
+      }
+    }
     if (style === 'escaped') from = skipContinuation(file.text, from);
     if (!blank.test(char)) while (from < end && blank.test(file.text[from] ?? '')) from++;
     if (style === 'escaped') from = skipContinuation(file.text, from);
@@ -296,6 +309,11 @@ function alignScalar(
     }
   }
   return pieces;
+}
+
+function endOfLine(text: string, from: number, end: number): number {
+  const newline = text.indexOf('\n', from);
+  return newline === -1 || newline > end ? end : newline;
 }
 
 const blank = /[ \t\r\n]/;
