@@ -1,6 +1,7 @@
 import { type Diagnostic, isWarning } from '../language/diagnostic.ts';
 import type { LoadOutcome } from '../language/load.ts';
 import { locate } from '../language/source.ts';
+import { deprecatedFieldIn } from '../language/warnings.ts';
 
 /** The codes in words, as Falco gives them. */
 const descriptions: Readonly<Record<string, string>> = {
@@ -31,6 +32,8 @@ export type Message = {
   readonly code: string;
   readonly codedesc: string;
   readonly message: string;
+  /** As in Falco's results: the field that a warning about one is about. */
+  readonly deprecated_field?: string;
   readonly context: {
     /** Falco's: line, column and offset count from 0. */
     readonly locations: readonly {
@@ -67,16 +70,24 @@ function toMessage(diagnostic: Diagnostic): Message {
   const { code, message, source, span } = diagnostic;
   const { path, line, column, offset, lineText } = locate(source, span.start);
   const position: Position = { name: path, line: line - 1, column: column - 1, offset };
-  const [kind = '', ...name] = (source.owner ?? '').split(' ');
+  const [kind = '', ...words] = (source.owner ?? '').split(' ');
+  const name = words.join(' ');
+  const field = code === 'LOAD_DEPRECATED_ITEM' ? deprecatedFieldIn(message) : undefined;
   const locations = [
     { item_type: 'rules content', item_name: '', position: { name: path, line: 0, column: 0, offset: 0 } },
   ];
   if (kind === '') locations.push({ item_type: 'rules content item', item_name: '', position });
-  else locations.push({ item_type: `${kind} condition`, item_name: name.join(' ').replace(/^"|"$/g, ''), position });
+  else
+    locations.push({
+      item_type: `${kind} condition`,
+      item_name: kind === 'rule' ? String(JSON.parse(name)) : name,
+      position,
+    });
   return {
     code,
     codedesc: descriptions[code] ?? code,
     message,
+    ...(field === undefined ? {} : { deprecated_field: field }),
     context: { locations, snippet: `${lineText}\n${' '.repeat(column - 1)}^\n` },
     place: { path, line, column, offset },
   };

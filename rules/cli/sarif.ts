@@ -27,8 +27,9 @@ export function toSarif(outcome: LoadOutcome): object {
 
 function toResult(diagnostic: Diagnostic, ruleIndex: number): object {
   const { code, message, source, span } = diagnostic;
-  const { path, line, column } = locate(source, span.start);
-  const endColumn = column + lengthInLine(source, span);
+  const { path, line, column, lineText, lineOffset } = locate(source, span.start);
+  const marked = lineText.slice(lineOffset, lineOffset + lengthInLine(source, span));
+  const endColumn = column + Math.max(1, [...marked].length);
   return {
     ruleId: code,
     ruleIndex,

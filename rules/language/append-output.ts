@@ -49,11 +49,12 @@ export function finishOutput(
     if (suggested) for (const name of suggestedFor(output, catalogue)) append(`${name.replaceAll('.', '_')}=%${name}`);
   }
   const token = '%container.info';
-  for (let found = output.text.indexOf(token); found !== -1; found = output.text.indexOf(token)) {
-    report('LOAD_DEPRECATED_ITEM', `${token} is deprecated and left out`, {
-      source: output,
-      span: { start: found, end: found + token.length },
-    });
+  const first = output.text.indexOf(token);
+  if (first !== -1) {
+    const at = { source: output, span: { start: first, end: first + token.length } };
+    report('LOAD_DEPRECATED_ITEM', `${token} is deprecated and left out`, at);
+  }
+  for (let found = first; found !== -1; found = output.text.indexOf(token)) {
     output = joinSources([sliceSource(output, 0, found), sliceSource(output, found + token.length)]);
   }
   return output;

@@ -160,6 +160,11 @@ describe('a rule file', () => {
       codes: ['DEPRECATED_ITEM', 'ERR_COMPILE_OUTPUT'],
     },
     {
+      what: 'an output with %container.info twice',
+      text: rule().replace('output: o', 'output: "%container.info o %container.info"'),
+      codes: ['DEPRECATED_ITEM'],
+    },
+    {
       what: 'a deprecated field in an output that does not compile',
       text: rule().replace('output: o', 'output: "%evt.dir %no.such"'),
       codes: ['ERR_COMPILE_OUTPUT'],

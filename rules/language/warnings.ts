@@ -32,6 +32,11 @@ function whyDeprecated(field: string): string {
   return `${field} is deprecated: ${reasons[field] ?? 'it is always 0, for there are no enter events'}`;
 }
 
+/** The field that such a message is about. */
+export function deprecatedFieldIn(message: string): string | undefined {
+  return deprecatedFields.find((field) => message.startsWith(`${field} is deprecated`));
+}
+
 const none: readonly Warning[] = [];
 
 /** What words may mean. */
