@@ -88,8 +88,9 @@ type FieldPart<E> = {
   readonly toJson: (value: FieldValue) => JsonValue;
 };
 
-/** Times are printed as text, but their JSON is the event's time in nanoseconds. */
-const isEventTime = (name: string): boolean => /^evt\.(?:date)?time(?:\.|$)/.test(name);
+/** Times are printed as text, but their JSON is the event's time in nanoseconds: ours, not those that a probe made up. */
+const isEventTime = ({ class: group, name }: FieldSpec): boolean =>
+  group === 'evt' && /^evt\.(?:date)?time(?:\.|$)/.test(name);
 
 /** As the original writes the field: an argument that is no plain word stands in quotes. */
 function nameOf(use: FieldUse): string {
@@ -103,7 +104,7 @@ function compileFields<E>(template: Template, machine: Machine<E>): readonly Fie
     if (segment.kind === 'text') return [];
     return segment.fields.map((use): FieldPart<E> => {
       const name = nameOf(use);
-      if (isEventTime(name))
+      if (isEventTime(use.spec))
         return {
           name,
           read: readerOf({ spec: rawTime }, machine),

@@ -97,6 +97,7 @@ describe('readYaml: what it reads', () => {
 describe('readYaml: what it refuses', () => {
   it.for([
     { what: 'a quote that is never closed', text: '- a: "b\n- c: d\n', place: '1:6: this " has no closing "' },
+    { what: 'text behind a quoted one', text: '- [a, "b"c]\n', place: '1:10: missing , or :' },
     { what: 'a bracket that is never closed', text: '- a: [b\n- c: d\n', place: '2:1' },
     { what: 'a tab as indent', text: '- a: b\n\tc: d\n', place: '2:' },
     { what: 'keys that do not line up', text: '- a: b\n c: d\n', place: '2:1' },

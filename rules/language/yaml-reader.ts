@@ -73,7 +73,8 @@ export function readYaml(file: SourceFile): YamlResult {
       const quotes = findQuotes(document);
       const diagnostics = document.errors.slice(0, 20).map((error): Diagnostic => {
         // The package says where the text ended; what is wrong stands where the quote was opened.
-        const quote = error.code === 'MISSING_CHAR' ? quotes.get(error.pos[0]) : undefined;
+        const isOpen = error.code === 'MISSING_CHAR' && error.message.startsWith('Missing closing');
+        const quote = isOpen ? quotes.get(error.pos[0]) : undefined;
         const sign = quote === undefined ? '' : (text[quote] ?? '');
         const message = quote === undefined ? firstLine(error.message) : `this ${sign} has no closing ${sign}`;
         const [start, end] = quote === undefined ? error.pos : [quote, quote + 1];
