@@ -45,8 +45,6 @@ export const nodeActionParams = {
   }),
 } as const;
 
-export type NodeActionName = keyof typeof nodeActionParams;
-
 /**
  * Router → node. `id` is the idempotency key (alert/playbook/step): a node journals it and answers a repeat with the
  * first receipt instead of acting again.
