@@ -28,6 +28,14 @@ const commands = {
       return makeCheck(actionCatalogue);
     },
   },
+  'playbooks resume': {
+    summary: 'let a playbook go on that has stopped itself',
+    load: async () => (await import('./router/cli/resume.ts')).resume,
+  },
+  'audit verify': {
+    summary: 'follow the chain of the audit log',
+    load: async () => (await import('./router/cli/audit-verify.ts')).auditVerify,
+  },
   fields: { summary: 'list the fields', load: async () => (await import('./rules/cli/fields.ts')).fields },
   doctor: { summary: 'say what this machine lacks', load: async () => (await import('./agent/cli/doctor.ts')).doctor },
 } as const satisfies Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>;

@@ -8,7 +8,8 @@ import { makeApp } from './http/app.ts';
 import { makeGuard } from './http/auth.ts';
 import { makeMetrics } from './http/metrics.ts';
 import { makeServer } from './http/server.ts';
-import { ingest } from './ingest/ingest.ts';
+import { type IngestPorts, ingest } from './ingest/ingest.ts';
+import { alertOfStop, describeVerdict } from './ingest/verdict.ts';
 import { makeChannel } from './nodes/channel.ts';
 import { makeOutbox } from './nodes/outbox.ts';
 import { makeNodeRegistry } from './nodes/registry.ts';
@@ -18,6 +19,8 @@ import { makeMemoryWatch } from './redis/memory.ts';
 import { performRun } from './runs/perform.ts';
 import type { RunPorts } from './runs/ports.ts';
 import { makeAlertStore } from './store/alerts.ts';
+import { makeAuditLog } from './store/audit.ts';
+import { makeGates } from './store/gates.ts';
 import { makeLiveFeed } from './store/live.ts';
 import { makeRunStore } from './store/runs.ts';
 
@@ -65,6 +68,8 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   const outbox = await makeOutbox(requests, subscriber, nowMs);
   const registry = makeNodeRegistry(requests, nowMs);
   const feed = makeLiveFeed(reader, requests);
+  const gates = makeGates(requests, nowMs);
+  const audit = makeAuditLog(requests, nowMs);
   const memory = makeMemoryWatch(requests);
   const isAllowed = makeGuard(settings.token);
   const channel = makeChannel({ outbox, registry, isAllowed, log, nowMs });
@@ -73,6 +78,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     actions: actionCatalogue,
     ledger: runs,
     sendToNode: outbox.send,
+    audit: audit.append,
     secrets: settings.secrets,
     nowMs,
     random: Math.random,
@@ -84,14 +90,23 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
       log('warn', 'a run is left out: its playbook is not loaded any more', { alert: job.id, playbook: job.playbook });
       return { kind: 'finished' };
     }
-    const { id: alertId, alert } = job;
-    const request = { runId: runIdOf(job), alertId, alert, playbook, mode: playbook.mode ?? mode };
+    const { id: alertId, alert, guards } = job;
+    const runId = runIdOf(job);
+    const own = playbook.mode ?? mode;
+    let { trigger } = job;
+    if (job.window !== undefined) {
+      const count = await gates.closeWindow(playbook.name, own, job.window, runId);
+      if (count === 0) return { kind: 'finished' };
+      trigger = { kind: 'summary', count, alerts: [alertId] };
+    }
+    const request = { runId, alertId, alert, playbook, mode: own, trigger, guards };
     const performed = await performRun(request, ports, signal);
-    if (performed.kind === 'wait') return performed;
-    metrics.runsFinished.inc({ playbook: job.playbook, state: performed.run.state });
-    metrics.runSeconds.observe(Math.max(0, nowMs() - Date.parse(alert.time)) / 1_000);
-    settings.runFinished(performed.run);
-    return { kind: 'finished' };
+    if (performed.justEnded) {
+      metrics.runsFinished.inc({ playbook: job.playbook, state: performed.run.state });
+      metrics.runSeconds.observe(Math.max(0, nowMs() - Date.parse(alert.time)) / 1_000);
+      settings.runFinished(performed.run);
+    }
+    return performed;
   };
   if (settings.isAlone) {
     const count = await queue.reclaim();
@@ -99,11 +114,30 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   }
   const worker = makeRunWorker(jobs, perform, log);
 
+  const ingestPorts: IngestPorts = {
+    playbooks: () => playbooks,
+    mode,
+    queue,
+    alerts,
+    gates,
+    async decided(verdicts) {
+      await Promise.all(verdicts.map((verdict) => audit.append(describeVerdict(verdict))));
+      for (const { playbook, decision } of verdicts) {
+        metrics.decisions.inc({
+          playbook: playbook.name,
+          decision: decision.kind === 'start' ? 'start' : decision.guard,
+        });
+      }
+      const stops = verdicts.flatMap(alertOfStop);
+      for (const { rule, output } of stops) log('error', rule, { reason: output });
+      if (stops.length > 0) await ingest(stops, ingestPorts);
+    },
+  };
   const redisAnswers = async (): Promise<boolean> => (await requests.ping().catch(() => '')) === 'PONG';
   const app = makeApp({
     isAllowed,
     alerts: {
-      ingest: (received) => ingest(received, { playbooks: () => playbooks, queue, alerts }),
+      ingest: (received) => ingest(received, ingestPorts),
       latest: alerts.latest,
       refusal: memory.refusal,
       metrics,
@@ -124,14 +158,19 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
         metrics.redisUp.set((await redisAnswers()) ? 1 : 0);
         metrics.nodesConnected.set(channel.connected());
         const counts = await queue.counts().catch(() => ({}));
+        for (const playbook of playbooks) {
+          if (playbook.limits.blast === undefined) continue;
+          const stopped = await gates.stopped(playbook.name, playbook.mode ?? mode).catch(() => undefined);
+          metrics.playbookStopped.set({ playbook: playbook.name }, stopped === undefined ? 0 : 1);
+        }
         for (const [state, count] of Object.entries(counts)) metrics.queueJobs.set({ state }, count);
       },
     },
     runs,
     nodes: registry,
     feed,
-    playbooks: () => playbooks,
-    mode,
+    playbooks: { playbooks: () => playbooks, mode, gates, audit: audit.append },
+    audit,
     failed: (error) => log('error', 'a request failed', { reason: error.message }),
   });
 

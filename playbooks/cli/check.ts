@@ -4,7 +4,7 @@ import { readRuleFiles } from '#rules/cli/rule-files';
 import { type Diagnostic, renderDiagnostic } from '#rules/language/diagnostic';
 import { locate, sourceOf } from '#rules/language/source';
 import { type LoadedPlaybooks, loadPlaybooks } from '../language/load.ts';
-import type { ActionCatalogue } from '../language/playbook.ts';
+import { type ActionCatalogue, actionSteps } from '../language/playbook.ts';
 
 /** The playbooks that Lanner comes with. */
 const builtInPlaybooks: string = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
@@ -58,13 +58,16 @@ function toJson({ ok, paths, playbooks, errors, warnings }: LoadedFiles): unknow
   return {
     ok,
     files: paths,
-    playbooks: playbooks.map(({ name, path, description, mode, steps }) => ({
-      name,
-      path,
-      description,
-      mode: mode ?? null,
-      steps: steps.map(({ id, uses }) => ({ id, uses })),
-    })),
+    playbooks: playbooks.map((playbook) => {
+      const { name, path, description, mode } = playbook;
+      return {
+        name,
+        path,
+        description,
+        mode: mode ?? null,
+        steps: actionSteps(playbook).map(({ id, uses }) => ({ id, uses })),
+      };
+    }),
     errors: errors.map(diagnosticToJson),
     warnings: warnings.map(diagnosticToJson),
   };

@@ -4,7 +4,7 @@ import { parseAddress } from '#rules/language/address';
 import { toByteString } from '#rules/language/byte-string';
 import { fieldText, makeCatalogue } from '#rules/language/catalogue';
 import type { Bind, FieldCatalogue, FieldSpec, FieldUse, FieldValue } from '#rules/language/field';
-import type { Scope } from './playbook.ts';
+import type { Scope, StepResult } from './playbook.ts';
 
 /** Fields of the alert itself, beside those of its event. */
 const alertFields: Readonly<
@@ -41,11 +41,11 @@ function readPart({ alert }: Scope, name: string): AlertFieldValue | undefined {
   }
 }
 
-function text(name: string, list: boolean, doc: string): FieldSpec {
+function text(name: string, list: boolean, doc: string, type: FieldSpec['type'] = 'CHARBUF'): FieldSpec {
   return {
     name,
     class: 'alert',
-    type: 'CHARBUF',
+    type,
     list,
     argument: undefined,
     doc,
@@ -55,35 +55,64 @@ function text(name: string, list: boolean, doc: string): FieldSpec {
   };
 }
 
-/** What a playbook whose steps have these ids may name. */
-export function makeScopeCatalogue(stepIds: readonly string[]): FieldCatalogue {
+export type EarlierStep = { readonly id: string; readonly outputs: Readonly<Record<string, string>> };
+
+/**
+ * What may be named after these steps. `alert`: before there is a run; `foreach`: inside a step that goes through a list.
+ */
+export function makeScopeCatalogue(
+  earlier: readonly EarlierStep[],
+  where: 'alert' | 'once' | 'foreach',
+): FieldCatalogue {
   return makeCatalogue([
-    // Filter-only fields have no value in an alert to be compared with.
-    ...fieldSpecs.map(
-      (spec): FieldSpec => ({
-        ...spec,
-        candidates: undefined,
-        flags: spec.flags.filter((flag) => flag !== 'filter-only'),
-      }),
-    ),
-    ...Object.entries(alertFields).map(([name, { list, doc }]) => text(name, list, doc)),
-    ...stepIds.flatMap((id) => [
+    ...eventFields,
+    ...(where === 'alert' ? [] : triggerFields),
+    ...(where === 'foreach' ? itemFields : []),
+    ...earlier.flatMap(({ id, outputs }) => [
       text(`steps.${id}.outcome`, false, `How step ${id} went.`),
+      text(`steps.${id}.status`, false, `The same as steps.${id}.outcome.`),
       text(`steps.${id}.detail`, false, `What step ${id} says about it.`),
+      ...Object.entries(outputs).map(([name, doc]) => text(`steps.${id}.${name}`, false, doc)),
     ]),
   ]);
 }
+
+const eventFields: readonly FieldSpec[] = [
+  // Filter-only fields have no value in an alert to be compared with.
+  ...fieldSpecs.map(
+    (spec): FieldSpec => ({
+      ...spec,
+      candidates: undefined,
+      flags: spec.flags.filter((flag) => flag !== 'filter-only'),
+    }),
+  ),
+  ...Object.entries(alertFields).map(([name, { list, doc }]) => text(name, list, doc)),
+];
+
+const itemFields: readonly FieldSpec[] = [
+  text('item.value', false, 'The item of foreach whose turn it is.'),
+  text('item.index', false, 'Its place in the list, from 0.', 'UINT64'),
+];
+
+const triggerFields: readonly FieldSpec[] = [
+  text('trigger.kind', false, 'Why the run was started: alert, count, sequence or summary.'),
+  text('trigger.count', false, 'How many alerts took part; of a summary, how many were held back.', 'UINT64'),
+];
 
 export const bindScope: Bind<Scope> = (use: FieldUse) => {
   const name = fieldText(use);
   const own = alertFields[name];
   if (own !== undefined) return (scope) => toFieldValue(own.read(scope), use.spec);
-  const step = /^steps\.(\w+)\.(outcome|detail)$/.exec(name);
+  if (name === 'item.value') return ({ item }) => toFieldValue(item?.value, use.spec);
+  if (name === 'item.index') return ({ item }) => item?.index;
+  if (name === 'trigger.kind') return ({ trigger }) => toByteString(trigger?.kind ?? 'alert');
+  if (name === 'trigger.count') return ({ trigger }) => trigger?.count ?? 1;
+  const step = /^steps\.(\w+)\.(\w+)$/.exec(name);
   if (step !== null) {
-    const [, id = '', what] = step;
+    const [, id = '', what = ''] = step;
     return ({ steps }) => {
       const state = steps.get(id);
-      return state === undefined ? undefined : toByteString(what === 'outcome' ? state.outcome : state.detail);
+      return state === undefined ? undefined : toFieldValue(readResult(state, what), use.spec);
     };
   }
   // The full id says what is to be killed: the agent's word goes before a text that a rule printed.
@@ -91,6 +120,13 @@ export const bindScope: Bind<Scope> = (use: FieldUse) => {
     return (scope) => toFieldValue(readPart(scope, name) ?? scope.alert.output_fields[name], use.spec);
   return (scope) => toFieldValue(scope.alert.output_fields[name] ?? readPart(scope, name), use.spec);
 };
+
+function readResult(state: StepResult, what: string): AlertFieldValue | undefined {
+  if (what === 'outcome' || what === 'status') return state.outcome;
+  if (what === 'detail') return state.detail;
+  const outputs = state.outputs ?? {};
+  return Object.hasOwn(outputs, what) ? outputs[what] : undefined;
+}
 
 /** JSON's value as the language compares it. What does not fit the field's type is missing, not guessed. */
 function toFieldValue(value: AlertFieldValue | undefined, spec: FieldSpec): FieldValue | undefined {

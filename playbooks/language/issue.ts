@@ -20,6 +20,14 @@ export function reportIssue(
     written.failKey(path.slice(0, -1), key, `${labelOf(path)}${inner?.message ?? issue.message}`);
     return;
   }
+  if (issue.code === 'invalid_union') {
+    // One branch was meant, and something inside it is wrong.
+    const meant = issue.errors.find((branch) => branch.length > 0 && branch.every((one) => one.path.length > 0));
+    if (meant !== undefined) {
+      for (const one of meant) reportIssue({ ...one, path: [...issue.path, ...one.path] }, base, written, known);
+      return;
+    }
+  }
   if (issue.code !== 'unrecognized_keys') {
     written.fail(path, `${labelOf(path)}${explain(issue, valueAt(written.value, path))}`);
     return;
@@ -65,6 +73,8 @@ function explain(issue: z.core.$ZodIssue, value: unknown): string {
     case 'too_small':
       return `expected at least ${unitOf(issue.origin, issue.minimum)}`;
     case 'invalid_union': {
+      // A schema may say it better than its branches do.
+      if (!issue.message.startsWith('Invalid')) return `${issue.message}${found}`;
       const [first] = issue.errors.flat();
       return first === undefined ? issue.message : explain(first, value);
     }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { priorities } from '#rules/alert';
-import type { ActionCatalogue } from './playbook.ts';
+import type { ActionCatalogue, ActionSpec } from './playbook.ts';
 import { playbookSchema } from './schema.ts';
 
 /** JSON, as much of it as is needed here. */
@@ -12,7 +12,13 @@ type Json = { readonly [key: string]: unknown };
  */
 export function makeJsonSchema(catalogue: ActionCatalogue): Json {
   const { $schema, ...playbook } = toJson(playbookSchema);
-  const withActions = mapAt(playbook, ['properties', 'steps', 'items'], (step) => describeSteps(step, catalogue));
+  const actions = [...catalogue.values()];
+  const names = actions.map(({ name, doc }) => ({ const: name, description: doc }));
+  const withActions = mapSteps(playbook, ({ properties, ...step }) => ({
+    ...step,
+    properties: { ...(isJson(properties) ? properties : {}), uses: { oneOf: names } },
+    allOf: [{ $ref: '#/$defs/parameters' }],
+  }));
   const withPriority = mapAt(withActions, ['properties', 'on', 'properties', 'priority'], (priority) => ({
     ...priority,
     // Case does not matter when it is read, but one spelling is enough to offer.
@@ -22,7 +28,7 @@ export function makeJsonSchema(catalogue: ActionCatalogue): Json {
     $schema,
     title: 'Lanner playbooks: one, or a list of them',
     anyOf: [{ $ref: '#/$defs/playbook' }, { type: 'array', items: { $ref: '#/$defs/playbook' } }],
-    $defs: { playbook: withPriority },
+    $defs: { playbook: withPriority, parameters: describeActions(actions) },
   };
 }
 
@@ -31,15 +37,25 @@ function toJson(schema: z.ZodType): Json {
 }
 
 /** Each action has parameters of its own, so what may stand under `with` depends on `uses`. */
-function describeSteps(step: Json, catalogue: ActionCatalogue): Json {
-  const actions = [...catalogue.values()];
-  const uses = { oneOf: actions.map(({ name, doc }) => ({ const: name, description: doc })) };
-  const cases = actions.map(({ name, params }) => ({
-    if: { properties: { uses: { const: name } } },
-    // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so
-    then: { properties: { with: describeParams(params) } },
-  }));
-  return { ...mapAt(step, ['properties', 'uses'], () => uses), allOf: cases };
+function describeActions(actions: readonly ActionSpec[]): Json {
+  return {
+    allOf: actions.map(({ name, params }) => ({
+      if: { properties: { uses: { const: name } }, required: ['uses'] },
+      // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so
+      then: { properties: { with: describeParams(params) } },
+    })),
+  };
+}
+
+/** Changes every schema of a step, wherever steps may stand. */
+function mapSteps(json: Json, change: (step: Json) => Json): Json {
+  const below = Object.fromEntries(Object.entries(json).map(([key, value]) => [key, mapValue(value)]));
+  return isJson(json['properties']) && 'uses' in json['properties'] ? change(below) : below;
+
+  function mapValue(value: unknown): unknown {
+    if (Array.isArray(value)) return value.map(mapValue);
+    return isJson(value) ? mapSteps(value, change) : value;
+  }
 }
 
 /** Names and which of them are needed; a value may be a template, so its type is open. */

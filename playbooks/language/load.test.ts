@@ -212,6 +212,11 @@ describe('limits', () => {
   const steps = (count: number) =>
     Array.from({ length: count }, (_, index) => `  - { id: s${index}, uses: send, with: { to: x } }\n`).join('');
   it.for([
+    {
+      name: 'more than 64 steps in groups',
+      text: `${head}${[0, 1, 2].map((group) => `  - { id: g${group}, parallel: [${Array.from({ length: 30 }, (_, at) => `{ id: s${group}_${at}, uses: send, with: { to: x } }`).join(', ')}] }\n`).join('')}`,
+      error: 'more than 64 steps',
+    },
     { name: '33 steps', text: head + steps(33), error: 'steps: expected at most 32 items' },
     {
       name: 'parameters nested too deeply',

@@ -1,14 +1,12 @@
-import { compileCondition } from '#rules/language/compile';
 import type { Diagnostic } from '#rules/language/diagnostic';
-import type { FieldCatalogue } from '#rules/language/field';
-import { nearest } from '#rules/language/nearest';
 import { locate, type SourceFile } from '#rules/language/source';
-import type { Value } from '#rules/language/yaml-reader';
-import { bindScope, makeScopeCatalogue } from './alert-fields.ts';
-import { reportIssue, valueAt } from './issue.ts';
-import type { ActionCatalogue, Playbook, Scope, Step } from './playbook.ts';
-import { keysAt, type Outline, outlineOf, playbookSchema } from './schema.ts';
-import { compileText, fillAll, fillList, type ValueTemplate } from './value-template.ts';
+import { makeScopeCatalogue } from './alert-fields.ts';
+import { checkCondition, checkGroupBy } from './check-fields.ts';
+import { reportIssue } from './issue.ts';
+import { buildSteps, checkSteps, type SecretUse } from './load-steps.ts';
+import { mapOf, outlineOf } from './outline.ts';
+import type { ActionCatalogue, Guard, Limits, Memory, Playbook, Schedule } from './playbook.ts';
+import { days, keysAt, playbookSchema, type ReadPlaybook } from './schema.ts';
 import { type Path, type Report, readWritten, type Written } from './written.ts';
 
 export type LoadedPlaybooks = {
@@ -17,28 +15,30 @@ export type LoadedPlaybooks = {
   readonly playbooks: readonly Playbook[];
   readonly errors: readonly Diagnostic[];
   readonly warnings: readonly Diagnostic[];
+  /** Every secret that is named somewhere, in the order of the files. */
+  readonly secrets: readonly SecretUse[];
 };
 
 const MOST_PLAYBOOKS = 1_000;
-const MOST_WITH_DEPTH = 16;
 
 /** Reads every playbook of all files, and finds every mistake in them. */
 export function loadPlaybooks(files: readonly SourceFile[], catalogue: ActionCatalogue): LoadedPlaybooks {
   const errors: Diagnostic[] = [];
+  const secrets: SecretUse[] = [];
   const playbooks: Playbook[] = [];
   const seen = new Map<string, string>();
   const report: Report = (code, message, source, span) => errors.push({ code, message, source, span });
   for (const written of files.flatMap((file) => readWritten(file, report)).slice(0, MOST_PLAYBOOKS + 1)) {
     if (seen.size === MOST_PLAYBOOKS) written.fail([], `more than ${MOST_PLAYBOOKS} playbooks`);
     const before = errors.length;
-    const playbook = check(written, catalogue, report);
+    const playbook = check(written, catalogue, report, (use) => secrets.push(use));
     if (playbook === undefined) continue;
     const earlier = seen.get(playbook.name);
     if (earlier !== undefined) written.fail(['playbook'], `playbook ${playbook.name} is already in ${earlier}`);
     seen.set(playbook.name, written.path);
     if (errors.length === before) playbooks.push(playbook);
   }
-  return { ok: errors.length === 0, playbooks, errors: inOrder(errors, files), warnings: [] };
+  return { ok: errors.length === 0, playbooks, errors: inOrder(errors, files), warnings: [], secrets };
 }
 
 /** File by file, from top to bottom. */
@@ -50,117 +50,96 @@ function inOrder(errors: readonly Diagnostic[], files: readonly SourceFile[]): r
     .map(({ error }) => error);
 }
 
-function check(written: Written, catalogue: ActionCatalogue, report: Report): Playbook | undefined {
+function check(
+  written: Written,
+  catalogue: ActionCatalogue,
+  report: Report,
+  useSecret: (use: SecretUse) => void,
+): Playbook | undefined {
   const read = playbookSchema.safeParse(written.value);
   for (const issue of read.success ? [] : read.error.issues) reportIssue(issue, [], written, keysAt);
-  const outline = outlineOf(written.value);
-  // A step may name what came before it.
-  const fieldsOf = (step: number) => makeScopeCatalogue(outline.steps.slice(0, step).map(({ id }) => id));
-  const condition =
-    outline.condition === undefined ? undefined : checkCondition(['on', 'condition'], fieldsOf(0), written, report);
-  const ids = new Set<string>();
-  const parts = outline.steps.map((step, index): StepParts | undefined => {
-    if (step.id !== '' && ids.has(step.id))
-      written.fail(['steps', index, 'id'], `another step is called ${step.id} already`);
-    ids.add(step.id);
-    return checkStep(step, index, { written, catalogue, fields: fieldsOf(index), report });
-  });
+  const parts = checkSteps(outlineOf(written.value), { written, catalogue, report, useSecret });
+  const fields = checkTriggerFields(written, report);
   if (!read.success) return undefined;
-  const { playbook: name, description, mode, on, steps } = read.data;
-  const { rules, tags, priority, source } = on;
+  const { data } = read;
+  const { rules, tags, priority, source } = data.on;
   return {
-    name,
-    description,
-    mode,
+    name: data.playbook,
+    description: data.description,
+    mode: data.mode,
     path: written.path,
-    on: { rules, tags, priority, source, condition },
-    steps: steps.flatMap((step, index): Step[] => {
-      const found = parts[index];
-      if (found === undefined) return [];
-      const { id, uses, timeout: timeoutMs, on_error: onError } = step;
-      const retry = { attempts: step.retry.attempts, backoffMs: step.retry.backoff, mostMs: step.retry.most };
-      return [{ id, uses, ...found, timeoutMs, retry, onError }];
-    }),
+    on: { rules, tags, priority, source, condition: fields.condition, memory: memoryOf(data.on, fields) },
+    dedupe: data.dedupe === undefined ? undefined : { by: fields.dedupeBy, forMs: data.dedupe.for },
+    limits: limitsOf(data.limits),
+    schedule: scheduleOf(data.schedule),
+    silences: data.silences.map(({ until, reason }, index) => ({
+      condition: fields.silences[index] ?? never,
+      untilMs: until,
+      reason,
+    })),
+    steps: buildSteps(data.steps, ['steps'], parts),
+    last: buildSteps(data.finally ?? [], ['finally'], parts),
   };
 }
 
-function checkCondition(
-  path: Path,
-  fields: FieldCatalogue,
-  written: Written,
-  report: Report,
-): ((scope: Scope) => boolean) | undefined {
-  const place = written.at(path);
-  if (place.kind !== 'text') return undefined;
-  const compiled = compileCondition(place.toSource(), bindScope, fields);
-  if (compiled.ok) return compiled.value;
-  for (const { code, message, source, span } of compiled.diagnostics) report(code, message, source, span);
-  return undefined;
+/** Stands for a condition whose mistakes have been reported. */
+const never: Guard = () => false;
+
+type TriggerFields = ReturnType<typeof checkTriggerFields>;
+
+/** Every condition and field that is named before the first step, also when the playbook is written wrongly elsewhere. */
+function checkTriggerFields(written: Written, report: Report) {
+  const fields = makeScopeCatalogue([], 'alert');
+  const loose = mapOf(written.value);
+  const on = mapOf(loose['on']);
+  const conditionAt = (path: Path): Guard | undefined => checkCondition(path, fields, written, report);
+  const each = (list: unknown, path: (index: number) => Path): readonly (Guard | undefined)[] =>
+    Array.isArray(list) ? list.slice(0, 256).map((_, index) => conditionAt(path(index))) : [];
+  const dedupe = mapOf(loose['dedupe']);
+  return {
+    condition: typeof on['condition'] === 'string' ? conditionAt(['on', 'condition']) : undefined,
+    sequence: each(on['sequence'], (index) => ['on', 'sequence', index]),
+    silences: each(loose['silences'], (index) => ['silences', index, 'condition']),
+    by: checkGroupBy(['on', 'by'], on['by'], fields, written),
+    dedupeBy: checkGroupBy(['dedupe', 'by'], dedupe['by'], fields, written),
+  };
 }
 
-type StepContext = {
-  readonly written: Written;
-  readonly catalogue: ActionCatalogue;
-  readonly fields: FieldCatalogue;
-  readonly report: Report;
-};
-
-type StepParts = Pick<Step, 'action' | 'fill' | 'guard'>;
-
-function checkStep(step: Outline['steps'][number], index: number, context: StepContext): StepParts | undefined {
-  const { written, catalogue, fields, report } = context;
-  const guard = step.if === undefined ? undefined : checkCondition(['steps', index, 'if'], fields, written, report);
-  const base: Path = ['steps', index, 'with'];
-  const fill = compileValue(step.with, base, 0, context);
-  // The schema has said that `uses` is missing.
-  if (step.uses === undefined) return undefined;
-  const action = catalogue.get(step.uses);
-  if (action === undefined) {
-    const near = nearest(step.uses, catalogue.keys());
-    const hint = near === undefined ? `there are ${[...catalogue.keys()].join(', ')}` : `did you mean ${near}?`;
-    written.fail(['steps', index, 'uses'], `unknown action ${step.uses}; ${hint}`);
-    return undefined;
-  }
-  const params = action.params.safeParse(step.with);
-  for (const issue of params.success ? [] : params.error.issues) {
-    // What a template becomes is checked when it is filled in.
-    if (issue.code !== 'unrecognized_keys' && hasTemplate(valueAt(step.with, issue.path))) continue;
-    reportIssue(issue, base, written, () => Object.keys('shape' in action.params ? Object(action.params.shape) : {}));
-  }
-  return { action, fill, guard };
+function memoryOf(
+  { count, sequence, within }: ReadPlaybook['on'],
+  { by, ...fields }: TriggerFields,
+): Memory | undefined {
+  if (within === undefined) return undefined;
+  if (count !== undefined) return { kind: 'count', count, withinMs: within, by };
+  if (sequence === undefined) return undefined;
+  return { kind: 'sequence', conditions: fields.sequence.map((one) => one ?? never), withinMs: within, by };
 }
 
-/** Whether some text of it may become something else when it is filled in. */
-function hasTemplate(value: unknown): boolean {
-  if (typeof value === 'string') return value.includes('%');
-  return typeof value === 'object' && value !== null && Object.values(value).some(hasTemplate);
+function limitsOf(limits: ReadPlaybook['limits']): Limits {
+  const { runs, per, blast_radius: blast } = limits ?? {};
+  return {
+    runs: runs === undefined || per === undefined ? undefined : { most: runs, perMs: per },
+    blast:
+      blast === undefined
+        ? undefined
+        : {
+            most: Object.fromEntries(
+              (['containers', 'pods', 'nodes'] as const).flatMap((kind) => {
+                const most = blast[kind];
+                return most === undefined ? [] : [[kind, most] as const];
+              }),
+            ),
+            perMs: blast.per,
+          },
+  };
 }
 
-function compileValue(value: unknown, path: Path, depth: number, context: StepContext): ValueTemplate {
-  if (depth > MOST_WITH_DEPTH) {
-    context.written.fail(path, `nested more than ${MOST_WITH_DEPTH} deep`);
-  } else if (typeof value === 'string') {
-    return compileString(value, path, context);
-  } else if (Array.isArray(value)) {
-    return fillList(value.map((item, index) => compileValue(item, [...path, index], depth + 1, context)));
-  } else if (typeof value === 'object' && value !== null) {
-    return fillAll(
-      Object.entries(value).map(
-        ([key, item]) => [key, compileValue(item, [...path, key], depth + 1, context)] as const,
-      ),
-    );
-  }
-  return constant(value);
-}
-
-function constant(value: unknown): ValueTemplate {
-  return () => ({ ok: true, value, masked: value, secrets: [] });
-}
-
-function compileString(value: string, path: Path, { written, fields, report }: StepContext): ValueTemplate {
-  const place: Value = written.at(path);
-  if (!value.includes('%') || place.kind !== 'text') return constant(value);
-  return compileText(place.toSource(), fields, ({ message, source, span }) =>
-    report('LOAD_ERR_COMPILE_OUTPUT', message, source, span),
-  );
+function scheduleOf(schedule: ReadPlaybook['schedule']): Schedule | undefined {
+  if (schedule === undefined) return undefined;
+  const { zone, hours, maintenance = [] } = schedule;
+  return {
+    zone,
+    hours: hours?.map(({ days: on = days, from, to }) => ({ days: on.map((day) => days.indexOf(day)), from, to })),
+    maintenance: maintenance.map(({ from, to, reason = '' }) => ({ fromMs: from, toMs: to, reason })),
+  };
 }

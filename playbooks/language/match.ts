@@ -2,7 +2,10 @@ import { type Alert, severityOf } from '#rules/alert';
 import { matchesName } from '#rules/language/name-pattern';
 import type { Playbook, Scope, Trigger } from './playbook.ts';
 
-/** The playbooks that this alert triggers, in the order of their files. Every key of `on` must agree. */
+/**
+ * The playbooks that this alert may trigger, in the order of their files. Every key of `on` must agree; what a playbook
+ * remembers, and what holds it back, `decide` asks.
+ */
 export function matchPlaybooks(playbooks: readonly Playbook[], alert: Alert, alertId: string): readonly Playbook[] {
   const scope: Scope = { alert, alertId, steps: new Map() };
   return playbooks.filter((playbook) => isTriggered(playbook.on, scope));
@@ -14,5 +17,8 @@ function isTriggered(on: Trigger, scope: Scope): boolean {
   if (on.tags !== undefined && !on.tags.some((tag) => alert.tags.includes(tag))) return false;
   if (on.priority !== undefined && severityOf(alert.priority) > severityOf(on.priority)) return false;
   if (on.source !== undefined && alert.source !== on.source) return false;
-  return on.condition === undefined || on.condition(scope);
+  if (on.condition !== undefined && !on.condition(scope)) return false;
+  const { memory } = on;
+  // An alert that is no part of the sequence costs no look into the memory.
+  return memory?.kind !== 'sequence' || memory.conditions.some((condition) => condition(scope));
 }

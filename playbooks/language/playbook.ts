@@ -1,6 +1,9 @@
 import type * as z from 'zod';
 import type { Alert, Priority } from '#rules/alert';
 import type { RunMode } from './run.ts';
+import type { distances } from './step-schema.ts';
+
+export type Distance = (typeof distances)[number];
 
 /** What the checker knows of an action; how it is performed is the router's or the agent's. */
 export type ActionSpec = {
@@ -11,16 +14,42 @@ export type ActionSpec = {
   readonly params: z.ZodType<object>;
   /** Whether acting twice does no more than acting once. If not, an attempt of unknown outcome is not repeated. */
   readonly idempotent: boolean;
+  /** What later steps may read as `%steps.ID.NAME`, and what it means. */
+  readonly outputs?: Readonly<Record<string, string>>;
+  /** The action that undoes it when it is given the same parameters. */
+  readonly undo?: string;
+  /** Distances beside those of its side: an action of a node that the kernel can carry out says so here. */
+  readonly kernel?: true;
 };
 
 export type ActionCatalogue = ReadonlyMap<string, ActionSpec>;
+
+/** What a step says about itself to those after it. */
+export type StepResult = {
+  readonly outcome: string;
+  readonly detail: string;
+  readonly outputs?: Readonly<Record<string, OutputValue>> | undefined;
+};
+
+export type OutputValue = string | number | boolean;
+
+/** Why a run was started. `summary`: a window of `dedupe` has ended, and `count` alerts were held back in it. */
+export type RunTrigger = {
+  readonly kind: 'alert' | 'count' | 'sequence' | 'summary';
+  readonly count: number;
+  /** Ids of the alerts that took part, the latest last; not more than a few. */
+  readonly alerts: readonly string[];
+};
 
 /** What conditions and templates of a playbook are read from. */
 export type Scope = {
   readonly alert: Alert;
   readonly alertId: string;
   /** By step id, of the steps that came before. */
-  readonly steps: ReadonlyMap<string, { readonly outcome: string; readonly detail: string }>;
+  readonly steps: ReadonlyMap<string, StepResult>;
+  readonly trigger?: RunTrigger | undefined;
+  /** Of `foreach`. */
+  readonly item?: { readonly value: OutputValue; readonly index: number } | undefined;
 };
 
 /** A secret's name → its value; `undefined` when there is none. */
@@ -37,21 +66,44 @@ export type Filled =
     }
   | { readonly ok: false; readonly reason: string };
 
-export type Step = {
+export type Guard = (scope: Scope) => boolean;
+export type Fill = (scope: Scope, secrets: Secrets) => Filled;
+
+export type ActionStep = {
+  readonly kind: 'action';
   readonly id: string;
   readonly uses: string;
   readonly action: ActionSpec;
   /** `with`, filled in: structure stays structure. A missing field without a default is an error. */
-  readonly fill: (scope: Scope, secrets: Secrets) => Filled;
-  /** `if`. */
-  readonly guard: ((scope: Scope) => boolean) | undefined;
+  readonly fill: Fill;
+  /** `if`: that of its group and its own. */
+  readonly guard: Guard | undefined;
   readonly timeoutMs: number;
   readonly retry: Retry;
-  readonly onError: 'stop' | 'continue';
+  readonly onError: OnError;
+  readonly undo: { readonly uses: string; readonly afterMs: number } | undefined;
+  /** Fills in the list to go through. */
+  readonly foreach: Fill | undefined;
+  readonly where: Distance;
 };
 
+export type ParallelStep = {
+  readonly kind: 'parallel';
+  readonly id: string;
+  readonly steps: readonly ActionStep[];
+  readonly onError: OnError;
+};
+
+export type Step = ActionStep | ParallelStep;
+
+/** A list of steps is a remedy: when it goes well, the run goes on. */
+export type OnError = 'stop' | 'continue' | readonly ActionStep[];
+
 /** Attempts in all; the wait before attempt n+1 is `backoffMs` × 2^(n-1), at most `mostMs`, less up to half as jitter. */
-type Retry = { readonly attempts: number; readonly backoffMs: number; readonly mostMs: number };
+export type Retry = { readonly attempts: number; readonly backoffMs: number; readonly mostMs: number };
+
+/** The value of some fields, as text: what is the same is taken together. */
+export type GroupBy = (scope: Scope) => string;
 
 export type Trigger = {
   readonly rules: readonly string[] | undefined;
@@ -59,8 +111,36 @@ export type Trigger = {
   /** This one and whatever is more severe. */
   readonly priority: Priority | undefined;
   readonly source: string | undefined;
-  readonly condition: ((scope: Scope) => boolean) | undefined;
+  readonly condition: Guard | undefined;
+  readonly memory: Memory | undefined;
 };
+
+/** What it takes beside one alert. */
+export type Memory = { readonly withinMs: number; readonly by: GroupBy } & (
+  | { readonly kind: 'count'; readonly count: number }
+  | { readonly kind: 'sequence'; readonly conditions: readonly Guard[] }
+);
+
+export type Dedupe = { readonly by: GroupBy; readonly forMs: number };
+
+export const blastKinds = ['containers', 'pods', 'nodes'] as const;
+export type BlastKind = (typeof blastKinds)[number];
+
+export type Limits = {
+  readonly runs: { readonly most: number; readonly perMs: number } | undefined;
+  readonly blast: { readonly most: Readonly<Partial<Record<BlastKind, number>>>; readonly perMs: number } | undefined;
+};
+
+export type Schedule = {
+  readonly zone: string;
+  /** Minutes of the day; `to` before `from` is the next day's. `days` counts from 0, Monday. */
+  readonly hours:
+    | readonly { readonly days: readonly number[]; readonly from: number; readonly to: number }[]
+    | undefined;
+  readonly maintenance: readonly { readonly fromMs: number; readonly toMs: number; readonly reason: string }[];
+};
+
+export type Silence = { readonly condition: Guard; readonly untilMs: number; readonly reason: string };
 
 export type Playbook = {
   readonly name: string;
@@ -69,5 +149,27 @@ export type Playbook = {
   readonly mode: RunMode | undefined;
   readonly path: string;
   readonly on: Trigger;
+  readonly dedupe: Dedupe | undefined;
+  readonly limits: Limits;
+  readonly schedule: Schedule | undefined;
+  readonly silences: readonly Silence[];
   readonly steps: readonly Step[];
+  /** `finally`. */
+  readonly last: readonly Step[];
 };
+
+/** Every step that acts, in the order in which they are written. */
+export function actionSteps({ steps, last }: Pick<Playbook, 'steps' | 'last'>): readonly ActionStep[] {
+  return [...steps, ...last].flatMap((step): readonly ActionStep[] => [
+    ...(step.kind === 'parallel' ? step.steps.flatMap(withRemedy) : [step]),
+    ...remedyOf(step),
+  ]);
+}
+
+function withRemedy(step: ActionStep): readonly ActionStep[] {
+  return [step, ...remedyOf(step)];
+}
+
+function remedyOf({ onError }: Step): readonly ActionStep[] {
+  return typeof onError === 'string' ? [] : onError;
+}

@@ -1,27 +1,7 @@
 import * as z from 'zod';
 import { parsePriority, priorities } from '#rules/alert';
-
-const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
-
-/** `500ms`, `30s`, `10m`, `2h`, in milliseconds. */
-function parseDuration(text: string): number | undefined {
-  const found = /^(\d{1,6})(ms|s|m|h)$/.exec(text);
-  if (found === null) return undefined;
-  const unit = Object.entries(units).find(([name]) => name === found[2]);
-  return unit === undefined ? undefined : Number(found[1]) * unit[1];
-}
-
-const durationHint = 'expected a time such as 500ms, 30s, 10m or 2h';
-
-function duration(leastMs: number, mostMs: number) {
-  return z.string({ error: durationHint }).transform((text, context): number => {
-    const ms = parseDuration(text);
-    if (ms !== undefined && ms >= leastMs && ms <= mostMs) return ms;
-    const message = ms === undefined ? durationHint : `expected a time from ${leastMs}ms to ${mostMs / 1_000}s`;
-    context.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  });
-}
+import { duration, instant } from './duration.ts';
+import { condition, MOST_AHEAD_MS, retrySchema, stepKeys, stepsSchema } from './step-schema.ts';
 
 const priority = z.string().transform((text, context) => {
   const found = parsePriority(text);
@@ -31,7 +11,10 @@ const priority = z.string().transform((text, context) => {
 });
 
 const names = z.array(z.string().min(1).max(512)).min(1).max(256);
-const condition = z.string().min(1).max(65_536);
+const fields = z.array(z.string().min(1).max(512)).min(1).max(8);
+const window = duration(1_000, MOST_AHEAD_MS);
+/** What one window remembers. */
+const MOST_COUNT = 1_000;
 
 /** The descriptions are what editors show (`playbook.schema.json`). */
 const triggerSchema = z
@@ -41,32 +24,113 @@ const triggerSchema = z
     priority: priority.optional().describe('This priority and whatever is more severe.'),
     source: z.string().min(1).max(128).optional().describe('Where the event came from, such as syscall.'),
     condition: condition.optional().describe("A condition in the rules' language over the fields of the alert."),
+    count: z.int().min(2).max(MOST_COUNT).optional().describe('So many such alerts within the window start it once.'),
+    sequence: z
+      .array(condition)
+      .min(2)
+      .max(16)
+      .optional()
+      .describe('Conditions of alerts that come one after the other within the window; the last starts it.'),
+    within: window
+      .optional()
+      .describe('The window of count or sequence, as 30s, 10m or 1h, by the time of the events.'),
+    by: fields.optional().describe('Fields: alerts are counted together only if these are the same.'),
   })
-  .refine((on) => Object.values(on).some((value) => value !== undefined), {
-    message: 'expected at least one of rules, tags, priority, source, condition',
+  .superRefine((on, context) => {
+    const fail = (path: readonly string[], message: string): void =>
+      context.addIssue({ code: 'custom', path: [...path], message });
+    const selects = [on.rules, on.tags, on.priority, on.source, on.condition, on.sequence];
+    if (selects.every((value) => value === undefined))
+      fail([], 'expected at least one of rules, tags, priority, source, condition');
+    if (on.count !== undefined && on.sequence !== undefined)
+      fail(['sequence'], 'count and sequence exclude each other');
+    const remembers = on.count !== undefined || on.sequence !== undefined;
+    if (remembers && on.within === undefined) fail(['within'], 'is missing; count and sequence need a window');
+    if (!remembers && on.within !== undefined) fail(['within'], 'belongs to count or sequence, and neither is here');
+    if (!remembers && on.by !== undefined) fail(['by'], 'belongs to count or sequence, and neither is here');
   });
 
-const retrySchema = z.strictObject({
-  attempts: z.int().min(1).max(20).default(3).describe('Attempts in all.'),
-  backoff: duration(10, 600_000).default(1_000).describe('Wait before the second attempt; it doubles from then on.'),
-  most: duration(10, 3_600_000).default(60_000).describe('The longest wait.'),
+const dedupeSchema = z.strictObject({
+  by: fields.describe('Fields: alerts in which these are the same are taken together.'),
+  for: window.describe('The first goes through at once; at the end of this time, one summary says how many followed.'),
 });
 
-const stepSchema = z.strictObject({
-  id: z
-    .string()
-    .regex(/^[a-zA-Z][a-zA-Z0-9_]{0,62}$/, 'expected letters, digits and _, a letter first')
-    .describe('Its name: later steps write %steps.ID.outcome.'),
-  uses: z.string().min(1).max(128).describe('The action.'),
-  with: z
-    .record(z.string().max(256), z.unknown())
-    .default({})
-    .describe("The action's parameters; texts are templates."),
-  if: condition.optional().describe('The step is skipped unless this condition holds.'),
-  timeout: duration(10, 3_600_000).default(10_000).describe('For each attempt, as 500ms, 30s, 10m or 1h.'),
-  retry: retrySchema.default({ attempts: 1, backoff: 1_000, most: 60_000 }).describe('Without it, one attempt.'),
-  on_error: z.enum(['stop', 'continue']).default('stop').describe('What follows when the step has failed for good.'),
+const blastSchema = z
+  .strictObject({
+    containers: z.int().min(1).max(MOST_COUNT).optional().describe('At most so many containers.'),
+    pods: z.int().min(1).max(MOST_COUNT).optional().describe('At most so many pods.'),
+    nodes: z.int().min(1).max(MOST_COUNT).optional().describe('At most so many nodes.'),
+    per: window.describe('The window.'),
+  })
+  .refine(({ containers, pods, nodes }) => (containers ?? pods ?? nodes) !== undefined, {
+    message: 'expected at least one of containers, pods, nodes',
+  });
+
+const limitsSchema = z
+  .strictObject({
+    runs: z
+      .int()
+      .min(1)
+      .max(MOST_COUNT)
+      .optional()
+      .describe('At most so many runs per window; the others are held back.'),
+    per: window.optional().describe('The window of runs.'),
+    blast_radius: blastSchema
+      .optional()
+      .describe('When more than this would be touched, the playbook stops itself until a person resumes it.'),
+  })
+  .superRefine((limits, context) => {
+    const fail = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message });
+    if (limits.runs === undefined && limits.blast_radius === undefined)
+      context.addIssue({ code: 'custom', message: 'expected at least one of runs, blast_radius' });
+    if (limits.runs !== undefined && limits.per === undefined) fail('per', 'is missing; runs need a window');
+    if (limits.runs === undefined && limits.per !== undefined) fail('per', 'belongs to runs, which is not here');
+  });
+
+export const days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+const clock = z.string().transform((text, context): number => {
+  const [, hours = '', minutes = ''] = /^(\d{2}):(\d{2})$/.exec(text) ?? [];
+  const minute = Number(hours) * 60 + Number(minutes);
+  if (hours !== '' && minute <= 24 * 60 && Number(minutes) < 60) return minute;
+  context.addIssue({ code: 'custom', message: 'expected a time of day such as "08:30", in quotes' });
+  return z.NEVER;
 });
+const hoursSchema = z.strictObject({
+  days: z.array(z.enum(days)).min(1).max(7).optional().describe('Every day if left out.'),
+  from: clock.describe('Time of day, "08:00".'),
+  to: clock.describe('Time of day, "18:00"; before from, it is the next day\'s.'),
+});
+const windowSchema = z.strictObject({ from: instant, to: instant, reason: z.string().max(1_024).optional() });
+
+const scheduleSchema = z
+  .strictObject({
+    zone: z
+      .string()
+      .max(64)
+      .default('UTC')
+      .refine(isZone, 'expected a time zone such as UTC or Europe/Vienna')
+      .describe('Time zone of the hours.'),
+    hours: z.array(hoursSchema).min(1).max(32).optional().describe('It starts at these hours only.'),
+    maintenance: z.array(windowSchema).min(1).max(256).optional().describe('It does not start in these windows.'),
+  })
+  .refine(({ hours, maintenance }) => (hours ?? maintenance) !== undefined, {
+    message: 'expected at least one of hours, maintenance',
+  });
+
+const silenceSchema = z.strictObject({
+  condition: condition.describe('Alerts for which this holds do not start it.'),
+  until: instant.describe('Every silence ends.'),
+  reason: z.string().max(1_024).default('').describe('For people.'),
+});
+
+function isZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** A playbook as it is written. Everything that the schema cannot see (actions, conditions, templates) `load.ts` checks. */
 export const playbookSchema = z.strictObject({
@@ -75,56 +139,39 @@ export const playbookSchema = z.strictObject({
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected small letters, digits and -')
     .describe('Its name.'),
   description: z.string().max(4_096).default('').describe('What it does, for people.'),
-  mode: z.enum(['enforce', 'dry-run']).optional().describe('Without it, as the router was started.'),
+  mode: z
+    .enum(['enforce', 'dry-run', 'shadow'])
+    .optional()
+    .describe('Without it, as the router was started. dry-run asks and does nothing; shadow does not even ask.'),
   on: triggerSchema.describe('Which alerts start it: every key must agree.'),
-  steps: z.array(stepSchema).min(1).max(32).describe('What is done, one after the other.'),
+  dedupe: dedupeSchema.optional().describe('Takes alerts of the same kind together.'),
+  limits: limitsSchema.optional().describe('How often it may run, and how much it may touch.'),
+  schedule: scheduleSchema.optional().describe('When it may start.'),
+  silences: z.array(silenceSchema).max(256).default([]).describe('Alerts that do not start it for a while.'),
+  steps: stepsSchema.describe('What is done, one after the other.'),
+  finally: stepsSchema.optional().describe('What is done at the end, however the steps went.'),
 });
 
-/** The parts that `load.ts` checks further. */
-export type Outline = {
-  readonly condition: string | undefined;
-  readonly steps: readonly {
-    readonly id: string;
-    readonly uses?: string | undefined;
-    readonly with: Readonly<Record<string, unknown>>;
-    readonly if?: string | undefined;
-  }[];
-};
+export type ReadPlaybook = z.output<typeof playbookSchema>;
 
-const looseOn = z.looseObject({ condition: z.string().optional().catch(undefined) });
-const looseStep = z.looseObject({
-  id: z.string().catch(''),
-  uses: z.string().optional().catch(undefined),
-  with: z.record(z.string(), z.unknown()).catch({}),
-  if: z.string().optional().catch(undefined),
-});
-const looseSchema = z.looseObject({
-  on: looseOn.catch({}),
-  steps: z
-    .array(looseStep.catch({ id: '', uses: undefined, with: {}, if: undefined }))
-    .max(1_000)
-    .catch([]),
-});
-
-/** What can be made out of a playbook that is written wrongly, so that its other mistakes are found as well. */
-export function outlineOf(value: unknown): Outline {
-  const read = looseSchema.safeParse(value);
-  return read.success
-    ? { condition: read.data.on.condition, steps: read.data.steps }
-    : { condition: undefined, steps: [] };
-}
-
-const keys = {
-  playbook: Object.keys(playbookSchema.shape),
+const keys: Readonly<Record<string, readonly string[]>> = {
   on: Object.keys(triggerSchema.shape),
-  step: Object.keys(stepSchema.shape),
   retry: Object.keys(retrySchema.shape),
+  dedupe: Object.keys(dedupeSchema.shape),
+  limits: Object.keys(limitsSchema.shape),
+  blast_radius: Object.keys(blastSchema.shape),
+  schedule: Object.keys(scheduleSchema.shape),
+};
+const itemKeys: Readonly<Record<string, readonly string[]>> = {
+  hours: Object.keys(hoursSchema.shape),
+  maintenance: Object.keys(windowSchema.shape),
+  silences: Object.keys(silenceSchema.shape),
 };
 
 /** The keys that may stand at this path of a playbook, for suggestions. */
 export function keysAt(path: readonly (string | number)[]): readonly string[] {
   const last = path.at(-1);
-  if (last === undefined) return keys.playbook;
-  if (typeof last === 'number') return keys.step;
-  return last === 'on' || last === 'retry' ? keys[last] : [];
+  if (last === undefined) return Object.keys(playbookSchema.shape);
+  if (typeof last === 'number') return itemKeys[String(path.at(-2))] ?? stepKeys;
+  return keys[last] ?? [];
 }

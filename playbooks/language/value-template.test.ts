@@ -6,12 +6,15 @@ import { makeScopeCatalogue } from './alert-fields.ts';
 import type { Filled, Scope } from './playbook.ts';
 import { compileText, fillAll, fillList, maskSecrets } from './value-template.ts';
 
-const catalogue = makeScopeCatalogue(['kill']);
+const catalogue = makeScopeCatalogue([{ id: 'kill', outputs: { code: 'A number.' } }], 'foreach');
 
 function compile(text: string) {
   const problems: string[] = [];
-  const template = compileText(sourceOf('p.yaml', text), catalogue, ({ message, source, span }) =>
-    problems.push(`${locate(source, span.start).offset}: ${message}`),
+  const template = compileText(
+    sourceOf('p.yaml', text),
+    catalogue,
+    ({ message, source, span }) => problems.push(`${locate(source, span.start).offset}: ${message}`),
+    () => undefined,
   );
   return { template, problems };
 }
@@ -23,7 +26,8 @@ function scopeOf(fields: Alert['output_fields']): Scope {
     priority: 'Error',
     output_fields: fields,
   });
-  return { alert, alertId: 'an-id', steps: new Map([['kill', { outcome: 'done', detail: 'gone for good' }]]) };
+  const kill = { outcome: 'done', detail: 'gone for good', outputs: { code: 7 } };
+  return { alert, alertId: 'an-id', steps: new Map([['kill', kill]]), item: { value: 'an item', index: 3 } };
 }
 
 const secrets = (name: string) => ({ KEY: 's3cret', URL: 'https://h/%20' })[name];
@@ -69,6 +73,10 @@ describe('a template', () => {
     { text: '%alert.rule/%alert.priority/%alert.id', value: 'A rule/Error/an-id' },
     { text: '%steps.kill.outcome: %steps.kill.detail', value: 'done: gone for good' },
     { text: '%{steps.kill.outcome}', value: 'done' },
+    { text: '%steps.kill.status after %steps.kill.code', value: 'done after 7' },
+    { text: '%item.index: %item.value', value: '3: an item' },
+    { text: '%trigger.kind of %trigger.count', value: 'alert of 1' },
+    { text: '%trigger.count', value: 1 },
     // What a field holds is never read as a template.
     { text: '%proc.cmdline', value: 'sh -c "%proc.name %{proc.pid} %%"' },
   ])('$text becomes $value', ({ text, value }) => {
@@ -93,6 +101,12 @@ describe('a template', () => {
       masked: 'Bearer ***',
       secrets: ['s3cret'],
     });
+    expect(fill('%secret.KEY at %secret.URL/x')).toEqual({
+      ok: true,
+      value: 's3cret at https://h/%20/x',
+      masked: '*** at ***/x',
+      secrets: ['s3cret', 'https://h/%20'],
+    });
     expect(fill('%{secret.URL}')).toEqual({
       ok: true,
       value: 'https://h/%20',
@@ -108,7 +122,7 @@ describe('a template', () => {
     { text: '%{proc.name|%proc.pid}', problem: '0: a default is plain text, without %' },
     { text: '%{}', problem: '0: expected the name of a field in %{…}' },
     { text: '%steps.kil.outcome', problem: '1: unknown field steps.kil.outcome; did you mean steps.kill.outcome?' },
-    { text: '%secret.KEY', problem: '1: write a secret as %{secret.NAME}' },
+    { text: '%secret.', problem: '0: a field must follow %, as in %proc.name; write %% for a percent sign' },
     { text: '%{secret.a-b}', problem: '0: a secret is named by letters, digits and _, found a-b' },
     { text: '%{secret.KEY|x}', problem: '0: a secret has no default: it would stand in the file for all to read' },
   ])('$text is refused', ({ text, problem }) => {

@@ -4,7 +4,7 @@ import { makeMachine, nextEvent } from '#rules/language/machine';
 import { type Source, type Span, sliceSource } from '#rules/language/source';
 import { readTemplate, type Template } from '#rules/language/template';
 import { bindScope } from './alert-fields.ts';
-import type { Filled, Scope, Secrets } from './playbook.ts';
+import type { Fill, Filled, Scope, Secrets } from './playbook.ts';
 
 /** What stands for a secret wherever people look. */
 const MASK = '***';
@@ -20,27 +20,27 @@ type PieceValue =
 /** What JSON can hold: integers beyond 2^53 have become text. */
 type PlainValue = string | number | boolean | null | readonly PlainValue[];
 
-export type ValueTemplate = (scope: Scope, secrets: Secrets) => Filled;
-
-/** `%{field|default}`, `%{secret.NAME}` and `%%`, which the output language of the rules does not have. */
-const special = /%%|%\{([^{}|]*)(?:\|([^{}]*))?\}/g;
+/** `%{field|default}`, `%secret.NAME` and `%%`, which the output language of the rules does not have. */
+const special = /%%|%secret\.([A-Za-z_]\w*)|%\{([^{}|]*)(?:\|([^{}]*))?\}/g;
 
 /**
- * A text under `with`: text of its own, `%field`, `%{field}`, `%{field|default}`, `%{secret.NAME}`, and `%%` for a
- * percent sign. A text that is one field and nothing else keeps the field's type.
+ * A text under `with`: text of its own, `%field`, `%{field}`, `%{field|default}`, `%secret.NAME`, `%{secret.NAME}`, and
+ * `%%` for a percent sign. A text that is one field and nothing else keeps the field's type.
  */
 export function compileText(
   source: Source,
   catalogue: FieldCatalogue,
   report: (problem: TemplateProblem) => void,
-): ValueTemplate {
+  useSecret: (use: { readonly name: string; readonly source: Source; readonly span: Span }) => void,
+): Fill {
   const pieces: Piece[] = [];
   let at = 0;
   for (const found of source.text.matchAll(special)) {
     addPlain(at, found.index);
     at = found.index + found[0].length;
     if (found[0] === '%%') pieces.push(textPiece('%'));
-    else addBraced(found[1] ?? '', found[2], found.index, at);
+    else if (found[1] !== undefined) addSecret(found[1], found.index, at);
+    else addBraced(found[2] ?? '', found[3], found.index, at);
   }
   addPlain(at, source.text.length);
   return (scope, secrets) => fill(pieces, scope, secrets);
@@ -59,7 +59,7 @@ export function compileText(
     if (inside.startsWith('secret.')) {
       const name = inside.slice('secret.'.length);
       const wrong = explainSecret(name, fallback);
-      if (wrong === undefined) pieces.push(secretPiece(name));
+      if (wrong === undefined) addSecret(name, start, end);
       else report({ message: wrong, source, span: { start, end } });
     } else if (inside === '') {
       report({ message: 'expected the name of a field in %{…}', source, span: { start, end } });
@@ -69,6 +69,11 @@ export function compileText(
       const name = sliceSource(source, start + 1, start + 2 + inside.length);
       addTemplate({ ...name, text: `%${inside}` }, fallback, inside);
     }
+  }
+
+  function addSecret(name: string, start: number, end: number): void {
+    useSecret({ name, source, span: { start, end } });
+    pieces.push(secretPiece(name));
   }
 
   function addTemplate(text: Source, fallback: string | undefined, whole?: string): void {
@@ -94,7 +99,7 @@ export function compileText(
 function explain(message: string): string {
   if (message.includes('a % alone cannot be written'))
     return 'a field must follow %, as in %proc.name; write %% for a percent sign';
-  return /^unknown field secret\b/.test(message) ? 'write a secret as %{secret.NAME}' : message;
+  return /^unknown field secret\b/.test(message) ? 'write a secret as %secret.NAME' : message;
 }
 
 function explainSecret(name: string, fallback: string | undefined): string | undefined {
@@ -160,7 +165,7 @@ function fill(pieces: readonly Piece[], scope: Scope, secrets: Secrets): Filled 
 }
 
 /** Fills a whole structure: maps and lists keep their form, texts are templates, everything else stays as it is. */
-export function fillAll(parts: readonly (readonly [string, ValueTemplate])[]): ValueTemplate {
+export function fillAll(parts: readonly (readonly [string, Fill])[]): Fill {
   return (scope, secrets) => {
     const value: Record<string, unknown> = {};
     const masked: Record<string, unknown> = {};
@@ -182,7 +187,7 @@ export function fillAll(parts: readonly (readonly [string, ValueTemplate])[]): V
   };
 }
 
-export function fillList(items: readonly ValueTemplate[]): ValueTemplate {
+export function fillList(items: readonly Fill[]): Fill {
   return (scope, secrets) => {
     const value: unknown[] = [];
     const masked: unknown[] = [];

@@ -10,6 +10,7 @@ export const containerKill = defineAction({
   doc: 'Kills every process of a container at once, on the node that raised the alert, and then tells its engine. Safe to repeat.',
   params: nodeActionParams['container.kill'],
   idempotent: true,
+  target: ({ container }) => container,
   run: (params, context) => send(params, context, context.signal),
   async dryRun(params, context) {
     const signal = AbortSignal.any([context.signal, AbortSignal.timeout(DRY_RUN_MS)]);

@@ -5,6 +5,7 @@ import { loadPlaybookFiles } from '#playbooks/cli/check';
 import { makeJsonSchema } from '#playbooks/language/json-schema';
 import { loadPlaybooks } from '#playbooks/language/load';
 import { matchPlaybooks } from '#playbooks/language/match';
+import { actionSteps } from '#playbooks/language/playbook';
 import { type Alert, alertSchema } from '#rules/alert';
 import { renderDiagnostic } from '#rules/language/diagnostic';
 import { actionCatalogue } from './all.ts';
@@ -56,7 +57,7 @@ describe('shipped playbooks', () => {
     '%s starts for its alert and fills in its steps',
     ([name, { fires, params, rests }]) => {
       const matched = matchPlaybooks(playbooks, fires, 'id').find((playbook) => playbook.name === name);
-      const filled = matched?.steps.map(({ fill }) =>
+      const filled = (matched === undefined ? [] : actionSteps(matched)).map(({ fill }) =>
         fill({ alert: fires, alertId: 'id', steps: new Map() }, () => undefined),
       );
       expect(filled).toEqual(params.map((value) => ({ ok: true, value, masked: value, secrets: [] })));
@@ -88,7 +89,7 @@ describe('playbooks/README.md', () => {
     const files = blocks.map((text, index) => ({ path: `README.md example ${index + 1}`, text }));
     const { playbooks, errors } = loadPlaybooks(files, actionCatalogue);
     expect(errors.map(renderDiagnostic)).toEqual([]);
-    const used = new Set(playbooks.flatMap(({ steps }) => steps.map(({ uses }) => uses)));
+    const used = new Set(playbooks.flatMap((playbook) => actionSteps(playbook).map(({ uses }) => uses)));
     expect([...used].toSorted()).toEqual([...actionCatalogue.keys()].toSorted());
   });
 

@@ -28,8 +28,13 @@ function appOver(parts: Partial<AppParts> = {}, alerts: Partial<AppParts['alerts
     runs: runsOf(),
     nodes: { all: async () => [], put: async () => undefined },
     feed: { follow: async function* () {}, close: () => undefined },
-    playbooks: () => [],
-    mode: 'dry-run',
+    playbooks: {
+      playbooks: () => [],
+      mode: 'dry-run',
+      gates: { stopped: async () => undefined, resume: async () => false },
+      audit: async () => undefined,
+    },
+    audit: { read: async () => [] },
     failed: () => undefined,
     ...parts,
   });

@@ -1,15 +1,15 @@
 import { Hono } from 'hono';
-import type { Playbook } from '#playbooks/language/playbook';
-import type { RunMode } from '#playbooks/language/run';
 import type { NodeRegistry } from '../nodes/registry.ts';
+import type { AuditLog } from '../store/audit.ts';
 import type { LiveFeed } from '../store/live.ts';
 import type { RunStore } from '../store/runs.ts';
 import { type AlertRoutes, alertRoutes } from './alert-routes.ts';
+import { auditRoutes } from './audit-routes.ts';
 import { requireToken } from './auth.ts';
 import { consoleRoutes } from './console-routes.ts';
 import { type HealthRoutes, healthRoutes } from './health-routes.ts';
 import { liveRoutes } from './live-routes.ts';
-import { playbookRoutes } from './playbook-routes.ts';
+import { type PlaybookRoutes, playbookRoutes } from './playbook-routes.ts';
 import { runRoutes } from './run-routes.ts';
 
 export type AppParts = {
@@ -19,8 +19,8 @@ export type AppParts = {
   readonly runs: RunStore;
   readonly nodes: NodeRegistry;
   readonly feed: LiveFeed;
-  readonly playbooks: () => readonly Playbook[];
-  readonly mode: RunMode;
+  readonly playbooks: PlaybookRoutes;
+  readonly audit: Pick<AuditLog, 'read'>;
   readonly failed: (error: Error) => void;
 };
 
@@ -30,7 +30,8 @@ export function makeApp(parts: AppParts): Hono {
   app.use('/api/*', requireToken(parts.isAllowed));
   app.route('/api/alerts', alertRoutes(parts.alerts));
   app.route('/api/runs', runRoutes(parts.runs));
-  app.route('/api/playbooks', playbookRoutes(parts.playbooks, parts.mode));
+  app.route('/api/playbooks', playbookRoutes(parts.playbooks));
+  app.route('/api/audit', auditRoutes(parts.audit));
   app.route('/api/events', liveRoutes(parts.feed));
   app.get('/api/nodes', async (context) => context.json({ nodes: await parts.nodes.all() }));
   app.route('/', healthRoutes(parts.health));

@@ -30,6 +30,18 @@ export function makeMetrics() {
       help: 'Runs asked for: alert and playbook.',
       registers,
     }),
+    decisions: new Counter({
+      name: 'lanner_playbook_decisions_total',
+      help: 'Alerts that a playbook matched: start, or what held the run back.',
+      labelNames: ['playbook', 'decision'],
+      registers,
+    }),
+    playbookStopped: new Gauge({
+      name: 'lanner_playbook_stopped',
+      help: '1 while a playbook has stopped itself and waits for a person.',
+      labelNames: ['playbook'],
+      registers,
+    }),
     runsFinished: new Counter({
       name: 'lanner_runs_finished_total',
       help: 'Runs by how they ended.',

@@ -1,8 +1,11 @@
+import { hasMemory } from '#playbooks/language/gate';
 import { matchPlaybooks } from '#playbooks/language/match';
-import type { Playbook } from '#playbooks/language/playbook';
+import { actionSteps, type Playbook } from '#playbooks/language/playbook';
+import type { RunMode } from '#playbooks/language/run';
 import { type Alert, severityOf } from '#rules/alert';
-import type { PlacedJob, RunQueue } from '../queue/queue.ts';
-import type { AlertStore } from '../store/alerts.ts';
+import { type PlacedJob, type RunQueue, runIdOf } from '../queue/queue.ts';
+import type { AlertStore, StoredAlert } from '../store/alerts.ts';
+import type { Decided, Gates } from '../store/gates.ts';
 import { alertIdOf } from './alert-id.ts';
 
 export type Ingested = {
@@ -12,10 +15,17 @@ export type Ingested = {
   readonly matched: number;
 };
 
+/** An alert that a playbook wants, and what was decided. */
+export type Verdict = Decided & { readonly playbook: Playbook; readonly mode: RunMode; readonly placed: StoredAlert };
+
 export type IngestPorts = {
   readonly playbooks: () => readonly Playbook[];
+  readonly mode: RunMode;
   readonly queue: RunQueue;
   readonly alerts: AlertStore;
+  readonly gates: Gates;
+  /** Told what was decided on fresh alerts, before the sender is answered. */
+  readonly decided: (verdicts: readonly Verdict[]) => Promise<void>;
 };
 
 /**
@@ -23,27 +33,62 @@ export type IngestPorts = {
  * jobs and the alerts; rejects when that is not sure, and then the sender repeats.
  *
  * The jobs go first and the alert's id is remembered last: whatever ends in between, the repeat makes the jobs again
- * under the same ids, and once the id is remembered, no repeat makes any.
+ * under the same ids, and once the id is remembered, no repeat makes any. What was decided is kept as long.
  */
-export async function ingest(
-  alerts: readonly Alert[],
-  { playbooks, queue, alerts: store }: IngestPorts,
-): Promise<Ingested> {
+export async function ingest(alerts: readonly Alert[], ports: IngestPorts): Promise<Ingested> {
+  const { queue, alerts: store, gates } = ports;
   const placed = alerts.map((alert) => ({ id: alertIdOf(alert), alert }));
-  const jobs = placed.flatMap(({ id, alert }) =>
-    matchPlaybooks(playbooks(), alert, id).map(
-      (playbook): PlacedJob => ({ id, alert, playbook: playbook.name, urgency: urgencyOf(playbook, alert) }),
-    ),
+  // A sender may repeat an alert within one request.
+  const distinct = [...new Map(placed.map((one) => [one.id, one])).values()];
+  const matches = distinct.flatMap((one) =>
+    matchPlaybooks(ports.playbooks(), one.alert, one.id).map((playbook) => ({ playbook, placed: one })),
   );
-  const known = await store.known(jobs.map(({ id }) => id));
-  const fresh = jobs.filter(({ id }) => !known.has(id));
-  await queue.add(fresh);
+  const known = await store.known(matches.map((match) => match.placed.id));
+  const fresh = new Map<Playbook, StoredAlert[]>();
+  for (const { playbook, placed: one } of matches) {
+    if (known.has(one.id)) continue;
+    const others = fresh.get(playbook);
+    if (others === undefined) fresh.set(playbook, [one]);
+    else others.push(one);
+  }
+  const verdicts = (await Promise.all([...fresh].map(([playbook, some]) => decideAll(playbook, some, ports)))).flat();
+  const jobs = verdicts.flatMap(jobsOf);
+  await queue.add(jobs);
+  if (verdicts.length > 0) await ports.decided(verdicts);
   const stored = await store.add(placed);
-  return { ids: placed.map(({ id }) => id), duplicates: placed.length - stored, matched: fresh.length };
+  const remembered = verdicts.filter(({ playbook }) => hasMemory(playbook));
+  await gates.settled(remembered.map(({ playbook, placed: { id } }) => runIdOf({ id, playbook: playbook.name })));
+  return { ids: placed.map(({ id }) => id), duplicates: placed.length - stored, matched: jobs.length };
+}
+
+async function decideAll(
+  playbook: Playbook,
+  some: readonly StoredAlert[],
+  { gates, mode: usual }: IngestPorts,
+): Promise<readonly Verdict[]> {
+  const mode = playbook.mode ?? usual;
+  const candidates = some.map(({ id, alert }) => ({
+    runId: runIdOf({ id, playbook: playbook.name }),
+    scope: { alert, alertId: id, steps: new Map() },
+  }));
+  const decided = await gates.decide(playbook, mode, candidates);
+  return decided.flatMap((one, index): Verdict[] => {
+    const placed = some[index];
+    return placed === undefined ? [] : [{ ...one, playbook, mode, placed }];
+  });
+}
+
+function jobsOf({ playbook, placed, decision, window }: Verdict): readonly PlacedJob[] {
+  const job = { ...placed, playbook: playbook.name, urgency: urgencyOf(playbook, placed.alert) };
+  if (decision.kind === 'start') {
+    const { trigger, guards } = decision;
+    return [{ ...job, trigger, guards }];
+  }
+  return window === undefined ? [] : [{ ...job, window }];
 }
 
 /** 1 to 16, smaller first: what contains goes before what tells, then the more severe alert. */
 function urgencyOf(playbook: Playbook, alert: Alert): number {
-  const contains = playbook.steps.some(({ action }) => action.side === 'node');
+  const contains = actionSteps(playbook).some(({ action }) => action.side === 'node');
   return 1 + (contains ? 0 : 8) + severityOf(alert.priority);
 }

@@ -1,15 +1,27 @@
 import { createHash } from 'node:crypto';
 import { DelayedError, Queue, Worker } from 'bullmq';
+import type { RunTrigger } from '#playbooks/language/playbook';
+import type { GuardNote } from '#playbooks/language/run';
 import { type Alert, alertSchema } from '#rules/alert';
 import { alertJson, parseAlertJson } from '#rules/alert-json';
 import type { Log } from '#rules/cli/log';
 import type { Redis } from '../redis/connection.ts';
 
-/** What a job carries: the alert with its id, and which playbook. */
-export type RunJob = { readonly id: string; readonly alert: Alert; readonly playbook: string };
+/** What a job carries: the alert with its id, which playbook, and why. */
+export type RunJob = {
+  readonly id: string;
+  readonly alert: Alert;
+  readonly playbook: string;
+  readonly trigger?: RunTrigger | undefined;
+  readonly guards?: readonly GuardNote[] | undefined;
+  /** The job is the summary of this window. */
+  readonly window?: JobWindow | undefined;
+};
+
+export type JobWindow = { readonly group: string; readonly untilMs: number };
 
 /** BullMQ writes and reads data with `JSON`, which keeps 53 bits of an integer: the alert goes as text. */
-type Data = { readonly id: string; readonly alertText: string; readonly playbook: string };
+type Data = Omit<RunJob, 'alert'> & { readonly alertText: string };
 
 /** Priorities of the queue: a container is contained before a person is told. Smaller goes first. */
 export type PlacedJob = RunJob & { readonly urgency: number };
@@ -37,8 +49,9 @@ export type RunQueue = {
 };
 
 /** Same alert and playbook, same id: letters and digits, since BullMQ takes neither `:` nor plain numbers. */
-export function runIdOf({ id, playbook }: Pick<RunJob, 'id' | 'playbook'>): string {
-  return `r${createHash('sha256').update(`${id}\n${playbook}`).digest('hex').slice(0, 31)}`;
+export function runIdOf({ id, playbook, window }: Pick<RunJob, 'id' | 'playbook' | 'window'>): string {
+  const what = window === undefined ? id : `summary ${window.group} ${window.untilMs}`;
+  return `r${createHash('sha256').update(`${what}\n${playbook}`).digest('hex').slice(0, 31)}`;
 }
 
 /** `connection` must be ready; a queue that is built before stays broken. */
@@ -50,11 +63,12 @@ export function makeRunQueue(connection: Redis): RunQueue {
     async add(jobs) {
       if (jobs.length === 0) return;
       await queue.addBulk(
-        jobs.map(({ id, alert, playbook, urgency }) => ({
+        jobs.map(({ alert, urgency, ...job }) => ({
           name: 'run',
-          data: { id, alertText: alertJson(alert), playbook },
+          data: { ...job, alertText: alertJson(alert) },
           opts: {
-            jobId: runIdOf({ id, playbook }),
+            jobId: runIdOf(job),
+            ...(job.window === undefined ? {} : { delay: Math.max(0, job.window.untilMs - Date.now()) }),
             priority: urgency,
             attempts: 1_000,
             backoff: { type: 'exponential', delay: 500 },
@@ -89,9 +103,9 @@ export function makeRunWorker(
   const worker = new Worker<Data>(
     NAME,
     async (job, token) => {
-      const { id, alertText, playbook } = job.data;
+      const { alertText, ...data } = job.data;
       const alert = alertSchema.parse(parseAlertJson(alertText));
-      const result = await perform({ id, alert, playbook }, stop.signal);
+      const result = await perform({ ...data, alert }, stop.signal);
       if (result.kind === 'finished') return;
       await job.moveToDelayed(result.untilMs, token);
       throw new DelayedError();

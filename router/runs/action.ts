@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import type * as z from 'zod';
 import type { Outcome } from '#playbooks/command';
-import type { ActionSpec } from '#playbooks/language/playbook';
+import type { ActionSpec, OutputValue } from '#playbooks/language/playbook';
 import type { RunMode } from '#playbooks/language/run';
 import type { Alert } from '#rules/alert';
 import type { RunPorts } from './ports.ts';
@@ -9,8 +10,8 @@ export type ActionContext = {
   readonly alert: Alert;
   readonly alertId: string;
   readonly playbook: string;
-  readonly mode: RunMode;
-  /** alert/playbook/step: the same for every attempt, so that the other side can recognise a repeat. */
+  readonly mode: Exclude<RunMode, 'shadow'>;
+  /** alert/playbook/step/target: the same for every attempt, so that the other side can recognise a repeat. */
   readonly idempotencyKey: string;
   /** Milliseconds since the epoch at which `signal` aborts. */
   readonly deadlineMs: number;
@@ -21,13 +22,19 @@ export type ActionContext = {
 };
 
 export type ActionResult =
-  | { readonly status: Exclude<Outcome, 'failed'>; readonly detail: string }
+  | {
+      readonly status: Exclude<Outcome, 'failed'>;
+      readonly detail: string;
+      readonly outputs?: Readonly<Record<string, OutputValue>>;
+    }
   | { readonly status: 'failed'; readonly retry: boolean; readonly reason: string; readonly retryAfterMs?: number };
 
 /** An action that the router can perform, or hand to a node. */
 export type Action = ActionSpec & {
   /** `params` as filled in; they are checked here. In a dry run nothing outside changes and the result is `skipped`. */
   readonly perform: (params: unknown, context: ActionContext) => Promise<ActionResult>;
+  /** What is acted on, for the idempotency key: `masked` are the parameters without their secrets. */
+  readonly target: (params: unknown, masked: unknown) => string;
 };
 
 type Definition<P extends object> = {
@@ -36,19 +43,33 @@ type Definition<P extends object> = {
   readonly doc: string;
   readonly params: z.ZodType<P>;
   readonly idempotent: boolean;
+  readonly outputs?: ActionSpec['outputs'];
+  readonly undo?: ActionSpec['undo'];
+  readonly kernel?: ActionSpec['kernel'];
+  /** What is acted on, in few letters; without it, a hash of all parameters. */
+  target?(params: P): string;
   run(params: P, context: ActionContext): Promise<ActionResult>;
   /** What a dry run says: `would …`. May ask, must not act. */
   dryRun(params: P, context: ActionContext): Promise<ActionResult> | ActionResult;
 };
 
 export function defineAction<P extends object>(definition: Definition<P>): Action {
-  const { name, side, doc, params, idempotent } = definition;
+  const { name, side, doc, params, idempotent, outputs, undo, kernel } = definition;
   return {
     name,
     side,
     doc,
     params,
     idempotent,
+    ...(outputs === undefined ? {} : { outputs }),
+    ...(undo === undefined ? {} : { undo }),
+    ...(kernel === undefined ? {} : { kernel }),
+    target(filled, masked) {
+      const read = params.safeParse(filled);
+      const target = read.success ? definition.target?.(read.data) : undefined;
+      // It becomes a header and an id of messages.
+      return target !== undefined && /^[\w.:@-]{1,128}$/.test(target) ? target : hashOf(target ?? masked);
+    },
     async perform(filled, context) {
       const read = params.safeParse(filled);
       if (!read.success) {
@@ -59,4 +80,9 @@ export function defineAction<P extends object>(definition: Definition<P>): Actio
       return context.mode === 'dry-run' ? definition.dryRun(read.data, context) : definition.run(read.data, context);
     },
   };
+}
+
+function hashOf(value: unknown): string {
+  const text = JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}` : part)) ?? '';
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }

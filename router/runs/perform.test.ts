@@ -5,7 +5,7 @@ import type { Run, RunMode } from '#playbooks/language/run';
 import { alertSchema } from '#rules/alert';
 import { type ActionContext, type ActionResult, defineAction } from './action.ts';
 import { performRun } from './perform.ts';
-import type { Ledger, RunPorts } from './ports.ts';
+import type { AuditEntry, Ledger, RunPorts } from './ports.ts';
 
 const alert = alertSchema.parse({
   time: '2026-01-01T00:00:00Z',
@@ -42,6 +42,8 @@ function setUp(steps: string, perform: Perform = async () => done, mode: RunMode
       doc: '',
       params: z.strictObject({ value: z.unknown().optional() }),
       idempotent,
+      undo: 'once',
+      outputs: { code: 'A number.', said: 'A text.' },
       run: acted,
       dryRun: ({ value }) => ({ status: 'skipped', detail: `would act on ${value}` }),
     });
@@ -52,17 +54,19 @@ function setUp(steps: string, perform: Perform = async () => done, mode: RunMode
   if (playbook === undefined) throw new Error(errors.map(({ message }) => message).join());
   const memory = memoryLedger();
   const clock = { nowMs: 1_000 };
+  const audited: AuditEntry[] = [];
   const ports: RunPorts = {
     actions,
     ledger: memory.ledger,
     sendToNode: () => Promise.reject(new Error('no node')),
+    audit: async (entry) => void audited.push(entry),
     secrets: (name) => (name === 'KEY' ? 's3cret' : undefined),
     nowMs: () => clock.nowMs,
     random: () => 0,
   };
   const request = { runId: 'run', alertId: 'an-alert', alert, playbook, mode };
   const run = (signal = new AbortController().signal) => performRun(request, ports, signal);
-  return { run, acted, clock, ports, ...memory };
+  return { run, acted, clock, ports, audited, ...memory };
 }
 
 describe('performRun', () => {
@@ -75,8 +79,11 @@ describe('performRun', () => {
       { value: { pid: 7, text: 'sh!' } },
       { value: 'done: it is done' },
     ]);
-    expect(acted.mock.calls[1]?.[1]).toMatchObject({ idempotencyKey: 'an-alert/p/b', deadlineMs: 11_000 });
-    expect(performed).toEqual({ kind: 'finished', run: journal() });
+    expect(acted.mock.calls[1]?.[1]).toMatchObject({
+      idempotencyKey: expect.stringMatching(/^an-alert\/p\/b\/[0-9a-f]{16}$/),
+      deadlineMs: 11_000,
+    });
+    expect(performed).toMatchObject({ kind: 'finished', run: journal(), justEnded: true });
     expect(journal()).toMatchObject({
       id: 'run',
       alert: 'an-alert',
@@ -151,7 +158,7 @@ describe('performRun', () => {
       }, 5);
       return answers.shift() ?? done;
     });
-    expect(await run()).toEqual({ kind: 'wait', untilMs: 31_010 });
+    expect(await run()).toMatchObject({ kind: 'wait', untilMs: 31_010 });
     expect(acted).toHaveBeenCalledTimes(2);
     clock.nowMs = 31_010;
     expect(await run()).toMatchObject({
@@ -184,7 +191,7 @@ describe('performRun', () => {
   it('does not perform a finished run again', async () => {
     const { run, acted } = setUp('- { id: a, uses: act }');
     const first = await run();
-    expect(await run()).toEqual(first);
+    expect(await run()).toEqual({ ...first, justEnded: false });
     expect(acted).toHaveBeenCalledTimes(1);
   });
 
@@ -201,6 +208,114 @@ describe('performRun', () => {
       run: { state: 'failed', steps: [{ state: 'timed_out', attempts: [{ outcome: 'timed_out' }] }] },
     });
     expect(acted).toHaveBeenCalledTimes(1);
+  });
+
+  it('performs parallel steps at the same time, and keeps every outcome', async () => {
+    let atOnce = 0;
+    let most = 0;
+    const { run, journal } = setUp(
+      '- { id: g, parallel: [{ id: a, uses: act }, { id: b, uses: once }, { id: c, uses: act, on_error: [{ id: d, uses: act }] }] }\n- { id: e, uses: act, with: { value: "%steps.a.outcome %steps.c.status %steps.d.outcome" } }',
+      async (_, { idempotencyKey }) => {
+        most = Math.max(most, ++atOnce);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        atOnce--;
+        return idempotencyKey.includes('/c/') ? { status: 'failed', retry: false, reason: 'no' } : done;
+      },
+    );
+    expect(await run()).toMatchObject({ kind: 'finished', run: { state: 'done' } });
+    expect(most).toBe(3);
+    const states = journal().steps.map(({ id, state, params }) => [id, state, params]);
+    expect(states).toContainEqual(['e', 'done', { value: 'done failed done' }]);
+    expect(states.map(([id]) => id)).toEqual(['a', 'b', 'c', 'e', 'd']);
+  });
+
+  it('stops what runs beside a step that cannot be journalled', async () => {
+    const aborted: boolean[] = [];
+    const { run, ports } = setUp(
+      '- { id: g, parallel: [{ id: a, uses: act }, { id: b, uses: act }] }',
+      (_, { signal }) => {
+        return new Promise((resolve) =>
+          signal.addEventListener('abort', () => {
+            aborted.push(true);
+            resolve(done);
+          }),
+        );
+      },
+    );
+    let begun = 0;
+    ports.ledger.begin = async () => {
+      if (++begun === 1) return 'fresh';
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      throw new Error('Redis is away');
+    };
+    await expect(run()).rejects.toThrow('away');
+    expect(aborted).toEqual([true]);
+  });
+
+  it('goes through a list with a key of its own for each item', async () => {
+    const { run, acted, journal } = setUp(
+      '- { id: a, uses: act, foreach: [x, 7, "%proc.name"], if: item.index != 1, with: { value: "%item.value" } }\n- { id: b, uses: act, foreach: "%proc.name" , on_error: continue }',
+    );
+    await run();
+    expect(acted.mock.calls.map(([params]) => params)).toEqual([{ value: 'x' }, { value: 'sh' }]);
+    expect(new Set(acted.mock.calls.map(([, { idempotencyKey }]) => idempotencyKey)).size).toBe(2);
+    expect(journal().steps).toMatchObject([
+      { id: 'a[0]', state: 'done', item: 'x' },
+      { id: 'a[1]', state: 'skipped', item: 7 },
+      { id: 'a[2]', state: 'done', item: 'sh', key: acted.mock.calls[1]?.[1].idempotencyKey },
+      { id: 'b', state: 'failed', detail: 'foreach: expected a list; the field holds one value' },
+    ]);
+  });
+
+  it('undoes later, with the parameters of the journal, and tells the end once', async () => {
+    const { run, acted, clock, journal } = setUp(
+      '- { id: a, uses: act, undo_after: 30m, with: { value: "%proc.name" } }',
+    );
+    expect(await run()).toMatchObject({ kind: 'wait', untilMs: 1_801_000, justEnded: true, run: { state: 'done' } });
+    expect(await run()).toMatchObject({ kind: 'wait', justEnded: false });
+    expect(acted).toHaveBeenCalledTimes(1);
+    clock.nowMs = 1_801_000;
+    expect(await run()).toMatchObject({ kind: 'finished', justEnded: false });
+    expect(acted).toHaveBeenLastCalledWith(
+      { value: 'sh' },
+      expect.objectContaining({ idempotencyKey: expect.stringMatching(/^an-alert\/p\/a\/undo\//) }),
+    );
+    expect(journal().steps[1]).toMatchObject({ id: 'a/undo', uses: 'once', state: 'done' });
+  });
+
+  it('asks nobody in shadow, but fills in everything', async () => {
+    const { run, acted, journal } = setUp('- { id: a, uses: act, with: { value: "%proc.name" } }', undefined, 'shadow');
+    await run();
+    expect(acted).not.toHaveBeenCalled();
+    expect(journal().steps).toMatchObject([{ state: 'skipped', detail: 'would perform act', params: { value: 'sh' } }]);
+  });
+
+  it('hands outputs to the steps after it, with secrets hidden', async () => {
+    const { run, acted } = setUp(
+      '- { id: a, uses: act, with: { value: "%secret.KEY" } }\n- { id: b, uses: act, with: { value: "%steps.a.code %steps.a.said" } }',
+      async () => ({ status: 'done', detail: '', outputs: { code: 7, said: 'your s3cret' } }),
+    );
+    await run();
+    expect(acted.mock.calls[1]?.[0]).toEqual({ value: '7 your ***' });
+  });
+
+  it('tells the audit log what begins and how it ends, without secrets', async () => {
+    const { run, audited } = setUp('- { id: a, uses: act, with: { value: "%secret.KEY" } }', async () => ({
+      status: 'done',
+      detail: 'took s3cret',
+    }));
+    await run();
+    expect(audited).toMatchObject([
+      { kind: 'action_begun', step: 'a', uses: 'act', attempt: 1, params: { value: '***' } },
+      { kind: 'action_ended', step: 'a', outcome: 'done', detail: 'took ***' },
+    ]);
+  });
+
+  it('acts not before the audit log has it', async () => {
+    const { run, acted, ports } = setUp('- { id: a, uses: act }');
+    Object.assign(ports, { audit: () => Promise.reject(new Error('no audit')) });
+    await expect(run()).rejects.toThrow('no audit');
+    expect(acted).not.toHaveBeenCalled();
   });
 
   it('begins nothing when the journal cannot be written', async () => {

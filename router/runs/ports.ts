@@ -18,6 +18,9 @@ export type Ledger = {
   begin(runId: string, key: string): Promise<'fresh' | 'begun'>;
 };
 
+/** Something that was decided or done, for the audit log: `kind` and what belongs to it, secrets masked. */
+export type AuditEntry = { readonly kind: string } & Readonly<Record<string, unknown>>;
+
 /** What performing a run needs from the outside; tests pass their own. */
 export type RunPorts = {
   /** Every action, by the name that `uses` says. */
@@ -25,6 +28,8 @@ export type RunPorts = {
   readonly ledger: Ledger;
   /** Delivers the command to its node and resolves with the node's receipt; rejects with the signal's reason. */
   sendToNode(node: string, command: NodeCommand, signal: AbortSignal): Promise<Receipt>;
+  /** Resolves when the audit log has it. */
+  readonly audit: (entry: AuditEntry) => Promise<void>;
   readonly secrets: Secrets;
   readonly nowMs: () => number;
   /** 0 (inclusive) to 1 (exclusive). */

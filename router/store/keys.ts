@@ -12,10 +12,17 @@ export const keys = {
   run: (id: string) => `{lanner}:run:${id}`,
   /** Hash of a run: step/attempt → when it was begun. */
   begun: (id: string) => `{lanner}:run:${id}:begun`,
+  /** String: what a playbook remembers of its runs, as JSON; `:m:GROUP` and `:d:GROUP` of count, sequence and dedupe. */
+  gate: (mode: string, playbook: string) => `{lanner}:gate:${mode}:${playbook}`,
+  /** String: what was decided on an alert and a playbook, as JSON, with an expiry. */
+  decision: (runId: string) => `{lanner}:decision:${runId}`,
   /** Sorted set of run ids by the time of their start. */
   runs: '{lanner}:runs',
   /** Stream of what happened, for live views: `kind`, `json`. */
   live: '{lanner}:live',
+  /** Stream of the audit log, `line` each, and what its last entry is: number and hash. */
+  audit: '{lanner}:audit',
+  auditHead: '{lanner}:audit:head',
   /** Hash: node → what it said last, as JSON. */
   nodes: '{lanner}:nodes',
   /** Stream of commands to a node, its outbox. */

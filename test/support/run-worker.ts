@@ -21,6 +21,7 @@ export async function work({ socket, runId, playbook: text }: Work): Promise<Run
       actions: actionCatalogue,
       ledger: makeRunStore(redis),
       sendToNode: () => Promise.reject(new Error('no node here')),
+      audit: async () => undefined,
       secrets: () => undefined,
       nowMs: () => Date.now(),
       random: () => 0,

@@ -87,7 +87,7 @@ describe('the channel to nodes', () => {
     const alert = await alertFrom('web-1');
     const command = await commandTo(web);
     expect(command).toMatchObject({
-      id: `${alert}/contain/kill`,
+      id: `${alert}/contain/kill/${container}`,
       action: 'container.kill',
       params: { container },
       mode: 'enforce',
