@@ -159,6 +159,10 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
   const timers = [
     setInterval(() => clock.measure(), MEASURE_CLOCK_MS),
     setInterval(makeLossLook(counters, raise, healAfterLoss), LOOK_FOR_LOSS_MS),
+    setInterval(() => {
+      const hidden = engine.hidden.look(performance.now());
+      if (hidden !== undefined) raise(hidden);
+    }, LOOK_FOR_LOSS_MS),
     setInterval(heal, HEAL_MS),
     ...(names.count > 0 ? [setInterval(() => void names.ask(), ASK_NAMES_MS)] : []),
   ];

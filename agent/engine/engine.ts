@@ -9,6 +9,7 @@ import type { Container } from '../state/containers/container.ts';
 import { follow } from '../state/follow.ts';
 import type { Process } from '../state/process.ts';
 import type { ProcessTable } from '../state/process-table.ts';
+import { HiddenCalls, isUnread } from './hidden.ts';
 import { Waiting } from './waiting.ts';
 
 /** A rule that an event fired. The scene is good until the call returns. */
@@ -41,6 +42,8 @@ export type EngineCounters = { events: number; matched: number; waited: number; 
  */
 export class Engine {
   readonly counters: EngineCounters = { events: 0, matched: 0, waited: 0, pending: 0 };
+  /** Calls that rules may have missed. */
+  readonly hidden = new HiddenCalls();
   readonly #options: EngineOptions;
   readonly #waiting: Waiting;
   /** One for all events: readers ask it and keep nothing of it. */
@@ -60,6 +63,8 @@ export class Engine {
     const number = ++this.counters.events;
     const process = follow(event, processes, look);
     if (kind === 'exec' && process?.cgroup !== undefined) cgroups.learn(event.cgroupId, process.cgroup);
+    if (!event.hasResult) this.hidden.note(event);
+    if (isUnread(event)) return;
     const previousNs = this.#previousNs;
     this.#previousNs = event.timeNs;
     const { type } = event;

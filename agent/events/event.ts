@@ -108,7 +108,7 @@ export class Event {
     return this.u64(h.cgroup);
   }
 
-  /** What the call returned: negative errno when it failed. A fork: the child's tid. An exit: the wait status. */
+  /** What the call returned: negative errno when it failed. A fork: the child's tid. An exit: the wait status. -1 if not known. */
   get ret(): number {
     return this.s64(h.ret);
   }
@@ -165,6 +165,16 @@ export class Event {
 
   get isCompat(): boolean {
     return (this.flags & recordFlags.compat) !== 0;
+  }
+
+  /** Done through io_uring; `nr` is the system call that does the same. */
+  get isUring(): boolean {
+    return (this.flags & recordFlags.uring) !== 0;
+  }
+
+  /** False: through io_uring, and how it ended is not known. */
+  get hasResult(): boolean {
+    return (this.flags & recordFlags.noResult) === 0;
   }
 
   get comm(): string {

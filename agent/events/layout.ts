@@ -110,4 +110,6 @@ export const recordFlags = {
   created: 128,
   lowerLayer: 256,
   newPeer: 512,
+  uring: 1024,
+  noResult: 2048,
 } as const;

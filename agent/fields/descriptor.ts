@@ -52,7 +52,7 @@ export function descriptorOf(scene: Scene): number | undefined {
   if (scene.kind !== 'file') return undefined;
   const number = file.fd(scene.event);
   // An open that failed has a descriptor too in the original: -1.
-  return number >= 0 || isOpen(scene) ? number : undefined;
+  return number >= 0 || (isOpen(scene) && scene.event.hasResult) ? number : undefined;
 }
 
 const S_IFMT = 0o170000;

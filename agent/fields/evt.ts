@@ -22,7 +22,8 @@ const wholeSeconds = (ns: number): number => Math.floor(ns / 1e9);
 const restNs = (ns: number): number => ns % 1e9;
 
 /** What a call returned; processes that end and forks return nothing that could be an error. */
-const returned = ({ kind, event }: Scene): number | undefined => (kind === 'exit' ? undefined : event.ret);
+const returned = ({ kind, event }: Scene): number | undefined =>
+  kind === 'exit' || !event.hasResult ? undefined : event.ret;
 
 const hasFailed = (scene: Scene): boolean => (returned(scene) ?? 0) < 0;
 
@@ -184,6 +185,7 @@ export const evtFields = {
       return which === 'dst' ? secondPath(scene) : path(scene);
     },
   },
+  'evt.is_io_uring': { read: ({ event }) => event.isUring },
   'evt.is_open_read': { read: opensWith(readable) },
   'evt.is_open_write': { read: opensWith(writable) },
   'evt.is_open_exec': { read: isOpenExec },

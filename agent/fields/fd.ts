@@ -55,7 +55,7 @@ const service =
 
 function isConnected(scene: Scene): boolean | undefined {
   if (scene.kind !== 'socket') return undefined;
-  if (scene.type === 'connect') return scene.event.ret >= 0;
+  if (scene.type === 'connect') return scene.event.hasResult ? scene.event.ret >= 0 : undefined;
   return !isListening(scene) && socket.isConnected(scene.event);
 }
 
@@ -165,7 +165,8 @@ const sources: Readonly<Record<string, 'first' | 'second'>> = {
 const textTargets: ReadonlySet<string> = new Set(['symlink', 'symlinkat']);
 
 /** The original gives paths of calls that went well only. */
-const succeeded = (scene: Scene): boolean => scene.kind === 'file' && scene.event.ret >= 0;
+/** Or is not known to have failed. */
+const succeeded = ({ kind, event }: Scene): boolean => kind === 'file' && (event.ret >= 0 || !event.hasResult);
 
 const single =
   (given: Reader): Reader =>

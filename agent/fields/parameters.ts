@@ -41,9 +41,12 @@ function parameter(
   return meaning === undefined ? { name, raw, text } : { name, raw, text, meaning };
 }
 
-const errorOf = ({ event }: Scene): string | undefined => (event.ret < 0 ? nameError(event.ret) : undefined);
+const errorOf = ({ event }: Scene): string | undefined =>
+  event.hasResult && event.ret < 0 ? nameError(event.ret) : undefined;
 
-export const result = parameter('res', ({ event }) => event.ret, errorOf);
+/** What the call returned, where that is known. */
+const returned = ({ event }: Scene): number | undefined => (event.hasResult ? event.ret : undefined);
+export const result = parameter('res', returned, errorOf);
 
 const AT_FDCWD = -100;
 
@@ -54,11 +57,7 @@ function descriptor(scene: Scene): string | undefined {
 }
 
 /** The descriptor that the call returned; its error when it failed. */
-export const opened = parameter(
-  'fd',
-  ({ event }) => event.ret,
-  (scene) => errorOf(scene) ?? descriptor(scene),
-);
+export const opened = parameter('fd', returned, (scene) => errorOf(scene) ?? descriptor(scene));
 
 /** The descriptor that the call was given as its argument `index`, from 0. */
 export function given(name: string, index: number): Parameter {

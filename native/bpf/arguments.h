@@ -9,7 +9,39 @@ struct call {
 	u64 message; /* where its struct msghdr lies, if it has one */
 	u32 nr;
 	u32 flags;
+	/* Of a call made through io_uring (uring.bpf.c), else 0. */
+	u64 text;           /* where its two paths were copied to, in kernel memory; or an address */
+	u64 file;           /* behind its descriptor, if `knows_file` */
+	u32 address_length; /* of the address at `text`; 0: there is none */
+	u32 tid, vtid;      /* who submitted it */
+	bool knows_file;
 };
+
+#define URING_TEXT 512
+
+/* A path of a call: the user's text, or what io_uring copied of it. */
+static __always_inline void append_named(struct scratch *scratch, struct text *text, struct call *call, u64 from,
+					 u32 which)
+{
+	if (call->flags & FLAG_URING)
+		append_string(scratch, text, (void *)(from ? call->text + which * URING_TEXT : 0), true);
+	else
+		append_string(scratch, text, (void *)from, false);
+}
+
+static __always_inline void set_maker(struct event_header *header, struct call *call)
+{
+	if (!(call->flags & FLAG_URING))
+		return;
+	header->tid = call->tid;
+	header->vtid = call->vtid;
+}
+
+/* The file behind a call's descriptor. */
+static __always_inline struct file *file_in(struct call *call, s32 fd)
+{
+	return call->knows_file ? (struct file *)call->file : file_of(fd);
+}
 
 static __always_inline u32 call_number(struct task_struct *task, struct pt_regs *regs, u32 *flags)
 {

@@ -20,9 +20,9 @@ static __always_inline void append_base(struct scratch *scratch, struct text *ba
 		append_file(scratch, base, folder);
 }
 
-static __always_inline void append_resolved(struct scratch *scratch, struct file_event *event)
+static __always_inline void append_resolved(struct scratch *scratch, struct file_event *event, struct call *call)
 {
-	struct file *file = file_of(event->fd);
+	struct file *file = file_in(call, event->fd);
 	struct inode *inode;
 
 	if (!file)
@@ -43,7 +43,10 @@ static __always_inline void fill_flags(struct file_event *event, struct call *ca
 
 	event->open_flags = argument(call, shape->open_flags);
 	event->mode = argument(call, shape->mode);
-	if (shape->how && !bpf_probe_read_user(how, sizeof(how), (void *)argument(call, shape->how))) {
+	if (shape->how && call->flags & FLAG_URING) { /* read when it was submitted */
+		event->open_flags = call->args[3];
+		event->mode = call->args[4];
+	} else if (shape->how && !bpf_probe_read_user(how, sizeof(how), (void *)argument(call, shape->how))) {
 		event->open_flags = how[0];
 		event->mode = how[1];
 	}
@@ -67,16 +70,17 @@ static __noinline int send_file(struct call *call, struct call_shape *shape)
 	fill_header(&event->header, task, EVENT_FILE, call->nr);
 	event->header.ret = call->args[ARGUMENT_RETURN];
 	event->header.flags = call->flags;
+	set_maker(&event->header, call);
 	copy_arguments(event->args, call);
 	event->dirfd = shape->base && shape->base <= 6 ? (s32)argument(call, shape->base) : AT_FDCWD;
 	event->dirfd2 = shape->base2 && shape->base2 <= 6 ? (s32)argument(call, shape->base2) : AT_FDCWD;
 	fill_flags(event, call, shape);
 
 	scratch->end = sizeof(*event);
-	append_string(scratch, &event->path, (void *)argument(call, shape->path), false);
-	append_string(scratch, &event->path2, (void *)argument(call, shape->path2), false);
+	append_named(scratch, &event->path, call, argument(call, shape->path), 0);
+	append_named(scratch, &event->path2, call, argument(call, shape->path2), 1);
 	append_string(scratch, &event->extra, (void *)argument(call, shape->extra), false);
-	append_resolved(scratch, event);
+	append_resolved(scratch, event, call);
 	if (!event->resolved.length && shape->base != ARGUMENT_NONE)
 		append_base(scratch, &event->base, event, &event->path, event->dirfd);
 	if (shape->path2 && shape->base2 != ARGUMENT_NONE)
@@ -107,6 +111,7 @@ static __noinline int send_call(struct call *call)
 	fill_header(&event.header, bpf_get_current_task_btf(), EVENT_CALL, call->nr);
 	event.header.ret = call->args[ARGUMENT_RETURN];
 	event.header.flags = call->flags;
+	set_maker(&event.header, call);
 	copy_arguments(event.args, call);
 	submit_bulk(&event.header, sizeof(event));
 	return 0;
@@ -117,7 +122,7 @@ static __noinline int send(struct call *call, struct call_shape *shape)
 	u32 decoder = shape->decoder;
 
 	if (decoder == DECODE_DESCRIPTOR)
-		decoder = sock_of(argument(call, shape->fd)) ? DECODE_SOCKET : DECODE_FILE;
+		decoder = sock_of(file_in(call, argument(call, shape->fd))) ? DECODE_SOCKET : DECODE_FILE;
 	if (decoder == DECODE_FILE)
 		return send_file(call, shape);
 	if (decoder == DECODE_SOCKET && (call->nr == NR_SENDMMSG || call->nr == NR_RECVMMSG))
@@ -135,7 +140,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct call_shape *shape;
-	struct call call;
+	struct call call = {};
 	u32 flags = 0;
 	u32 nr = call_number(task, regs, &flags);
 

@@ -40,6 +40,9 @@ enum event_flag {
 	FLAG_CREATED = 128,     /* the file was made when it was opened */
 	FLAG_LOWER_LAYER = 256, /* the file lies in a read-only layer of an overlay */
 	FLAG_NEW_PEER = 512,    /* a datagram to or from another peer than the socket's last one */
+	FLAG_URING = 1024,      /* done through io_uring; nr is that of the system call that does the same */
+	FLAG_NO_RESULT =
+		2048, /* io_uring: how it ended is not known; of a call record: nor is more, argument 1 is the opcode */
 };
 
 /* The longest string in a record, PATH_MAX. */

@@ -179,6 +179,7 @@ struct thread_info {
 struct task_struct {
 	struct thread_info thread_info;
 	int pid, tgid, exit_code;
+	u32 flags;
 	u64 start_boottime;
 	struct task_struct *group_leader, *real_parent;
 	struct mm_struct *mm;

@@ -17,5 +17,6 @@
 #include "fork.bpf.c"
 #include "exit.bpf.c"
 #include "call.bpf.c"
+#include "uring.bpf.c"
 
 char LICENSE[] SEC("license") = "GPL";

@@ -5,7 +5,8 @@
 #define NR_NONE 0xffffffffu
 #define NR_EXECVE 59
 #define NR_EXECVEAT 322
-#define TS_COMPAT 2 /* arch/x86/include/asm/thread_info.h */
+#define PF_IO_WORKER 0x10 /* linux/sched.h */
+#define TS_COMPAT 2       /* arch/x86/include/asm/thread_info.h */
 
 /* Keeps the compiler from folding a bound away that the verifier has to see. */
 #define hide(value) asm volatile("" : "+r"(value))
@@ -155,7 +156,11 @@ static __always_inline void fill_header(struct event_header *header, struct task
 	header->nr = nr;
 	header->flags = 0;
 	header->vtid = innermost(task->thread_pid);
-	bpf_get_current_comm(header->comm, sizeof(header->comm));
+	/* A worker of io_uring has a name of its own that nobody gave it. */
+	if (task->flags & PF_IO_WORKER)
+		BPF_CORE_READ_INTO(&header->comm, leader, comm);
+	else
+		bpf_get_current_comm(header->comm, sizeof(header->comm));
 }
 
 static __always_inline bool is_compat(struct task_struct *task)

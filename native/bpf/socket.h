@@ -38,9 +38,8 @@ struct {
 	__type(value, struct peer);
 } peers SEC(".maps");
 
-static __always_inline struct sock *sock_of(s32 fd)
+static __always_inline struct sock *sock_of(struct file *file)
 {
-	struct file *file = file_of(fd);
 	struct socket *socket;
 
 	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
@@ -92,8 +91,9 @@ static __always_inline void append_unix_name(struct scratch *scratch, struct tex
 struct given {
 	const void *address;
 	u64 length;
-	bool own;  /* the socket's own, not the peer's: bind */
-	bool wins; /* over what the socket says: a datagram goes where the call says */
+	bool own;       /* the socket's own, not the peer's: bind */
+	bool in_kernel; /* copied already */
+	bool wins;      /* over what the socket says: a datagram goes where the call says */
 };
 
 static __always_inline void read_given(struct given *given, struct call *call, struct call_shape *shape, u16 type)
@@ -117,6 +117,11 @@ static __always_inline void read_given(struct given *given, struct call *call, s
 	}
 	if ((s64)call->args[ARGUMENT_RETURN] < 0 && (nr == NR_RECVFROM || nr == NR_RECVMSG || nr == NR_RECVMMSG))
 		given->address = 0;
+	given->in_kernel = call->address_length != 0;
+	if (given->in_kernel) {
+		given->address = (void *)call->text;
+		given->length = call->address_length;
+	}
 	given->own = nr == NR_BIND;
 	given->wins = carries && (type == SOCK_DGRAM || type == SOCK_RAW);
 }
@@ -134,13 +139,17 @@ static __always_inline void fill_given(struct scratch *scratch, struct socket_ev
 	hide(part);
 	if (part > sizeof(bytes))
 		part = sizeof(bytes);
-	if (bpf_probe_read_user(bytes, part, given->address))
+	if (given->in_kernel ? bpf_probe_read_kernel(bytes, part, given->address)
+			     : bpf_probe_read_user(bytes, part, given->address))
 		return;
 	family = *(u16 *)bytes;
 	port = (u16)bytes[2] << 8 | bytes[3];
 	if (family == AF_UNIX) {
 		event->family = family;
-		append_user(scratch, &event->unix_path, given->address + 2, length - 2);
+		if (given->in_kernel)
+			append_kernel(scratch, &event->unix_path, given->address + 2, length - 2);
+		else
+			append_user(scratch, &event->unix_path, given->address + 2, length - 2);
 		return;
 	}
 	if (family != AF_INET && family != AF_INET6)
@@ -187,11 +196,12 @@ static __noinline int send_socket(struct call *call, struct call_shape *shape)
 	fill_header(&event->header, bpf_get_current_task_btf(), EVENT_SOCKET, call->nr);
 	event->header.ret = call->args[ARGUMENT_RETURN];
 	event->header.flags = call->flags;
+	set_maker(&event->header, call);
 	copy_arguments(event->args, call);
 	event->fd = (s32)argument(call, shape->fd);
 
 	scratch->end = sizeof(*event);
-	sock = sock_of(event->fd);
+	sock = sock_of(file_in(call, event->fd));
 	if (sock)
 		fill_sock(event, sock);
 	read_given(&given, call, shape, event->type);

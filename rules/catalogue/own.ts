@@ -2,6 +2,7 @@ import type { FieldTable } from '../language/catalogue.ts';
 
 /** Fields that only Lanner has: a rule that names one does not load in Falco. */
 export const ownFields = {
+  'evt.is_io_uring': { type: 'BOOL', doc: 'whether the call was made through io_uring' },
   'k8s.sa.name': { type: 'CHARBUF', doc: 'Kubernetes service account that the pod runs as' },
   'k8s.daemonset.name': { type: 'CHARBUF', doc: 'Kubernetes daemon set that owns the pod' },
   'k8s.daemonset.id': { type: 'CHARBUF', doc: 'uid of the daemon set that owns the pod' },

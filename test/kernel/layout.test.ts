@@ -41,6 +41,11 @@ const constants = {
   FLAG_THREAD: recordFlags.thread,
   FLAG_TEXT_CUT: recordFlags.textCut,
   FLAG_SOCKETCALL: recordFlags.socketcall,
+  FLAG_CREATED: recordFlags.created,
+  FLAG_LOWER_LAYER: recordFlags.lowerLayer,
+  FLAG_NEW_PEER: recordFlags.newPeer,
+  FLAG_URING: recordFlags.uring,
+  FLAG_NO_RESULT: recordFlags.noResult,
 };
 
 test('the decoder reads where the C compiler puts the fields', () => {

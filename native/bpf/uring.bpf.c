@@ -1,0 +1,500 @@
+/*
+ * Calls made through io_uring, as the records of the system calls that they stand for. Each is noted when it is
+ * submitted: the texts that the kernel copied then cannot be forged afterwards. It is told when it completes, with its
+ * result. What completes unseen (IOSQE_CQE_SKIP_SUCCESS, two at once under one user_data, too many at once) is told
+ * when it is submitted, without a result.
+ */
+#define URING_ADDRESS 128
+/* Requests on their way at the same time whose results are waited for. */
+#define URING_MOST 512
+#define URING_CQE_SKIP (1u << 6) /* IOSQE_CQE_SKIP_SUCCESS_BIT, linux/io_uring.h; REQ_F_CQE_SKIP is the same bit */
+
+/* linux/io_uring.h, enum io_uring_op */
+enum {
+	OP_READV = 1,
+	OP_WRITEV = 2,
+	OP_READ_FIXED = 4,
+	OP_WRITE_FIXED = 5,
+	OP_SENDMSG = 9,
+	OP_RECVMSG = 10,
+	OP_ACCEPT = 13,
+	OP_CONNECT = 16,
+	OP_FALLOCATE = 17,
+	OP_OPENAT = 18,
+	OP_CLOSE = 19,
+	OP_STATX = 21,
+	OP_READ = 22,
+	OP_WRITE = 23,
+	OP_SEND = 26,
+	OP_RECV = 27,
+	OP_OPENAT2 = 28,
+	OP_EPOLL_CTL = 29,
+	OP_SPLICE = 30,
+	OP_TEE = 33,
+	OP_SHUTDOWN = 34,
+	OP_RENAMEAT = 35,
+	OP_UNLINKAT = 36,
+	OP_MKDIRAT = 37,
+	OP_SYMLINKAT = 38,
+	OP_LINKAT = 39,
+	OP_FSETXATTR = 41,
+	OP_SETXATTR = 42,
+	OP_FGETXATTR = 43,
+	OP_GETXATTR = 44,
+	OP_SOCKET = 45,
+	OP_SEND_ZC = 47,
+	OP_SENDMSG_ZC = 48,
+	OP_FTRUNCATE = 55,
+	OP_BIND = 56,
+	OP_LISTEN = 57,
+	URING_OPS = 64,
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct filename {
+	const char *name, *uptr;
+};
+struct open_how {
+	u64 flags, mode;
+};
+struct io_uring_cqe {
+	u64 user_data;
+	s32 res;
+};
+struct io_cqe {
+	u64 user_data;
+	s32 fd;
+};
+struct io_ring_ctx;
+struct io_kiocb {
+	struct file *file;
+	u8 opcode;
+	u64 flags;
+	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
+	void *async_data;
+};
+/* Of one request; all lie where the request begins (struct io_cmd_data). */
+struct io_open {
+	int dfd;
+	u32 file_slot;
+	struct filename *filename;
+	struct open_how how;
+};
+struct io_unlink {
+	int dfd, flags;
+	struct filename *filename;
+};
+struct io_rename {
+	int old_dfd, new_dfd, flags;
+	struct filename *oldpath, *newpath;
+};
+struct io_mkdir {
+	int dfd;
+	u16 mode;
+	struct filename *filename;
+};
+struct io_link {
+	int old_dfd, new_dfd, flags;
+	struct filename *oldpath, *newpath;
+};
+struct io_connect {
+	void *addr;
+	int addr_len;
+};
+struct io_accept {
+	void *addr;
+	int flags;
+	u32 file_slot;
+};
+struct io_socket {
+	int domain, type, protocol;
+	u32 file_slot;
+};
+struct io_listen {
+	int backlog;
+};
+struct io_rw {
+	u64 addr;
+	u32 len;
+};
+struct io_sr_msg {
+	void *buf;
+	int len;
+	u32 msg_flags;
+};
+struct msghdr {
+	int msg_namelen;
+};
+struct sockaddr_bytes {
+	u8 bytes[URING_ADDRESS];
+};
+struct io_async_msghdr {
+	struct msghdr msg;
+	struct sockaddr_bytes addr;
+};
+#pragma clang attribute pop
+
+struct uring_key {
+	u64 ring;
+	u64 user_data;
+};
+struct uring_request {
+	u64 request; /* struct io_kiocb * */
+	u64 args[6];
+	u32 nr;
+	u32 tgid;
+	u32 tid;
+	u32 vtid;
+	u32 address_length; /* of the address in text[0]; 0: there is none */
+	u32 slot;           /* from 1: the descriptor will be one of the ring's own, not of the process */
+	u8 has_file;        /* the request knows its file */
+	u8 unread;          /* only that it was made is known */
+	u8 op;
+	u8 padding[5];
+	char text[2][URING_TEXT];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, URING_MOST);
+	__type(key, struct uring_key);
+	__type(value, struct uring_request);
+} uring_requests SEC(".maps");
+
+/* Where a request is put together. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct uring_request);
+} uring_scratch SEC(".maps");
+
+/* The system call that does the same, by opcode; 0: none that a rule could name. */
+#define CALL(nr) ((nr) + 1)
+static const u16 uring_calls[URING_OPS] = {
+	[OP_READV] = CALL(19),
+	[OP_WRITEV] = CALL(20),
+	[OP_READ_FIXED] = CALL(0),
+	[OP_WRITE_FIXED] = CALL(1),
+	[OP_SENDMSG] = CALL(NR_SENDMSG),
+	[OP_RECVMSG] = CALL(NR_RECVMSG),
+	[OP_ACCEPT] = CALL(288),
+	[OP_CONNECT] = CALL(42),
+	[OP_FALLOCATE] = CALL(285),
+	[OP_OPENAT] = CALL(257),
+	[OP_CLOSE] = CALL(3),
+	[OP_STATX] = CALL(332),
+	[OP_READ] = CALL(0),
+	[OP_WRITE] = CALL(1),
+	[OP_SEND] = CALL(NR_SENDTO),
+	[OP_RECV] = CALL(NR_RECVFROM),
+	[OP_OPENAT2] = CALL(437),
+	[OP_EPOLL_CTL] = CALL(233),
+	[OP_SPLICE] = CALL(275),
+	[OP_TEE] = CALL(276),
+	[OP_SHUTDOWN] = CALL(48),
+	[OP_RENAMEAT] = CALL(316),
+	[OP_UNLINKAT] = CALL(263),
+	[OP_MKDIRAT] = CALL(258),
+	[OP_SYMLINKAT] = CALL(266),
+	[OP_LINKAT] = CALL(265),
+	[OP_FSETXATTR] = CALL(190),
+	[OP_SETXATTR] = CALL(188),
+	[OP_FGETXATTR] = CALL(193),
+	[OP_GETXATTR] = CALL(191),
+	[OP_SOCKET] = CALL(41),
+	[OP_SEND_ZC] = CALL(NR_SENDTO),
+	[OP_SENDMSG_ZC] = CALL(NR_SENDMSG),
+	[OP_FTRUNCATE] = CALL(77),
+	[OP_BIND] = CALL(NR_BIND),
+	[OP_LISTEN] = CALL(50),
+};
+
+static __always_inline u64 read_filename(struct uring_request *to, u32 which, struct filename *name)
+{
+	if (!name)
+		return 0;
+	bpf_probe_read_kernel_str(to->text[which & 1], URING_TEXT, BPF_CORE_READ(name, name));
+	return (u64)BPF_CORE_READ(name, uptr);
+}
+
+static __always_inline void read_address(struct uring_request *to, void *from, s64 length, bool in_kernel)
+{
+	u64 size = length;
+
+	if (!from || length < 3 || length > URING_ADDRESS)
+		return;
+	hide(size);
+	if (size > URING_ADDRESS)
+		return;
+	if (in_kernel ? bpf_probe_read_kernel(to->text[0], size, from) : bpf_probe_read_user(to->text[0], size, from))
+		return;
+	to->address_length = size;
+}
+
+static __always_inline void read_open(struct uring_request *to, struct io_open *open)
+{
+	to->args[0] = BPF_CORE_READ(open, dfd);
+	to->args[1] = read_filename(to, 0, BPF_CORE_READ(open, filename));
+	to->args[2] = BPF_CORE_READ(open, how.flags);
+	to->args[3] = BPF_CORE_READ(open, how.mode);
+	to->slot = BPF_CORE_READ(open, file_slot);
+}
+
+static __always_inline void read_two(struct uring_request *to, u32 old_fd, u64 old, u32 new_fd, u64 new)
+{
+	to->args[0] = old_fd;
+	to->args[1] = old;
+	to->args[2] = new_fd;
+	to->args[3] = new;
+}
+
+static __always_inline void read_sent(struct uring_request *to, struct io_kiocb *req, struct io_sr_msg *sent)
+{
+	u64 name[2] = {};
+
+	to->args[1] = (u64)BPF_CORE_READ(sent, buf);
+	if (to->op == OP_SENDMSG || to->op == OP_SENDMSG_ZC || to->op == OP_RECVMSG) {
+		to->args[2] = BPF_CORE_READ(sent, msg_flags);
+		if (to->op == OP_RECVMSG)
+			return;
+		bpf_probe_read_user(name, sizeof(name), (void *)to->args[1]); /* struct msghdr begins with them */
+		read_address(to, (void *)name[0], (u32)name[1], false);
+		return;
+	}
+	to->args[2] = BPF_CORE_READ(sent, len);
+	to->args[3] = BPF_CORE_READ(sent, msg_flags);
+	if (to->op != OP_RECV && bpf_core_field_exists(struct io_async_msghdr, addr)) {
+		struct io_async_msghdr *message = BPF_CORE_READ(req, async_data);
+		s32 length = message ? BPF_CORE_READ(message, msg.msg_namelen) : 0;
+
+		read_address(to, (void *)message + bpf_core_field_offset(struct io_async_msghdr, addr), length, true);
+	}
+}
+
+/* The arguments that the system call would have had. Whether the request is one that we can read. */
+static __noinline int read_request(struct uring_request *to, struct io_kiocb *req)
+{
+	to->has_file = 1;
+	to->args[0] = (u32)BPF_CORE_READ(req, cqe.fd);
+	switch (to->op) {
+	case OP_OPENAT:
+	case OP_OPENAT2:
+		to->has_file = 0;
+		read_open(to, (void *)req);
+		return 1;
+	case OP_UNLINKAT: {
+		struct io_unlink *unlink = (void *)req;
+
+		to->has_file = 0;
+		to->args[0] = BPF_CORE_READ(unlink, dfd);
+		to->args[1] = read_filename(to, 0, BPF_CORE_READ(unlink, filename));
+		to->args[2] = BPF_CORE_READ(unlink, flags);
+		return 1;
+	}
+	case OP_MKDIRAT: {
+		struct io_mkdir *mkdir = (void *)req;
+
+		to->has_file = 0;
+		to->args[0] = BPF_CORE_READ(mkdir, dfd);
+		to->args[1] = read_filename(to, 0, BPF_CORE_READ(mkdir, filename));
+		to->args[2] = BPF_CORE_READ(mkdir, mode);
+		return 1;
+	}
+	case OP_RENAMEAT: {
+		struct io_rename *rename = (void *)req;
+
+		to->has_file = 0;
+		read_two(to, BPF_CORE_READ(rename, old_dfd), read_filename(to, 0, BPF_CORE_READ(rename, oldpath)),
+			 BPF_CORE_READ(rename, new_dfd), read_filename(to, 1, BPF_CORE_READ(rename, newpath)));
+		to->args[4] = BPF_CORE_READ(rename, flags);
+		return 1;
+	}
+	case OP_LINKAT: {
+		struct io_link *link = (void *)req;
+
+		to->has_file = 0;
+		read_two(to, BPF_CORE_READ(link, old_dfd), read_filename(to, 0, BPF_CORE_READ(link, oldpath)),
+			 BPF_CORE_READ(link, new_dfd), read_filename(to, 1, BPF_CORE_READ(link, newpath)));
+		to->args[4] = BPF_CORE_READ(link, flags);
+		return 1;
+	}
+	case OP_SYMLINKAT: {
+		struct io_link *link = (void *)req;
+
+		to->has_file = 0;
+		to->args[0] = read_filename(to, 0, BPF_CORE_READ(link, oldpath));
+		to->args[1] = BPF_CORE_READ(link, new_dfd);
+		to->args[2] = read_filename(to, 1, BPF_CORE_READ(link, newpath));
+		return 1;
+	}
+	case OP_CONNECT: {
+		struct io_connect *connect = (void *)req;
+
+		to->args[1] = (u64)BPF_CORE_READ(connect, addr);
+		to->args[2] = BPF_CORE_READ(connect, addr_len);
+		read_address(to, (void *)to->args[1], (s32)to->args[2], false);
+		return 1;
+	}
+	case OP_ACCEPT: {
+		struct io_accept *accept = (void *)req;
+
+		to->has_file = 0;
+		to->args[1] = (u64)BPF_CORE_READ(accept, addr);
+		to->args[3] = BPF_CORE_READ(accept, flags);
+		to->slot = BPF_CORE_READ(accept, file_slot);
+		return 1;
+	}
+	case OP_SOCKET: {
+		struct io_socket *socket = (void *)req;
+
+		to->has_file = 0;
+		to->args[0] = BPF_CORE_READ(socket, domain);
+		to->args[1] = BPF_CORE_READ(socket, type);
+		to->args[2] = BPF_CORE_READ(socket, protocol);
+		to->slot = BPF_CORE_READ(socket, file_slot);
+		return 1;
+	}
+	case OP_LISTEN: {
+		struct io_listen *listen = (void *)req;
+
+		to->args[1] = BPF_CORE_READ(listen, backlog);
+		return 1;
+	}
+	case OP_READ:
+	case OP_WRITE:
+	case OP_READ_FIXED:
+	case OP_WRITE_FIXED:
+	case OP_READV:
+	case OP_WRITEV: {
+		struct io_rw *rw = (void *)req;
+
+		to->args[1] = BPF_CORE_READ(rw, addr);
+		to->args[2] = BPF_CORE_READ(rw, len);
+		return 1;
+	}
+	case OP_SEND:
+	case OP_SEND_ZC:
+	case OP_RECV:
+	case OP_SENDMSG:
+	case OP_SENDMSG_ZC:
+	case OP_RECVMSG:
+		read_sent(to, req, (void *)req);
+		return 1;
+	}
+	return 0;
+}
+
+/* Of a request in one of the maps: it stays there while it is told. */
+static __noinline int send_request(struct uring_request *request, s64 result, u32 flags)
+{
+	struct io_kiocb *req = (void *)request->request;
+	struct call call = {};
+	struct call_shape *shape;
+	u32 nr = request->nr;
+
+	shape = bpf_map_lookup_elem(&shapes, &nr);
+	if (!shape || shape->decoder == DECODE_NOT)
+		return 0;
+	call.nr = nr;
+	call.flags = FLAG_URING | flags;
+	for (int i = 0; i < 6; i++)
+		call.args[i + 1] = request->args[i];
+	call.args[ARGUMENT_RETURN] = result;
+	call.message = call.args[2];
+	call.tid = request->tid;
+	call.vtid = request->vtid;
+	if (request->unread)
+		return send_call(&call);
+	call.text = (u64)request->text;
+	call.address_length = request->address_length;
+	if (request->has_file && !(flags & FLAG_NO_RESULT))
+		call.file = (u64)BPF_CORE_READ(req, file);
+	/* What is not done yet has no file. */
+	call.knows_file = request->has_file || flags & FLAG_NO_RESULT;
+	/* A descriptor of the ring's own table: its number there, and no file of that number in the process's. */
+	if (request->slot) {
+		call.knows_file = true;
+		if (result == 0)
+			call.args[ARGUMENT_RETURN] = request->slot - 1;
+	}
+	return send(&call, shape);
+}
+
+/* include/trace/events/io_uring.h: TP_PROTO(struct io_kiocb *req), from 6.3 on. After the request was read from the
+ * submission queue, in the thread that submits: the process's own, or its ring's (SQPOLL). */
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(uring_submit, struct io_kiocb *req)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u8 op = BPF_CORE_READ(req, opcode);
+	struct uring_request *request;
+	struct call_shape *shape;
+	struct uring_key key;
+	u32 zero = 0, nr;
+
+	if (op >= URING_OPS || is_ignored(task->tgid))
+		return 0;
+	nr = uring_calls[op & (URING_OPS - 1)];
+	if (!nr--)
+		return 0;
+	shape = bpf_map_lookup_elem(&shapes, &nr);
+	if (!shape || shape->decoder == DECODE_NOT)
+		return 0;
+	request = bpf_map_lookup_elem(&uring_scratch, &zero);
+	if (!request)
+		return 0;
+	/* Texts end at their NUL. */
+	__builtin_memset(request, 0, __builtin_offsetof(struct uring_request, text));
+	request->text[0][0] = request->text[1][0] = 0;
+	request->request = (u64)req;
+	request->nr = nr;
+	request->op = op;
+	request->tgid = task->tgid;
+	request->tid = task->pid;
+	request->vtid = innermost(task->thread_pid);
+	if (!read_request(request, req)) {
+		request->unread = 1;
+		request->args[0] = op;
+		return send_request(request, -1, FLAG_NO_RESULT);
+	}
+	key.ring = (u64)BPF_CORE_READ(req, ctx);
+	key.user_data = BPF_CORE_READ(req, cqe.user_data);
+	if (BPF_CORE_READ(req, flags) & URING_CQE_SKIP)
+		return send_request(request, -1, FLAG_NO_RESULT);
+	if (bpf_map_update_elem(&uring_requests, &key, request, BPF_NOEXIST))
+		return send_request(request, -1, FLAG_NO_RESULT);
+	return 0;
+}
+
+static __always_inline int complete(u64 ring, u64 request, u64 user_data, s32 result)
+{
+	struct uring_key key = { ring, user_data };
+	struct uring_request *known = bpf_map_lookup_elem(&uring_requests, &key);
+
+	/* Of two under one name the other one was told when it was submitted. */
+	if (!known || (request && known->request != request))
+		return 0;
+	/* A kernel thread ends what a process left: it was cancelled. */
+	if (known->tgid == bpf_get_current_task_btf()->tgid)
+		send_request(known, result, 0);
+	bpf_map_delete_elem(&uring_requests, &key);
+	return 0;
+}
+
+/* TP_PROTO(struct io_ring_ctx *ctx, void *req, struct io_uring_cqe *cqe): in the process that submitted, one of its
+ * threads or of the ring's workers. */
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(uring_complete, struct io_ring_ctx *ring, void *req, struct io_uring_cqe *cqe)
+{
+	return complete((u64)ring, (u64)req, BPF_CORE_READ(cqe, user_data), BPF_CORE_READ(cqe, res));
+}
+
+/* TP_PROTO(void *ctx, unsigned long long user_data, s32 res, u32 cflags, void *ocqe): instead of the former where the
+ * completion queue is full, which a program can bring about. */
+SEC("tp_btf/io_uring_cqe_overflow")
+int BPF_PROG(uring_overflow, void *ring, u64 user_data, s32 result)
+{
+	return complete((u64)ring, 0, user_data, result);
+}
