@@ -94,6 +94,16 @@ export const liveFields = {
       return threads === undefined ? undefined : threads - 1;
     }),
   },
+  'fd.types': {
+    bind: (number) => {
+      if (typeof number === 'string') return undefined;
+      return live((of, process) => {
+        if (number === undefined) return of.descriptorTypes(process);
+        const type = of.descriptor(process, number)?.type;
+        return type === undefined ? undefined : [type];
+      });
+    },
+  },
   'proc.stdin.type': { read: descriptor(0, 'type') },
   'proc.stdout.type': { read: descriptor(1, 'type') },
   'proc.stderr.type': { read: descriptor(2, 'type') },

@@ -93,6 +93,7 @@ const live: LiveProcess = {
   descriptors: () => 16,
   descriptorLimit: () => 64,
   descriptor: (_, fd) => (fd === 0 ? { type: 'file', name: '/dev/pts/0' } : { type: 'pipe', name: 'pipe:[7]' }),
+  descriptorTypes: () => ['file', 'pipe'],
   cgroups: () =>
     new Map([
       ['cpu,cpuacct', '/a'],

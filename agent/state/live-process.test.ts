@@ -24,6 +24,7 @@ describe('what the kernel tells of a process that runs', () => {
     const types = Array.from({ length: 64 }, (_, fd) => live.descriptor(own, fd)?.type);
     expect(types).toContain('ipv4');
     expect(types).toContain('eventpoll');
+    expect(live.descriptorTypes(own)).toEqual(expect.arrayContaining(['ipv4', 'eventpoll']));
     server.close();
   });
 

@@ -19,6 +19,8 @@ export type LiveProcess = {
   descriptors(process: Process): number | undefined;
   descriptorLimit(process: Process): number | undefined;
   descriptor(process: Process, fd: number): OpenDescriptor | undefined;
+  /** Of all its descriptors, each type once, in the order of their numbers. */
+  descriptorTypes(process: Process): readonly string[] | undefined;
   /** Hierarchy → path; `''` is the unified one. */
   cgroups(process: Process, tid: number): ReadonlyMap<string, string> | undefined;
   /** Of the program's file. */
@@ -45,6 +47,7 @@ export function makeLiveProcess(proc = '/proc'): LiveProcess {
     descriptorLimit: (process) =>
       of(process, (folder) => numberOf(text(`${folder}/limits`), /^Max open files\s+(\d+)/m)),
     descriptor: (process, fd) => of(process, (folder) => readDescriptor(folder, fd)),
+    descriptorTypes: (process) => of(process, readDescriptorTypes),
     cgroups: (process, tid) => of(process, (folder) => parseProcCgroup(text(`${folder}/task/${tid}/cgroup`)).paths),
     programTimes(process) {
       return of(process, (folder) => timesOf(`${folder}/exe`, process)) ?? timesOf(process.exePath, process);
@@ -117,6 +120,24 @@ function readDescriptor(folder: string, fd: number): OpenDescriptor | undefined 
   }
   const isFolder = statSync(`${folder}/fd/${fd}`, { throwIfNoEntry: false })?.isDirectory() === true;
   return { type: isFolder ? 'directory' : 'file', name: link };
+}
+
+/** Descriptors that are looked at; a process may have a million. */
+const MOST_DESCRIPTORS = 256;
+
+function readDescriptorTypes(folder: string): readonly string[] {
+  const numbers = readdirSync(`${folder}/fd`).map(Number);
+  const types = numbers
+    .toSorted((one, other) => one - other)
+    .slice(0, MOST_DESCRIPTORS)
+    .flatMap((number) => {
+      try {
+        return readDescriptor(folder, number)?.type ?? [];
+      } catch {
+        return []; // Closed meanwhile.
+      }
+    });
+  return [...new Set(types)];
 }
 
 const tables = [

@@ -118,23 +118,31 @@ export const evtFields = {
   'evt.buflen.net.out': { type: 'UINT64', doc: 'buffer length for network output only', flags: ['unlisted'] },
   'evt.is_open_read': { type: 'BOOL', doc: 'whether an open event asked for reading' },
   'evt.is_open_write': { type: 'BOOL', doc: 'whether an open event asked for writing' },
-  'evt.infra.docker.name': { type: 'CHARBUF', doc: 'name of a docker infrastructure event', flags: ['unlisted'] },
+  'evt.infra.docker.name': {
+    type: 'CHARBUF',
+    doc: 'name of a docker infrastructure event; missing: engines are asked, their events are none of ours',
+    flags: ['unlisted'],
+  },
   'evt.infra.docker.container.id': {
     type: 'CHARBUF',
-    doc: 'container id in docker infrastructure event',
+    doc: 'container id in docker infrastructure event; missing: engines are asked, their events are none of ours',
     flags: ['unlisted'],
   },
   'evt.infra.docker.container.name': {
     type: 'CHARBUF',
-    doc: 'container name in docker infrastructure event',
+    doc: 'container name in docker infrastructure event; missing: engines are asked, their events are none of ours',
     flags: ['unlisted'],
   },
   'evt.infra.docker.container.image': {
     type: 'CHARBUF',
-    doc: 'image name in docker infrastructure event',
+    doc: 'image name in docker infrastructure event; missing: engines are asked, their events are none of ours',
     flags: ['unlisted'],
   },
   'evt.is_open_exec': { type: 'BOOL', doc: 'whether open created an executable file' },
   'evt.is_open_create': { type: 'BOOL', doc: 'whether open created a new file' },
-  'util.cnt': { type: 'UINT64', doc: 'hidden incrementing counter', flags: ['unlisted'] },
+  'util.cnt': {
+    type: 'UINT64',
+    doc: 'hidden incrementing counter; missing: nothing is counted by a rule',
+    flags: ['unlisted'],
+  },
 } as const satisfies FieldTable;

@@ -116,10 +116,28 @@ export const fileFields = {
   'fs.path.sourceraw': { type: 'CHARBUF', doc: 'unresolved source path of two-path calls' },
   'fs.path.target': { type: 'CHARBUF', doc: 'resolved target path of two-path calls' },
   'fs.path.targetraw': { type: 'CHARBUF', doc: 'unresolved target path of two-path calls' },
-  'fdlist.nums': { type: 'CHARBUF', doc: 'polled descriptor numbers, comma separated' },
-  'fdlist.names': { type: 'CHARBUF', doc: 'polled descriptor names, comma separated' },
-  'fdlist.cips': { type: 'CHARBUF', doc: 'client addresses of polled descriptors' },
-  'fdlist.sips': { type: 'CHARBUF', doc: 'server addresses of polled descriptors' },
-  'fdlist.cports': { type: 'CHARBUF', doc: 'client ports of polled descriptors' },
-  'fdlist.sports': { type: 'CHARBUF', doc: 'server ports of polled descriptors' },
+  'fdlist.nums': {
+    type: 'CHARBUF',
+    doc: 'polled descriptor numbers, comma separated; missing: what poll(2) is given is not read',
+  },
+  'fdlist.names': {
+    type: 'CHARBUF',
+    doc: 'polled descriptor names, comma separated; missing: what poll(2) is given is not read',
+  },
+  'fdlist.cips': {
+    type: 'CHARBUF',
+    doc: 'client addresses of polled descriptors; missing: what poll(2) is given is not read',
+  },
+  'fdlist.sips': {
+    type: 'CHARBUF',
+    doc: 'server addresses of polled descriptors; missing: what poll(2) is given is not read',
+  },
+  'fdlist.cports': {
+    type: 'CHARBUF',
+    doc: 'client ports of polled descriptors; missing: what poll(2) is given is not read',
+  },
+  'fdlist.sports': {
+    type: 'CHARBUF',
+    doc: 'server ports of polled descriptors; missing: what poll(2) is given is not read',
+  },
 } as const satisfies FieldTable;

@@ -112,8 +112,14 @@ export const processFields = {
   'thread.ismain': { type: 'BOOL', doc: 'whether thread is the process main thread' },
   'thread.vtid': { type: 'INT64', doc: 'thread id inside its pid namespace' },
   'thread.nametid': { type: 'CHARBUF', doc: 'process name joined with thread id', flags: ['unlisted'] },
-  'thread.exectime': { type: 'RELTIME', doc: 'CPU time of last scheduled thread slice' },
-  'thread.totexectime': { type: 'RELTIME', doc: 'thread CPU time since capture start' },
+  'thread.exectime': {
+    type: 'RELTIME',
+    doc: 'CPU time of last scheduled thread slice; missing: nobody takes the samples',
+  },
+  'thread.totexectime': {
+    type: 'RELTIME',
+    doc: 'thread CPU time since capture start; missing: nobody takes the samples',
+  },
   'thread.cgroups': { type: 'CHARBUF', doc: 'all cgroups of thread in one string' },
   'thread.cgroup': {
     type: 'CHARBUF',
@@ -123,9 +129,12 @@ export const processFields = {
   },
   'proc.nthreads': { type: 'UINT64', doc: 'live threads in process including leader' },
   'proc.nchilds': { type: 'UINT64', doc: 'live threads in process excluding leader' },
-  'thread.cpu': { type: 'DOUBLE', doc: 'CPU used by thread in last second' },
-  'thread.cpu.user': { type: 'DOUBLE', doc: 'user CPU of thread in last second' },
-  'thread.cpu.system': { type: 'DOUBLE', doc: 'system CPU of thread in last second' },
+  'thread.cpu': { type: 'DOUBLE', doc: 'CPU used by thread in last second; missing: nobody takes the samples' },
+  'thread.cpu.user': { type: 'DOUBLE', doc: 'user CPU of thread in last second; missing: nobody takes the samples' },
+  'thread.cpu.system': {
+    type: 'DOUBLE',
+    doc: 'system CPU of thread in last second; missing: nobody takes the samples',
+  },
   'thread.vmsize': { type: 'UINT64', doc: 'virtual memory, main thread only, kilobytes' },
   'thread.vmrss': { type: 'UINT64', doc: 'resident memory, main thread only, kilobytes' },
   'thread.vmsize.b': { type: 'UINT64', doc: 'virtual memory, main thread only, bytes', flags: ['unlisted'] },
