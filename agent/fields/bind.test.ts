@@ -43,6 +43,10 @@ describe('the table of readers', () => {
       for (const spec of fieldSpecs.filter(({ name }) => readableFields.has(name))) {
         if (spec.argument?.required === true || spec.candidates !== undefined) continue;
         const value = bindField({ spec })?.(sceneOf(event, inside));
+        if (spec.list) {
+          expect(Array.isArray(value), spec.name).toBe(true);
+          continue;
+        }
         const allowed = forms[spec.type] ?? ['number', 'bigint'];
         if (value !== undefined) expect(allowed, `${spec.name} is ${typeof value}`).toContain(typeof value);
       }
