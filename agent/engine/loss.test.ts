@@ -14,7 +14,9 @@ describe('losses', () => {
     const watch = new LossWatch(0);
     expect(watch.look(counters(1_000), 1_000)).toEqual({ alerts: [], isStateStale: false });
     const few = watch.look(counters(1_900, {}, 100), 2_000);
-    expect(few.alerts.map(({ what }) => what)).toEqual(['events dropped']);
+    expect(few.alerts.map(({ what, fields }) => ({ what, ...fields }))).toEqual([
+      { what: 'events dropped', count: 100, bulk_ring_full: 100 },
+    ]);
     expect(few.isStateStale).toBe(true);
     expect(watch.look(counters(1_980, {}, 120), 3_000).alerts).toEqual([
       {

@@ -96,6 +96,19 @@ export class LossWatch {
 const dropsOf = ({ dropped }: LossCounters): number =>
   dropped.lifecycleFull + dropped.bulkFull + dropped.noScratch + dropped.recursion;
 
+const causeNames = {
+  lifecycle_ring_full: 'lifecycleFull',
+  bulk_ring_full: 'bulkFull',
+  scratch_in_use: 'noScratch',
+  recursion: 'recursion',
+} as const;
+
+/** Only those that lost something. */
+function causesOf({ dropped: now }: LossCounters, { dropped: before }: LossCounters): Record<string, number> {
+  const all = Object.entries(causeNames).map(([name, key]) => [name, now[key] - before[key]] as const);
+  return Object.fromEntries(all.filter(([, count]) => count > 0));
+}
+
 /** Falco's keys where they mean the same. It writes all values as text. */
 function dropAlert(drops: number, events: number, now: LossCounters, before: LossCounters): InternalAlert {
   const since = (key: keyof LossCounters['dropped']) => now.dropped[key] - before.dropped[key];
@@ -123,10 +136,10 @@ function sumAlerts(now: LossCounters, before: LossCounters): InternalAlert[] {
   const alerts = now.lostAlerts - before.lostAlerts;
   const pending = now.pending - before.pending;
   const found: InternalAlert[] = [];
-  const say = (what: string, count: number, message: string) => {
-    if (count > 0) found.push({ what, priority: 'Warning', message, fields: { count } });
+  const say = (what: string, count: number, message: string, causes: InternalAlert['fields'] = {}) => {
+    if (count > 0) found.push({ what, priority: 'Warning', message, fields: { count, ...causes } });
   };
-  say('events dropped', drops, `${drops} events dropped within a minute.`);
+  say('events dropped', drops, `${drops} events dropped within a minute.`, causesOf(now, before));
   say('alerts lost', alerts, `${alerts} alerts lost within a minute.`);
   say('containers unknown', pending, `${pending} alerts within a minute lack what a container engine would have told.`);
   return found;
