@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what Lanner needs on Debian 12 and 13, Ubuntu 22.04 and 24.04, and builds its native parts:
-#   sh infra/setup.sh [--yes] [--for npm|router|agent|test]
+#   sh infra/setup.sh [--yes] [--for npm|router|agent|test|kernels]
 # Each purpose includes the ones before it; without --for it is `agent`, all that `npm start` needs. Safe to repeat:
 # what stands is left alone. On a terminal it asks before it installs Debian packages, unless --yes is given.
 set -eu
@@ -24,7 +24,7 @@ while [ $# -gt 0 ]; do
 		purpose=${1-}
 		;;
 	*)
-		echo 'usage: sh infra/setup.sh [--yes] [--for npm|router|agent|test]' >&2
+		echo 'usage: sh infra/setup.sh [--yes] [--for npm|router|agent|test|kernels]' >&2
 		exit 2
 		;;
 	esac
@@ -39,8 +39,8 @@ miss() { missing="$missing $*"; }
 
 find_missing() {
 	missing=''
-	case $purpose in npm) return ;; router | agent | test) ;; *)
-		echo "setup: unknown purpose $purpose; expected npm, router, agent or test" >&2
+	case $purpose in npm) return ;; router | agent | test | kernels) ;; *)
+		echo "setup: unknown purpose $purpose; expected npm, router, agent, test or kernels" >&2
 		exit 2
 		;;
 	esac
@@ -67,6 +67,9 @@ find_missing() {
 	has clang-format || miss clang-format
 	has shellcheck || miss shellcheck
 	has openssl || miss openssl
+	[ "$purpose" = test ] && return
+	has qemu-system-x86_64 || miss qemu-system-x86
+	has cpio || miss cpio
 }
 
 as_root() {
@@ -143,4 +146,4 @@ flock 9
 
 install_missing
 install_npm_packages
-case $purpose in agent | test) build_native_parts ;; esac
+case $purpose in agent | test | kernels) build_native_parts ;; esac

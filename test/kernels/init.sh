@@ -1,0 +1,52 @@
+#!/bin/busybox sh
+# shellcheck shell=dash
+# The first process of the guest: starts the agent, does what its rules wait for, and prints what came of it on the
+# console between marks. Everything else on the console is the kernel's.
+/bin/busybox --install -s /bin
+export PATH=/bin HOME=/ NODE_OPTIONS=--disable-warning=ExperimentalWarning
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs tmp /tmp
+mount -t tracefs tracing /sys/kernel/tracing
+mount -t cgroup2 cgroup /sys/fs/cgroup
+ip link set lo up
+hostname guest
+echo 1 >/proc/sys/kernel/bpf_stats_enabled
+mkdir -p /tmp/stimulus/folder
+
+cd /lanner || exit
+node lanner.ts agent --json --rules /rules.yaml --data /tmp/data >>/tmp/alerts 2>>/tmp/said &
+agent=$!
+waited=0
+until grep -q watching /tmp/said || [ ! -d /proc/$agent ] || [ $waited -ge 90 ]; do
+	sleep 1
+	waited=$((waited + 1))
+done
+if [ -d /proc/$agent ]; then
+	cd /tmp/stimulus || exit
+	calls >/tmp/calls 2>&1
+	echo "calls ended with $?" >>/tmp/said
+	cat /tmp/calls >>/tmp/said
+	/bin/mark
+	waited=0
+	until grep -q /bin/mark /tmp/alerts || [ $waited -ge 30 ]; do
+		sleep 1
+		waited=$((waited + 1))
+	done
+	sleep 1
+	for info in /proc/"$agent"/fdinfo/*; do
+		grep -q '^prog_id' "$info" && tr '\n\t' '; ' <"$info" && echo
+	done >/tmp/programs 2>/dev/null
+	kill $agent
+fi
+wait $agent
+echo "the agent ended with $?" >>/tmp/said
+touch /tmp/programs
+echo
+for part in alerts programs said; do
+	echo "@@ $part"
+	cat /tmp/$part
+done
+echo '@@ end'
+poweroff -f
