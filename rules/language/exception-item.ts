@@ -20,21 +20,24 @@ export type ExceptionItem = {
 
 /** What an item does with an earlier one of its name. */
 export type Change = 'define' | 'append' | 'override' | 'toggle';
+const mostRepeats = 10;
+
 /** Reads a rule's `exceptions`. `undefined`: a fault was reported. */
 export function readExceptions(map: MapValue, change: Change, report: Report): readonly ExceptionItem[] | undefined {
   const found = entry(map, 'exceptions');
   if (found === undefined || found.value.kind === 'null') return [];
   if (found.value.kind !== 'list') return report(shape, 'exceptions must be a list of maps', found.value.at);
   const appending = change === 'append' || (change === 'override' && overrideOf(map) === 'append');
+  const named = new Map<string, number>();
   const items: ExceptionItem[] = [];
   for (const value of found.value.items) {
     const item = readException(value, appending, report);
     if (item === undefined) continue;
     // The original warns once for each earlier one.
-    for (const { name } of items) {
-      if (name === item.name)
-        report('LOAD_EXCEPTION_NAME_NOT_UNIQUE', `two exceptions are called ${item.name}; both apply`, item.at);
-    }
+    const earlier = named.get(item.name) ?? 0;
+    for (let count = 0; count < Math.min(earlier, mostRepeats); count++)
+      report('LOAD_EXCEPTION_NAME_NOT_UNIQUE', `two exceptions are called ${item.name}; both apply`, item.at);
+    named.set(item.name, earlier + 1);
     if (appending && item.values === undefined)
       report('LOAD_APPEND_NO_VALUES', `the appended exception ${item.name} has no values`, item.at);
     items.push(item);

@@ -35,8 +35,8 @@ export type LoadOutcome = {
   readonly files: readonly FileOutcome[];
 };
 
-/** Nobody reads more of one file; finding the places of a million would take minutes. */
-const mostDiagnostics = 1_000;
+/** Nobody reads more errors of one file, nor more warnings; finding the places of a million would take minutes. */
+const mostOfAKind = 1_000;
 
 /** Reads the files in order into one rule set; after each, everything so far is put together again. */
 export function loadRules(files: readonly SourceFile[], options: LoadOptions): LoadOutcome {
@@ -46,11 +46,13 @@ export function loadRules(files: readonly SourceFile[], options: LoadOptions): L
   let ruleSet = assemble(collection, memory, options, () => undefined);
   for (const file of files) {
     const diagnostics: Diagnostic[] = [];
+    const told = { errors: 0, warnings: 0 };
     const report: Report = (code: DiagnosticCode, message: string, at: At) => {
-      if (diagnostics.length < mostDiagnostics) diagnostics.push({ code, message, source: at.source, span: at.span });
+      const count = ++told[isWarning(code) ? 'warnings' : 'errors'];
+      if (count <= mostOfAKind) diagnostics.push({ code, message, source: at.source, span: at.span });
       return undefined;
     };
-    readFile(file, collection, options, diagnostics, report);
+    readFile(file, collection, options, diagnostics, report, told);
     ruleSet = assemble(collection, memory, options, report);
     outcomes.push({ path: file.path, ok: diagnostics.every(({ code }) => isWarning(code)), diagnostics });
   }
@@ -72,6 +74,7 @@ function readFile(
   options: LoadOptions,
   diagnostics: Diagnostic[],
   report: Report,
+  told: { readonly errors: number },
 ): void {
   const yaml = readYaml(file);
   // The original parses the whole file before it looks at what stands in it.
@@ -88,12 +91,11 @@ function readFile(
       continue;
     }
     for (const value of document.items) {
-      if (diagnostics.length >= mostDiagnostics) return;
-      const before = diagnostics.length;
+      if (told.errors >= mostOfAKind) return;
+      const before = told.errors;
       const item = readItem(value, report);
       if (item !== undefined) collect(item, collection, collecting, report);
-      const failed = diagnostics.slice(before).some(({ code }) => !isWarning(code));
-      if (failed) markBroken(value, collection);
+      if (told.errors > before) markBroken(value, collection);
     }
   }
 }

@@ -268,6 +268,15 @@ describe('a rule file', () => {
     expect(conditions).toEqual([`(evt.type = open and ${gives})`]);
   });
 
+  it('tells the mistake behind any number of warnings', () => {
+    const odd = Array.from({ length: 1_500 }, (_, index) => `  odd${index}: 1\n`).join('');
+    const { ok, errors, warnings } = loadRules(
+      [{ path: 'r.yaml', text: rule(odd) + rule().replace('INFO', 'HIGH').replace('rule: r', 'rule: s') }],
+      { fields: fieldCatalogue },
+    );
+    expect({ ok, errors: errors.length, warnings: warnings.length }).toEqual({ ok: false, errors: 1, warnings: 1_000 });
+  });
+
   it('tells all mistakes of all files in one go', () => {
     const broken = (name: string) => rule().replace('r\n', `${name}\n`).replace('= open', '= open and no.such = 1');
     const { errors } = loadRules(

@@ -31,8 +31,8 @@ export type TemplateResult =
   | { readonly ok: true; readonly template: Template }
   | { readonly ok: false; readonly problems: readonly [Problem, ...Problem[]] };
 
-/** Widths beyond this are refused: they only make messages long. */
-const mostWidth = 65_536;
+/** Outputs and widths beyond this are refused: they only make messages long. */
+const mostLength = 65_536;
 
 /** Reads `[*] { text | % [width] ( field | transformer ) }` and reports every error in it. */
 export function readTemplate(source: Source, catalogue: FieldCatalogue): TemplateResult {
@@ -42,6 +42,11 @@ export function readTemplate(source: Source, catalogue: FieldCatalogue): Templat
   const names: string[] = [];
   if (text === '')
     problems.push({ message: 'the output is empty', at: { source, span: { start: 0, end: 1 } }, kind: 'invalid' });
+  if (text.length > mostLength) {
+    const at = { source, span: { start: mostLength, end: mostLength + 1 } };
+    const message = `an output of ${text.length} characters is too long; at most ${mostLength}`;
+    return { ok: false, problems: [{ message, at, kind: 'invalid' }] };
+  }
   const star = text.startsWith('*');
   let at = star ? 1 : 0;
   while (at < text.length) {
@@ -78,10 +83,10 @@ function readToken(source: Source, percent: number, catalogue: FieldCatalogue): 
   const digits = /^\d*/.exec(source.text.slice(percent + 1, percent + 12))?.[0] ?? '';
   const start = percent + 1 + digits.length;
   const at: At = { source, span: { start: percent, end: start + 1 } };
-  if (Number(digits) > mostWidth) {
+  if (Number(digits) > mostLength) {
     return {
       ok: false,
-      problem: { message: `a width of ${digits} is too large; at most ${mostWidth}`, at, kind: 'invalid' },
+      problem: { message: `a width of ${digits} is too large; at most ${mostLength}`, at, kind: 'invalid' },
       end: start,
     };
   }

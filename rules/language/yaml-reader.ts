@@ -23,6 +23,8 @@ const mostBytes = 8 * 1024 * 1024;
 const mostLine = 65_536;
 /** The package takes some 40 µs a line; the longest published rule file has 1,300. */
 const mostLines = 20_000;
+/** It takes some 10 µs for each of these, too. Our own reader of plain files is faster, and has no such limit. */
+const mostFlowSigns = 60_000;
 const mostDepth = 100;
 
 /** A YAML value with the place where it stands. Scalars are their text; what they mean is the caller's to say. */
@@ -63,6 +65,11 @@ export function readYaml(file: SourceFile): YamlResult {
   const text = file.text.replace(/^\ufeff/, '\n');
   const plain = readPlainYaml(text);
   if (plain !== undefined) return { ok: true, documents: [convertPlain(plain, { file, source })] };
+  const crowded = findCrowd(text);
+  if (crowded !== undefined) {
+    const message = `more than ${mostFlowSigns} brackets and commas; use several files`;
+    return refuse(message, { start: crowded, end: crowded + 1 });
+  }
   const parsed = parseDocuments(text);
   if (parsed === undefined) return refuse('nested too deeply to be read');
   const documents: Value[] = [];
@@ -160,6 +167,12 @@ function findExcess(text: string): { readonly message: string; readonly at: numb
     start = end + 1;
   }
   return undefined;
+}
+
+function findCrowd(text: string): number | undefined {
+  const signs = /[[\]{},]/g;
+  for (let count = 0; count < mostFlowSigns; count++) if (!signs.test(text)) return undefined;
+  return signs.exec(text)?.index;
 }
 
 /** A cheap look at the text: the package takes quadratic time on brackets nested very deeply. */

@@ -376,6 +376,8 @@ export const formatCases: readonly (readonly [string, Fields, Wanted, VectorFlag
     { text: 'ab', names: ['f.s', 'tolower(f.s)', 'f.t', 'concat(tolower(f.s),f.t)'] },
   ],
   ['%concat(tolower(f.s), "x")', { 'f.s:CHARBUF': 'A' }, { text: 'ax', names: ['f.s', 'concat(tolower(f.s),x)'] }],
+  ['x'.repeat(65_537), {}, 'error'],
+  ['%65537f.s', { 'f.s:CHARBUF': 'a' }, 'error'],
   ['%evt.time', { 'evt.time:CHARBUF': '12:00' }, { text: '12:00', json: { 'evt.time': '12:00' }, jsonComplete: true }],
   ['%f.x', { 'f.x:INT8': -1 }, 'FFFFFFFF', { 'f.x': ['PF_HEX'] }],
   ['%f.x', { 'f.x:INT64': -5 }, '-00000005', { 'f.x': ['PF_10_PADDED_DEC'] }],

@@ -194,6 +194,20 @@ describe('hostile files', () => {
     { name: '1 MiB of quotes', text: "- '".repeat((1 << 20) / 3) },
     { name: '1 MiB of lines with an error', text: '- @\n'.repeat((1 << 20) / 4) },
     { name: '1 MiB of list items', text: '- x\n'.repeat((1 << 20) / 4) },
+    { name: '1 MiB of maps in braces', text: `${'- {a: b}, {a: b}, {a: b}, [c]\n'.repeat(19_999)}` },
+    { name: '1 MiB of braces', text: `- [${'{a: b}, '.repeat(8_000)}]\n`.repeat(16) },
+    {
+      name: '1 MiB of exceptions',
+      text: `${rule('evt.type = open')}  exceptions:\n${'  - {name: e, fields: [proc.name], values: [[a]]}\n'.repeat(19_000)}`,
+    },
+    {
+      name: '1 MiB of exceptions in blocks, and a mistake',
+      text: `${rule('evt.type = open')}  exceptions:\n${`  - name: ${'e'.repeat(90)}\n    fields: [no.such]\n`.repeat(9_000)}`,
+    },
+    {
+      name: '1 MiB of output',
+      text: rule('a').replace('output: o', `output: "${'%proc.name '.repeat(5_900)}"`) + rule('a'),
+    },
     {
       name: 'a quantifier bomb',
       text: rule(`evt.type = open and proc.name regex '((((a{100}){100}){100}){100}){100}'`),
