@@ -7,6 +7,14 @@ const commands = {
   up: { summary: 'run agent and router together', load: async () => (await import('./router/cli/up.ts')).up },
   agent: { summary: 'run the agent', load: async () => (await import('./agent/cli/agent.ts')).agent },
   router: { summary: 'run the router', load: async () => (await import('./router/cli/router.ts')).router },
+  'stop-responding': {
+    summary: 'stop all destructive actions on all nodes',
+    load: async () => (await import('./agent/cli/responding.ts')).stopResponding,
+  },
+  'resume-responding': {
+    summary: 'let nodes respond again',
+    load: async () => (await import('./agent/cli/responding.ts')).resumeResponding,
+  },
   'rules check': { summary: 'check rule files', load: async () => (await import('./rules/cli/check.ts')).check },
   'rules list': { summary: 'list rules', load: async () => (await import('./rules/cli/list.ts')).list },
   'rules describe': {

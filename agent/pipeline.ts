@@ -169,9 +169,30 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
   void names.ask();
 
   function openChannel(url: URL, secret: string) {
-    const { dataFolder, node } = options;
-    const engines = () => containers.engines();
-    return openResponse({ url, token: secret, dataFolder, node, agentVersion, bootId, engines, log });
+    const { dataFolder, node, response: settings } = options;
+    const around = {
+      containers: {
+        engines: () => containers.engines(),
+        see: (named: Parameters<typeof containers.see>[0]) => containers.see(named),
+      },
+      descendants({ pid, startTicks }: { readonly pid: number; readonly startTicks: bigint }) {
+        // Forks that wait in the ring are taken in first: who was born just now is a descendant as well.
+        capture.drain();
+        return processes.descendants(pid, startTicks);
+      },
+    };
+    return openResponse({
+      url,
+      token: secret,
+      dataFolder,
+      node,
+      agentVersion,
+      bootId,
+      settings,
+      raise,
+      log,
+      ...around,
+    });
   }
 
   return {

@@ -4,7 +4,16 @@ import { release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 /** What `.build/lanner.node` exports (native/addon/addon.cpp). */
-type Addon = { readonly Capture: new (objectPath: string, lifecycleBytes: number, bulkBytes: number) => NativeCapture };
+type Addon = {
+  readonly Capture: new (objectPath: string, lifecycleBytes: number, bulkBytes: number) => NativeCapture;
+} & Pidfds;
+
+/** pidfd_open(2) and pidfd_send_signal(2), which Node has not. Both throw with the `code` of the kernel's error. */
+export type Pidfds = {
+  /** A descriptor that means this process for ever; the caller closes it. */
+  readonly openPidfd: (pid: number) => number;
+  readonly signalPidfd: (descriptor: number, signal: number) => void;
+};
 
 /** The kernel programs, loaded. Calls after `close()` throw with code EBADF; `close()` may be called again. */
 export type NativeCapture = {
@@ -84,12 +93,20 @@ function isReadable(path: string): boolean {
   }
 }
 
+const load = (): Addon => createRequire(import.meta.url)(addonPath);
+
+/** Throws when the native parts are not built. */
+export function openPidfds(): Pidfds {
+  const { openPidfd, signalPidfd } = load();
+  return { openPidfd, signalPidfd };
+}
+
 /** Loads the programs; `attach()` starts them. Fails with a sentence when the kernel or the machine does not allow it. */
 export function openNative(options: NativeOptions): OpenOutcome {
   const support = checkSupport();
   if (!support.ok) return support;
   try {
-    const { Capture }: Addon = createRequire(import.meta.url)(addonPath);
+    const { Capture } = load();
     return { ok: true, capture: new Capture(objectPath, options.lifecycleBytes, options.bulkBytes) };
   } catch (error) {
     return { ok: false, reason: error instanceof Error ? error.message : String(error) };

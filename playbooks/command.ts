@@ -45,6 +45,8 @@ export const nodeActionParams = {
   }),
 } as const;
 
+export type NodeActionName = keyof typeof nodeActionParams;
+
 /**
  * Router → node. `id` is the idempotency key (alert/playbook/step): a node journals it and answers a repeat with the
  * first receipt instead of acting again.
@@ -104,9 +106,26 @@ export const ackSchema = z.strictObject({
   command: id,
 });
 
-export const fromRouterSchema = z.discriminatedUnion('kind', [commandSchema, ackSchema]);
+/** That nothing destructive may happen any more, and who said so. */
+export const stopSchema = z.strictObject({
+  /** Milliseconds since the epoch. */
+  since_ms: z.int().nonnegative(),
+  reason: z.string().max(1_024),
+  by: z.string().max(253),
+});
+
+/** Router → node, after `hello` and when it changes: whether nodes may respond. */
+const respondingSchema = z.strictObject({
+  version: z.literal(CHANNEL_VERSION),
+  kind: z.literal('responding'),
+  /** `null`: they may. */
+  stop: stopSchema.nullable(),
+});
+
+export const fromRouterSchema = z.discriminatedUnion('kind', [commandSchema, ackSchema, respondingSchema]);
 export const fromNodeSchema = z.discriminatedUnion('kind', [helloSchema, receiptSchema]);
 
 export type NodeCommand = z.output<typeof commandSchema>;
 export type Receipt = z.output<typeof receiptSchema>;
+export type Stop = z.output<typeof stopSchema>;
 export type Hello = z.output<typeof helloSchema>;

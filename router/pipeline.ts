@@ -13,6 +13,7 @@ import { alertOfStop, describeVerdict } from './ingest/verdict.ts';
 import { makeChannel } from './nodes/channel.ts';
 import { makeOutbox } from './nodes/outbox.ts';
 import { makeNodeRegistry } from './nodes/registry.ts';
+import { openResponding } from './nodes/responding.ts';
 import { type JobResult, makeRunQueue, makeRunWorker, type RunJob, runIdOf } from './queue/queue.ts';
 import { type ConnectionUse, connect, type RedisAddress, whenReady } from './redis/connection.ts';
 import { makeMemoryWatch } from './redis/memory.ts';
@@ -72,7 +73,11 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   const audit = makeAuditLog(requests, nowMs);
   const memory = makeMemoryWatch(requests);
   const isAllowed = makeGuard(settings.token);
-  const channel = makeChannel({ outbox, registry, isAllowed, log, nowMs });
+  const responding = await openResponding(requests, subscriber);
+  responding.onChange((stop) =>
+    log('warn', stop === undefined ? 'nodes may respond again' : 'nodes are told not to respond', { ...stop }),
+  );
+  const channel = makeChannel({ outbox, registry, responding, isAllowed, log, nowMs });
 
   const ports: RunPorts = {
     actions: actionCatalogue,
@@ -155,6 +160,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
         return { ready: Object.values(parts).every(({ ok }) => ok), parts };
       },
       async measure() {
+        metrics.respondingStopped.set(responding.current() === undefined ? 0 : 1);
         metrics.redisUp.set((await redisAnswers()) ? 1 : 0);
         metrics.nodesConnected.set(channel.connected());
         const counts = await queue.counts().catch(() => ({}));
@@ -169,6 +175,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     runs,
     nodes: registry,
     feed,
+    responding: { current: responding.current, set: responding.set, connected: channel.connected, nowMs },
     playbooks: { playbooks: () => playbooks, mode, gates, audit: audit.append },
     audit,
     failed: (error) => log('error', 'a request failed', { reason: error.message }),
@@ -179,6 +186,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     memory.close();
     feed.close();
     channel.close();
+    responding.close();
     server.close();
     await Promise.race([worker.close(), sleep(WORKER_END_MS, undefined, { ref: false })]);
     await queue.close().catch(() => undefined);

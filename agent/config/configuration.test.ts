@@ -37,6 +37,7 @@ append_output:
         jsonParts: { message: true, output: true, outputFields: true, tags: false },
         isoTimes: true,
         spoolMaxBytes: 33_554_432,
+        response: { mostActions: 60, protection: { containers: [], processes: [], pods: [] } },
         selections: [
           { action: 'disable', by: 'rule', pattern: '*' },
           { action: 'enable', by: 'tag', pattern: 'container' },
@@ -104,5 +105,34 @@ append_output:
   ])('says what is wrong with $text', ({ text, says }) => {
     const result = read(text);
     expect(result.ok ? [] : result.errors.map(renderDiagnostic).join('\n')).toContain(says);
+  });
+
+  it('takes what no response may touch', () => {
+    const text = `
+response:
+  most_actions_per_minute: 5
+  protect:
+    - container: {name: "db-*", label: keep=yes}
+    - process: {exe: /usr/sbin/sshd}
+    - pod: {namespace: payments, label: app}
+`;
+    const found = read(text);
+    expect(found.ok && found.configuration.response).toEqual({
+      mostActions: 5,
+      protection: {
+        containers: [{ name: 'db-*', image: undefined, label: { key: 'keep', value: 'yes' } }],
+        processes: [{ name: undefined, exe: '/usr/sbin/sshd' }],
+        pods: [{ namespace: 'payments', label: { key: 'app', value: '*' } }],
+      },
+    });
+  });
+
+  it.for([
+    { entry: '{container: {nmae: db}}', says: 'unknown key nmae; did you mean name?' },
+    { entry: '{container: {}}', says: 'expected name, image or label' },
+    { entry: '{}', says: 'expected one of container, process and pod' },
+  ])('refuses to protect $entry', ({ entry, says }) => {
+    const found = read(`response:\n  protect:\n    - ${entry}\n`);
+    expect(found.ok ? '' : found.errors.map(renderDiagnostic).join('\n')).toContain(says);
   });
 });

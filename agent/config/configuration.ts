@@ -7,6 +7,7 @@ import type { Diagnostic } from '#rules/language/diagnostic';
 import type { Selection } from '#rules/language/selection';
 import type { SourceFile } from '#rules/language/source';
 import { allParts, type FalcoJsonParts } from './json-parts.ts';
+import { type ResponseSettings, responseKeys, responseSchema, usualResponse } from './protection.ts';
 
 /**
  * The agent's configuration file, as far as the command line does not say otherwise. Keys are Falco's where Falco has
@@ -25,6 +26,7 @@ export type Configuration = {
   readonly isoTimes: boolean;
   /** Room on disk for alerts that the router has not taken. */
   readonly spoolMaxBytes: number;
+  readonly response: ResponseSettings;
 };
 
 const MIB = 1024 * 1024;
@@ -40,6 +42,7 @@ export const emptyConfiguration: Configuration = {
   jsonParts: allParts,
   isoTimes: false,
   spoolMaxBytes: 256 * MIB,
+  response: usualResponse,
 };
 
 const text = z.string().min(1, 'expected a text');
@@ -90,6 +93,7 @@ const schema = z.strictObject({
     .int('expected a whole number of bytes')
     .min(16 * MIB, `expected at least ${16 * MIB}, 16 MiB`)
     .default(emptyConfiguration.spoolMaxBytes),
+  response: responseSchema.default(emptyConfiguration.response),
 });
 
 const keys: Readonly<Record<string, readonly string[]>> = {
@@ -98,6 +102,7 @@ const keys: Readonly<Record<string, readonly string[]>> = {
   disable: ['rule', 'tag'],
   append_output: Object.keys(addition.shape),
   match: ['rule', 'source', 'tags'],
+  ...responseKeys,
 };
 
 /** The keys that may stand at a path, for suggestions. */
@@ -146,6 +151,7 @@ export function readConfiguration(file: SourceFile): ConfigurationResult {
       },
       isoTimes: value.time_format_iso_8601,
       spoolMaxBytes: value.spool_max_bytes,
+      response: value.response,
     },
   };
 }

@@ -12,6 +12,7 @@ import { type Configuration, emptyConfiguration, readConfiguration } from './con
 import { type EngineSocket, readEngineSocket } from './engine-socket.ts';
 import type { FalcoJsonParts } from './json-parts.ts';
 import { type KubernetesAccess, readInCluster, readKubeconfig } from './kubernetes.ts';
+import type { ResponseSettings } from './protection.ts';
 
 export type AgentOptions = {
   /** Files and folders; empty: the built-in rules. */
@@ -33,6 +34,7 @@ export type AgentOptions = {
   readonly dataFolder: string;
   /** Room on disk for alerts that the router has not taken. */
   readonly spoolMaxBytes: number;
+  readonly response: ResponseSettings;
   /** What the router calls this host. */
   readonly node: string;
   /** Container engines besides those at the known places. */
@@ -144,6 +146,7 @@ export function readAgentOptions(
         : { url: new URL(options.router), tokenFile: resolve(options['token-file'] ?? join(dataFolder, 'token')) },
     dataFolder,
     spoolMaxBytes: configuration.spoolMaxBytes,
+    response: configuration.response,
     node: options.node ?? host,
     engines: options.engine,
     orchestrators: {
@@ -205,6 +208,6 @@ function repeatRules(args: readonly string[]): readonly string[] {
 }
 
 /** Beside the code in a checkout, where the system keeps such things when installed. */
-function defaultDataFolder(): string {
+export function defaultDataFolder(): string {
   return existsSync(join(root, '.git')) ? join(root, '.lanner') : '/var/lib/lanner';
 }

@@ -69,6 +69,7 @@ function open(url: URL, changes: Partial<Parameters<typeof openChannel>[0]> = {}
     perform: async (command) => receiptOf(command.id),
     unacknowledged: () => [],
     acknowledged: () => undefined,
+    responding: () => undefined,
     log: vi.fn(),
     ...changes,
   });
@@ -100,6 +101,17 @@ describe('channel to the router', () => {
     expect(second.messages[1]).toEqual(receiptOf('a'));
     second.sockets[0]?.send(JSON.stringify({ version: 1, kind: 'ack', command: 'a' }));
     await vi.waitFor(() => expect(waiting.size).toBe(0));
+  });
+
+  it('hands on whether nodes may respond', async () => {
+    const router = await startRouter();
+    const responding = vi.fn();
+    open(router.url, { responding });
+    await vi.waitFor(() => expect(router.messages).toHaveLength(1));
+    const stop = { since_ms: 1, reason: 'too much', by: 'ann' };
+    for (const each of [stop, null])
+      router.sockets[0]?.send(JSON.stringify({ version: 1, kind: 'responding', stop: each }));
+    await vi.waitFor(() => expect(responding.mock.calls).toEqual([[stop], [undefined]]));
   });
 
   it('lives on after messages that make no sense', async () => {

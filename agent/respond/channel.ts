@@ -1,5 +1,5 @@
 import { WebSocket } from 'ws';
-import { CHANNEL_VERSION, fromRouterSchema, type NodeCommand, type Receipt } from '#playbooks/command';
+import { CHANNEL_VERSION, fromRouterSchema, type NodeCommand, type Receipt, type Stop } from '#playbooks/command';
 import type { Log } from '#rules/cli/log';
 
 /** A router that says nothing for this long is taken for dead; it pings every few seconds. */
@@ -21,6 +21,8 @@ export type ChannelOptions = {
   /** Receipts of earlier that the router has not acknowledged; sent again after each connect. */
   readonly unacknowledged: () => readonly Receipt[];
   readonly acknowledged: (command: string) => void;
+  /** The router's word on whether nodes may respond. */
+  readonly responding: (stop: Stop | undefined) => void;
   readonly log: Log;
 };
 
@@ -96,6 +98,7 @@ export function openChannel(options: ChannelOptions): Channel {
       return;
     }
     if (message.kind === 'ack') return options.acknowledged(message.command);
+    if (message.kind === 'responding') return options.responding(message.stop ?? undefined);
     if (running >= MOST_AT_ONCE) return; // The router's sweep sends it again.
     running++;
     const receipt = await options.perform(message).finally(() => running--);

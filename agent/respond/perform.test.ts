@@ -1,7 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
 import { commandSchema, type Receipt } from '#playbooks/command';
 import type { ActionResult } from './action.ts';
+import { ActionCap } from './cap.ts';
 import type { ReceiptJournal } from './journal.ts';
+import type { OffSwitch } from './off-switch.ts';
 import { makePerformer } from './perform.ts';
 
 const commandOf = (changes: Readonly<Record<string, unknown>> = {}) =>
@@ -32,16 +34,31 @@ function memoryJournal(disk: 'works' | 'full' = 'works'): ReceiptJournal {
   };
 }
 
-function performer(answer: () => Promise<ActionResult>, journal = memoryJournal(), nowMs = 1_000) {
+type Rails = { readonly stop?: ReturnType<OffSwitch['stop']>; readonly most?: number };
+
+function performer(
+  answer: () => Promise<ActionResult>,
+  journal = memoryJournal(),
+  nowMs = 1_000,
+  { stop, most = 100 }: Rails = {},
+) {
   const action = vi.fn(answer);
   const log = vi.fn();
+  const capped = vi.fn();
   const perform = makePerformer({
-    actions: new Map([['container.kill', action]]),
+    actions: new Map([
+      ['container.kill', action],
+      ['container.unpause', action],
+    ]),
+    isDestructive: (name) => name === 'container.kill',
+    offSwitch: { stop: () => stop },
+    cap: new ActionCap(most),
+    capped,
     journal,
     log,
     nowMs: () => nowMs,
   });
-  return { perform, action, log };
+  return { perform, action, log, capped };
 }
 
 const done = async (): Promise<ActionResult> => ({ outcome: 'done', detail: 'killed' });
@@ -98,5 +115,35 @@ describe('carrying out commands', () => {
     expect(await perform(commandOf())).toMatchObject({ outcome: 'done' });
     expect(action).toHaveBeenCalledTimes(1);
     expect(log).toHaveBeenCalledWith('error', 'the journal of receipts cannot be written', expect.anything());
+  });
+
+  it('does nothing destructive while responding is stopped, also in a dry run, but undoes', async () => {
+    const stop = { source: 'router', since_ms: 1, reason: 'a bad rule', by: 'ann' } as const;
+    const { perform, action } = performer(done, memoryJournal(), 1_000, { stop });
+    for (const mode of ['enforce', 'dry-run'])
+      expect(await perform(commandOf({ id: mode, mode }))).toMatchObject({
+        outcome: 'refused',
+        detail: expect.stringContaining('by ann: a bad rule'),
+      });
+    expect(action).not.toHaveBeenCalled();
+    expect(await perform(commandOf({ action: 'container.unpause' }))).toMatchObject({ outcome: 'done' });
+  });
+
+  it('stops at its most actions within a minute, and says so', async () => {
+    const { perform, action, capped } = performer(done, memoryJournal(), 1_000, { most: 2 });
+    const outcomes = [];
+    for (const id of ['a', 'b', 'c', 'd']) outcomes.push((await perform(commandOf({ id }))).outcome);
+    expect(outcomes).toEqual(['done', 'done', 'refused', 'refused']);
+    expect(action).toHaveBeenCalledTimes(2);
+    expect(capped).toHaveBeenCalledTimes(2);
+    expect(await perform(commandOf({ id: 'e', action: 'container.unpause' }))).toMatchObject({ outcome: 'done' });
+  });
+
+  it('does not count what touched nothing', async () => {
+    const gone = async (): Promise<ActionResult> => ({ outcome: 'gone', detail: 'ended' });
+    const { perform, capped } = performer(gone, memoryJournal(), 1_000, { most: 1 });
+    for (const id of ['a', 'b', 'c']) await perform(commandOf({ id }));
+    await perform(commandOf({ id: 'd', mode: 'dry-run' }));
+    expect(capped).not.toHaveBeenCalled();
   });
 });

@@ -1,10 +1,18 @@
 import { CHANNEL_VERSION, type NodeCommand, type Receipt } from '#playbooks/command';
 import type { Log } from '#rules/cli/log';
 import type { NodeAction } from './action.ts';
+import type { ActionCap } from './cap.ts';
 import type { ReceiptJournal } from './journal.ts';
+import type { OffSwitch } from './off-switch.ts';
 
 export type PerformerOptions = {
   readonly actions: ReadonlyMap<string, NodeAction>;
+  /** Those that the off switch and the cap hold back; what undoes another, or only looks, is none. */
+  readonly isDestructive: (action: string) => boolean;
+  readonly offSwitch: Pick<OffSwitch, 'stop'>;
+  readonly cap: ActionCap;
+  /** Called for each refusal by the cap. */
+  readonly capped: (command: NodeCommand) => void;
   readonly journal: ReceiptJournal;
   readonly log: Log;
   readonly nowMs: () => number;
@@ -14,12 +22,8 @@ export type PerformerOptions = {
  * Carries commands out, each once: a repeat gets the receipt of the first time, also while the first is under way.
  * Never rejects: what goes wrong is the receipt's outcome.
  */
-export function makePerformer({
-  actions,
-  journal,
-  log,
-  nowMs,
-}: PerformerOptions): (command: NodeCommand) => Promise<Receipt> {
+export function makePerformer(options: PerformerOptions): (command: NodeCommand) => Promise<Receipt> {
+  const { actions, isDestructive, offSwitch, cap, capped, journal, log, nowMs } = options;
   const underWay = new Map<string, Promise<Receipt>>();
 
   const act = async (command: NodeCommand): Promise<Receipt> => {
@@ -38,8 +42,19 @@ export function makePerformer({
     if (action === undefined) return receipt('refused', `this agent knows no action ${JSON.stringify(command.action)}`);
     const leftMs = command.deadline_ms - startedMs;
     if (leftMs <= 0) return receipt('timed_out', 'the command reached this node after its deadline');
+    const isGuarded = isDestructive(command.action);
+    const stop = isGuarded ? offSwitch.stop() : undefined;
+    if (stop !== undefined) {
+      return receipt('refused', `responding is stopped (by ${stop.by}: ${stop.reason}); lanner resume-responding`);
+    }
+    const isCounted = isGuarded && command.mode === 'enforce';
+    if (isCounted && !cap.take(startedMs)) {
+      capped(command);
+      return receipt('refused', `this node has carried out ${cap.most} destructive actions within a minute, its most`);
+    }
     try {
       const { outcome, detail, retry } = await action(command, AbortSignal.timeout(Math.min(leftMs, 600_000)));
+      if (isCounted && (outcome === 'refused' || outcome === 'gone')) cap.giveBack(startedMs);
       return receipt(outcome, detail, retry);
     } catch (error) {
       log('error', 'an action failed unexpectedly', { action: command.action, reason: String(error) });

@@ -11,7 +11,12 @@ describe('parseStat', () => {
     { name: 'a zombie', stat: statOf('sh', 'Z', 1), isDead: true },
     { name: 'a leader that ended before its threads', stat: statOf('sh', 'Z', 2), isDead: false },
   ])('reads $name', ({ stat, isDead }) => {
-    expect(parseStat(stat)).toEqual({ startTicks: 123_456n, isDead });
+    expect(parseStat(stat)).toMatchObject({ startTicks: 123_456n, isDead, ppid: 1, sid: 7, isKernelThread: false });
+  });
+
+  it('tells a thread of the kernel, and one that is stopped', () => {
+    expect(parseStat(statOf('kthreadd', 'S', 1).replace('4194560', '2129984'))?.isKernelThread).toBe(true);
+    expect(parseStat(statOf('a) Z (b', 'T', 1))).toMatchObject({ isStopped: true, name: 'a) Z (b' });
   });
 
   it('has nothing for what is no stat line', () => expect(parseStat('')).toBeUndefined());

@@ -6,7 +6,17 @@ export type ProcessStat = {
   readonly startTicks: bigint;
   /** Nothing of it runs any more: it has ended and waits for its parent. */
   readonly isDead: boolean;
+  /** Stopped by a signal; still a process. */
+  readonly isStopped: boolean;
+  readonly isKernelThread: boolean;
+  readonly ppid: number;
+  readonly sid: number;
+  /** At most 15 bytes, as a byte string. */
+  readonly name: string;
 };
+
+/** include/linux/sched.h. */
+const PF_KTHREAD = 0x0020_0000;
 
 /** Nanoseconds in the unit of `startTicks`. */
 export const NS_PER_TICK = 10_000_000n;
@@ -23,14 +33,23 @@ export function readStat(pid: number): ProcessStat | undefined {
 
 /**
  * proc(5): the name in parentheses may hold blanks and parentheses of its own, so counting starts after the last one:
- * the state (field 3) is 0, num_threads (20) is 17, starttime (22) is 19. A leader that has ended while its threads
+ * the state (field 3) is 0, ppid 1, session 3, flags 6, num_threads (20) is 17, starttime (22) is 19. A leader that has ended while its threads
  * run on shows Z as well, so these are counted.
  */
 export function parseStat(stat: string): ProcessStat | undefined {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state = '', threads = '', ticks = ''] = [fields[0], fields[17], fields[19]];
+  const [state = '', ppid = '', , sid = '', , , flags = ''] = fields;
+  const [threads = '', ticks = ''] = [fields[17], fields[19]];
   if (!/^\d+$/.test(ticks)) return undefined;
-  return { startTicks: BigInt(ticks), isDead: (state === 'Z' || state === 'X') && Number(threads) <= 1 };
+  return {
+    startTicks: BigInt(ticks),
+    isDead: (state === 'Z' || state === 'X') && Number(threads) <= 1,
+    isStopped: state === 'T',
+    isKernelThread: (Number(flags) & PF_KTHREAD) !== 0,
+    ppid: Number(ppid),
+    sid: Number(sid),
+    name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')),
+  };
 }
 
 /** Every thread group that /proc shows. */

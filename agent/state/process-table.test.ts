@@ -80,6 +80,21 @@ describe('ProcessTable', () => {
     expect(table.ancestors(child)).toEqual([]);
   });
 
+  it('knows the descendants of a process, those of ended and of changed parents as well', () => {
+    const table = new ProcessTable(noProc);
+    for (const [pid, parent] of [
+      [10, 1],
+      [11, 10],
+      [12, 11],
+      [13, 1],
+    ] as const)
+      table.put(process(pid, pid * second, parent));
+    table.put(process(10, 10 * second, 1, { comm: 'exec' }));
+    table.exit(11, 11 * second, 20 * second);
+    expect(table.descendants(10, 1_000n)).toEqual([12]);
+    expect(table.descendants(10, 1_001n)).toEqual([]);
+  });
+
   it('walks up to the oldest known ancestor', () => {
     const table = new ProcessTable(noProc);
     for (let pid = 1; pid <= 4; pid++) table.put(process(pid, pid * second, pid - 1));

@@ -9,6 +9,7 @@ const MOST_ENDED = 8_192;
 const KEEP_ENDED_NS = 60_000_000_000;
 const MOST_ANCESTORS = 64;
 const MOST_ENDS = 1_024;
+const TICK_NS = 10_000_000;
 
 /** What is read of a process that no event told about: from /proc, or `undefined` when it is gone. */
 export type Heal = (pid: number) => Process | undefined;
@@ -187,6 +188,31 @@ export class ProcessTable {
     const now = this.peek(parent.pid);
     if (now !== undefined && now !== parent && isStartOf(now.startNs, parent.startNs)) process.parent = now;
     return process.parent;
+  }
+
+  /** Pids of all that live and descend from this process as far as is known, also through parents that have ended. */
+  descendants(pid: number, startTicks: bigint): number[] {
+    const root = this.peek(pid);
+    if (root === undefined || !isStartOf(root.startNs, Number(startTicks) * TICK_NS)) return [];
+    const isBelow = new Map<Process, boolean>([[root, true]]);
+    const descends = (process: Process, depth: number): boolean => {
+      const known = isBelow.get(process);
+      if (known !== undefined) return known;
+      // An object that was superseded by an exec stands for the same process.
+      const isRoot = process.pid === pid && isStartOf(process.startNs, root.startNs);
+      const { parent } = process;
+      const answer = isRoot || (parent !== undefined && depth < MOST_ANCESTORS && descends(parent, depth + 1));
+      isBelow.set(process, answer);
+      return answer;
+    };
+    const found: number[] = [];
+    for (const page of this.#pages) {
+      for (const process of page ?? []) {
+        if (process === undefined || process.exitNs !== undefined || process.pid === pid) continue;
+        if (descends(process, 0)) found.push(process.pid);
+      }
+    }
+    return found;
   }
 
   /** Ancestor `level` steps up: 0 is the process itself. */

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "loader.h"
+#include "pidfd.h"
 #include "poll.h"
 
 namespace {
@@ -232,8 +233,28 @@ class Capture : public Napi::ObjectWrap<Capture> {
 	bool hooked_ = false;
 };
 
+// openPidfd(pid): a descriptor that the caller closes.
+Napi::Value OpenProcess(const Napi::CallbackInfo& info) {
+	Napi::Env env = info.Env();
+	if (!info[0].IsNumber()) return Throw(env, "EINVAL", "openPidfd expects a pid");
+	int fd = OpenPidfd(info[0].As<Napi::Number>().Int32Value());
+	if (fd < 0) return ThrowFailure(env, {-fd, "pidfd_open"});
+	return Napi::Number::New(env, fd);
+}
+
+// signalPidfd(fd, number)
+Napi::Value SignalProcess(const Napi::CallbackInfo& info) {
+	Napi::Env env = info.Env();
+	if (!info[0].IsNumber() || !info[1].IsNumber())
+		return Throw(env, "EINVAL", "signalPidfd expects a descriptor and a number");
+	int error = SignalPidfd(info[0].As<Napi::Number>().Int32Value(), info[1].As<Napi::Number>().Int32Value());
+	return error ? ThrowFailure(env, {-error, "pidfd_send_signal"}) : env.Undefined();
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
 	exports.Set("Capture", Capture::Define(env));
+	exports.Set("openPidfd", Napi::Function::New(env, OpenProcess));
+	exports.Set("signalPidfd", Napi::Function::New(env, SignalProcess));
 	return exports;
 }
 

@@ -35,6 +35,7 @@ function appOver(parts: Partial<AppParts> = {}, alerts: Partial<AppParts['alerts
       audit: async () => undefined,
     },
     audit: { read: async () => [] },
+    responding: { current: () => undefined, set: async () => undefined, connected: () => 2, nowMs: () => 7 },
     failed: () => undefined,
     ...parts,
   });
@@ -179,3 +180,27 @@ function runsOf(): AppParts['runs'] {
     begin: async () => 'fresh',
   };
 }
+
+describe('/api/responding', () => {
+  it('takes a stop with who and why, and takes it back', async () => {
+    const words: unknown[] = [];
+    const set = async (stop: unknown) => void words.push(stop);
+    const { app } = appOver({ responding: { current: () => undefined, set, connected: () => 2, nowMs: () => 7 } });
+    const put = (body: string, headers: Record<string, string> = { authorization }) =>
+      app.request('/api/responding', { method: 'PUT', body, headers });
+    const answer = await put('{"stopped":true,"reason":"a bad rule","by":"ann"}');
+    expect(await answer.json()).toEqual({ stop: null, nodes_connected: 2 });
+    await put('{"stopped":false}');
+    expect(words).toEqual([{ since_ms: 7, reason: 'a bad rule', by: 'ann' }, undefined]);
+    for (const wrong of [
+      '',
+      '{}',
+      '{"stopped":true}',
+      '{"stopped":false,"x":1}',
+      `{"stopped":true,"reason":"${'x'.repeat(2_000)}","by":"a"}`,
+    ])
+      expect((await put(wrong)).status).toBe(400);
+    expect((await put('{"stopped":true,"reason":"a","by":"b"}', {})).status).toBe(401);
+    expect(words).toHaveLength(2);
+  });
+});

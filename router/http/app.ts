@@ -10,6 +10,7 @@ import { consoleRoutes } from './console-routes.ts';
 import { type HealthRoutes, healthRoutes } from './health-routes.ts';
 import { liveRoutes } from './live-routes.ts';
 import { type PlaybookRoutes, playbookRoutes } from './playbook-routes.ts';
+import { type RespondingRoutes, respondingRoutes } from './responding-routes.ts';
 import { runRoutes } from './run-routes.ts';
 
 export type AppParts = {
@@ -19,6 +20,7 @@ export type AppParts = {
   readonly runs: RunStore;
   readonly nodes: NodeRegistry;
   readonly feed: LiveFeed;
+  readonly responding: RespondingRoutes;
   readonly playbooks: PlaybookRoutes;
   readonly audit: Pick<AuditLog, 'read'>;
   readonly failed: (error: Error) => void;
@@ -32,6 +34,7 @@ export function makeApp(parts: AppParts): Hono {
   app.route('/api/runs', runRoutes(parts.runs));
   app.route('/api/playbooks', playbookRoutes(parts.playbooks));
   app.route('/api/audit', auditRoutes(parts.audit));
+  app.route('/api/responding', respondingRoutes(parts.responding));
   app.route('/api/events', liveRoutes(parts.feed));
   app.get('/api/nodes', async (context) => context.json({ nodes: await parts.nodes.all() }));
   app.route('/', healthRoutes(parts.health));

@@ -65,6 +65,11 @@ export function makeMetrics() {
       help: 'Nodes whose channel is open at this replica.',
       registers,
     }),
+    respondingStopped: new Gauge({
+      name: 'lanner_responding_stopped',
+      help: '1 while nodes are told not to respond.',
+      registers,
+    }),
     redisUp: new Gauge({ name: 'lanner_redis_up', help: '1 while Redis answers.', registers }),
   };
 }

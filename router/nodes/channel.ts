@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { CHANNEL_VERSION, fromNodeSchema, type Hello } from '#playbooks/command';
+import { CHANNEL_VERSION, fromNodeSchema, type Hello, type Stop } from '#playbooks/command';
 import type { Log } from '#rules/cli/log';
 import type { Outbox } from './outbox.ts';
 import type { NodeRegistry } from './registry.ts';
+import type { Responding } from './responding.ts';
 
 const CHANNEL_PATH = '/api/nodes/channel';
 
@@ -19,6 +20,7 @@ const REPEAT_MS = 5_000;
 export type ChannelOptions = {
   readonly outbox: Outbox;
   readonly registry: NodeRegistry;
+  readonly responding: Pick<Responding, 'current' | 'onChange'>;
   readonly isAllowed: (authorization: string | undefined) => boolean;
   readonly log: Log;
   readonly nowMs: () => number;
@@ -60,7 +62,7 @@ function refuse(socket: Duplex, status: string): void {
 }
 
 function serve(socket: WebSocket, current: Map<string, WebSocket>, options: ChannelOptions): void {
-  const { outbox, registry, log, nowMs } = options;
+  const { outbox, registry, responding, log, nowMs } = options;
   const sentMs = new Map<string, number>();
   let hello: Hello | undefined;
   let isHeard = true;
@@ -95,6 +97,12 @@ function serve(socket: WebSocket, current: Map<string, WebSocket>, options: Chan
       .catch((error) => log('warn', 'a node could not be entered', { node, reason: String(error) }));
   };
 
+  const tellResponding = (stop: Stop | undefined): void => {
+    if (hello === undefined) return;
+    socket.send(JSON.stringify({ version: CHANNEL_VERSION, kind: 'responding', stop: stop ?? null }));
+  };
+  const ignoreResponding = responding.onChange(tellResponding);
+
   socket.on('pong', () => {
     isHeard = true;
   });
@@ -114,6 +122,8 @@ function serve(socket: WebSocket, current: Map<string, WebSocket>, options: Chan
       forget = outbox.onWake(message.node, drainSafely);
       note(true);
       log('info', 'a node is connected', { node: message.node });
+      // Before the first command: one that was waiting must not slip through.
+      tellResponding(responding.current());
       return drainSafely();
     }
     try {
@@ -131,6 +141,7 @@ function serve(socket: WebSocket, current: Map<string, WebSocket>, options: Chan
     clearInterval(sweep);
     clearInterval(ping);
     forget();
+    ignoreResponding();
     if (hello === undefined || current.get(hello.node) !== socket) return;
     current.delete(hello.node);
     changedMs = nowMs();

@@ -29,6 +29,10 @@ export const keys = {
   outbox: (node: string) => `{lanner}:node:${node}:outbox`,
   /** String: the receipt of a command as JSON, with an expiry. */
   receipt: (command: string) => `{lanner}:receipt:${command}`,
+  /** String: that nodes are not to respond, as JSON; not there: they may. */
+  responding: '{lanner}:responding',
+  /** Channel: the word on responding has changed. */
+  wakeResponding: '{lanner}:wake:responding',
   /** Channel: a node's outbox has something new (message: the node). */
   wakeNode: '{lanner}:wake:node',
   /** Channel: a receipt has come (message: the command's id). */

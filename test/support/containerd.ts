@@ -33,6 +33,8 @@ export type Pod = {
   readonly id: string;
   /** Makes a container and starts it; gives its id. */
   run(options: PodContainerOptions): Promise<string>;
+  /** ContainerState by its number in api.proto; 0: not known any more. */
+  state(id: string): Promise<number>;
   /** Waits for its end first: removing would kill it, perhaps before its program began. */
   removeEnded(id: string): Promise<void>;
 };
@@ -130,6 +132,12 @@ export async function startContainerd(): Promise<Containerd> {
         const made = (await call('CreateContainer', request)).text(1);
         await call('StartContainer', [[1, made]]);
         return made;
+      },
+      async state(made) {
+        const method = '/runtime.v1.RuntimeService/ContainerStatus';
+        const answer = await channel.call({ method, request: encodeMessage([[1, made]]), timeoutMs: 30_000 });
+        // 0, CONTAINER_CREATED, is none that a test meets.
+        return answer.status === 'ok' ? answer.message.message(1).number(3) : 0;
       },
       async removeEnded(made) {
         // ContainerStatus has the state as field 3; 2 is CONTAINER_EXITED.

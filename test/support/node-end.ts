@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { fromRouterSchema, type NodeCommand, type Outcome } from '../../playbooks/command.ts';
+import { fromRouterSchema, type NodeCommand, type Outcome, type Stop } from '../../playbooks/command.ts';
 import type { Place } from './router.ts';
 
 /** A node's end of the channel, in the hands of a test: it says and hears exactly what the test wants. */
@@ -9,6 +9,8 @@ export type NodeEnd = {
   readonly commands: readonly NodeCommand[];
   /** Ids of the commands whose receipts the router has acknowledged. */
   readonly acknowledged: readonly string[];
+  /** The router's words on whether nodes may respond; `null`: they may. */
+  readonly responding: readonly (Stop | null)[];
   /** Sends anything at all. */
   say(message: unknown): void;
   answer(command: NodeCommand, outcome?: Outcome, detail?: string): void;
@@ -31,10 +33,12 @@ export async function openNodeEnd(place: Place, headers: object = place.headers(
   const socket = new WebSocket(`${place.url.replace('http', 'ws')}/api/nodes/channel`, { headers: { ...headers } });
   const commands: NodeCommand[] = [];
   const acknowledged: string[] = [];
+  const responding: (Stop | null)[] = [];
   socket.on('message', (data) => {
     const message = fromRouterSchema.parse(JSON.parse(String(data)));
     if (message.kind === 'command') commands.push(message);
-    else acknowledged.push(message.command);
+    else if (message.kind === 'ack') acknowledged.push(message.command);
+    else responding.push(message.stop);
   });
   const closed = new Promise<number>((resolve) => socket.once('close', resolve));
   await once(socket, 'open');
@@ -42,6 +46,7 @@ export async function openNodeEnd(place: Place, headers: object = place.headers(
   return {
     commands,
     acknowledged,
+    responding,
     closed,
     say: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
     answer: ({ id }, outcome = 'done', detail = 'killed') =>

@@ -3,9 +3,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { commandSchema } from '#playbooks/command';
 import { makeContainerKill } from '../../agent/respond/container-kill.ts';
 import { readStat } from '../../agent/respond/process.ts';
-import { findEngines } from '../../agent/state/containers/engine.ts';
 import { docker, image, inspect, remove } from '../support/docker.ts';
 import { eventually } from '../support/eventually.ts';
+import { bootId, portsOf } from '../support/node-action.ts';
 
 const started: string[] = [];
 afterEach(async () => {
@@ -19,7 +19,6 @@ async function start(...args: readonly string[]): Promise<string> {
 }
 
 const sleeper = () => start(image, 'sleep', '1000');
-const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 const signal = AbortSignal.timeout(60_000);
 
 function commandOf(container: string, changes: Readonly<Record<string, unknown>> = {}, process?: object) {
@@ -36,10 +35,7 @@ function commandOf(container: string, changes: Readonly<Record<string, unknown>>
   });
 }
 
-function makeKill(self = process.pid) {
-  const engines = findEngines();
-  return makeContainerKill({ engines: () => engines, self, bootId });
-}
+const makeKill = (self = process.pid) => makeContainerKill(portsOf({ self }));
 
 /** The container's first process as an alert names it. */
 async function identityOf(container: string) {

@@ -1,7 +1,7 @@
 import { toByteString } from '#rules/language/byte-string';
 import { type ContainerDetails, makeDetails } from './container.ts';
 import { openCri } from './cri.ts';
-import type { Engine, EngineAnswer } from './engine.ts';
+import type { Control, ControlAnswer, ControlOptions, Engine, EngineAnswer } from './engine.ts';
 import { type GrpcAnswer, GrpcChannel } from './grpc.ts';
 import { splitImage } from './image-name.ts';
 import { parseJson, textOf } from './json.ts';
@@ -9,7 +9,7 @@ import { readSpec } from './oci-spec.ts';
 import { encodeMessage, type Fields, type Message } from './protobuf.ts';
 
 /** Numbers of fields in containerd, api/services/{containers,images,namespaces}/v1. */
-const container = { labels: 2, image: 3, spec: 5, createdAt: 8 } as const;
+const container = { labels: 2, image: 3, spec: 5, snapshotter: 6, snapshot: 7, createdAt: 8 } as const;
 const image = { target: 3 } as const;
 const descriptor = { digest: 2 } as const;
 
@@ -37,14 +37,25 @@ export function openContainerd(socket: string): Engine {
       // A containerd that Docker started has its CRI plugin turned off: then the call is not implemented.
       const answer = await cri.inspect(wanted, timeoutMs);
       if (answer.status !== 'unknown') return answer;
-      const listed = await ask({ method: 'namespaces.v1.Namespaces/List', request: [], timeoutMs });
-      if (listed.status !== 'ok') return listed.status === 'failed' ? listed : { status: 'unknown' };
-      for (const namespace of listed.message
-        .messages(1)
-        .slice(0, MOST_NAMESPACES)
-        .map((each) => each.text(1))) {
-        if (dockers.has(namespace)) continue;
+      const listed = await listNamespaces(ask, timeoutMs);
+      if (listed.status !== 'ok') return listed;
+      for (const namespace of listed.namespaces) {
         const own = await inspectIn(ask, namespace, wanted.id, timeoutMs);
+        if (own.status !== 'unknown') return own;
+      }
+      return { status: 'unknown' };
+    },
+    async control(control, wanted, options) {
+      const answer = await cri.control(control, wanted, options);
+      // Who ends in a plain container is seen by its shim; nothing there would start it again.
+      if (answer.status !== 'unknown' || control === 'kill' || control === 'stop') return answer;
+      const listed =
+        wanted.namespace === undefined
+          ? await listNamespaces(ask, options.timeoutMs)
+          : ({ status: 'ok', namespaces: [wanted.namespace] } as const);
+      if (listed.status !== 'ok') return listed;
+      for (const namespace of listed.namespaces) {
+        const own = await controlIn(ask, namespace, control, wanted.id, options);
         if (own.status !== 'unknown') return own;
       }
       return { status: 'unknown' };
@@ -53,6 +64,52 @@ export function openContainerd(socket: string): Engine {
   };
 }
 
+type Namespaces =
+  | { readonly status: 'ok'; readonly namespaces: readonly string[] }
+  | { readonly status: 'unknown' }
+  | { readonly status: 'failed'; readonly reason: string };
+
+async function listNamespaces(ask: Ask, timeoutMs: number): Promise<Namespaces> {
+  const listed = await ask({ method: 'namespaces.v1.Namespaces/List', request: [], timeoutMs });
+  if (listed.status !== 'ok') return listed.status === 'failed' ? listed : { status: 'unknown' };
+  const names = listed.message.messages(1).map((each) => each.text(1));
+  return { status: 'ok', namespaces: names.slice(0, MOST_NAMESPACES).filter((name) => !dockers.has(name)) };
+}
+
+/** Its task, and when it is to go, the container and what it has written. */
+async function controlIn(
+  ask: Ask,
+  namespace: string,
+  control: Control,
+  id: string,
+  { timeoutMs }: ControlOptions,
+): Promise<ControlAnswer> {
+  const known = await ask({ method: 'containers.v1.Containers/Get', request: [[1, id]], timeoutMs, namespace });
+  if (known.status !== 'ok') return known.status === 'failed' ? known : { status: 'unknown' };
+  const described = known.message.message(1);
+  const steps: readonly (readonly [string, Fields])[] =
+    control === 'remove'
+      ? [
+          ['tasks.v1.Tasks/Delete', [[1, id]]],
+          ['containers.v1.Containers/Delete', [[1, id]]],
+          [
+            'snapshots.v1.Snapshots/Remove',
+            [
+              [1, described.text(container.snapshotter)],
+              [2, described.text(container.snapshot)],
+            ],
+          ],
+        ]
+      : [[`tasks.v1.Tasks/${control === 'pause' ? 'Pause' : 'Resume'}`, [[1, id]]]];
+  for (const [method, request] of steps) {
+    const answer = await ask({ method, request, timeoutMs, namespace });
+    if (answer.status === 'failed') return answer;
+  }
+  return { status: 'done' };
+}
+
+type Ask = (call: Call) => Promise<GrpcAnswer>;
+
 type Call = {
   readonly method: string;
   readonly request: Fields;
@@ -60,12 +117,7 @@ type Call = {
   readonly namespace?: string;
 };
 
-async function inspectIn(
-  ask: (call: Call) => Promise<GrpcAnswer>,
-  namespace: string,
-  id: string,
-  timeoutMs: number,
-): Promise<EngineAnswer> {
+async function inspectIn(ask: Ask, namespace: string, id: string, timeoutMs: number): Promise<EngineAnswer> {
   const answer = await ask({ method: 'containers.v1.Containers/Get', request: [[1, id]], timeoutMs, namespace });
   if (answer.status === 'failed') return answer;
   if (answer.status !== 'ok') return { status: 'unknown' };

@@ -13,6 +13,8 @@ const services = ['runtime.v1.RuntimeService', 'runtime.v1alpha2.RuntimeService'
 
 /** Numbers of fields in kubernetes/cri-api, pkg/apis/runtime/v1/api.proto. */
 const request = { id: 1, verbose: 2 } as const;
+/** StopContainerRequest; RemoveContainerRequest has the id alone. */
+const stopping = { id: 1, timeout: 2 } as const;
 const response = { status: 1, info: 2 } as const;
 const container = {
   metadata: 2,
@@ -62,8 +64,24 @@ export function openCri(name: 'containerd' | 'cri-o', socket: string, channel = 
       const status = pod?.status === 'ok' ? pod.message : undefined;
       return found(name, (message) => readContainer(message, status, sandboxId), answer, id);
     },
-    // Whoever is killed by its cgroup has ended for the engine too: its shim waits for it.
-    kill: async () => ({ status: 'unknown' }),
+    async control(control, { id }, { timeoutMs, graceS = 0 }) {
+      // Whoever is killed by its cgroup has ended for the engine too: its shim waits for it. CRI knows no pause.
+      if (control !== 'stop' && control !== 'remove') return { status: 'unknown' };
+      const body = encodeMessage(
+        control === 'remove'
+          ? [[stopping.id, id]]
+          : [
+              [stopping.id, id],
+              [stopping.timeout, graceS],
+            ],
+      );
+      // Removing what is not there is no error in CRI: whether it is one of its own is asked first.
+      const known = await ask('ContainerStatus', id, timeoutMs);
+      if (known.status !== 'ok') return failure(known);
+      const method = control === 'stop' ? 'StopContainer' : 'RemoveContainer';
+      const answer = await channel.call({ method: `/${service}/${method}`, request: body, timeoutMs });
+      return answer.status === 'ok' ? { status: 'done' } : failure(answer);
+    },
     close: () => channel.close(),
   };
 }
@@ -82,7 +100,9 @@ function found(
   }
 }
 
-function failure(answer: Exclude<GrpcAnswer, { status: 'ok' }>): EngineAnswer {
+function failure(
+  answer: Exclude<GrpcAnswer, { status: 'ok' }>,
+): { readonly status: 'unknown' } | { readonly status: 'failed'; readonly reason: string } {
   if (answer.status === 'failed') return answer;
   return { status: 'unknown' };
 }

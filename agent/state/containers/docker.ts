@@ -1,14 +1,25 @@
 import { Agent, request } from 'node:http';
 import { readInspect } from './docker-inspect.ts';
-import type { Engine } from './engine.ts';
+import type { Control, Engine } from './engine.ts';
 
 /** An answer beyond this is no container's description. */
 const MOST_ANSWER_BYTES = 4 * 1024 * 1024;
 
+type Method = 'GET' | 'POST' | 'DELETE';
+
+/** Docker's HTTP API, v1.24 and later; podman's service has the same. */
+const controls: Readonly<Record<Control, (id: string, graceS: number) => readonly [Method, string]>> = {
+  kill: (id) => ['POST', `/containers/${id}/kill?signal=KILL`],
+  stop: (id, graceS) => ['POST', `/containers/${id}/stop?t=${graceS}`],
+  pause: (id) => ['POST', `/containers/${id}/pause`],
+  unpause: (id) => ['POST', `/containers/${id}/unpause`],
+  remove: (id) => ['DELETE', `/containers/${id}?force=true`],
+};
+
 /** dockerd, or podman's service: Docker's HTTP API. */
 export function openDocker(name: 'docker' | 'podman', socket: string): Engine {
   const agent = new Agent({ keepAlive: true, maxSockets: 4, maxFreeSockets: 1 });
-  const ask = (method: 'GET' | 'POST', path: string, timeoutMs: number) =>
+  const ask = (method: Method, path: string, timeoutMs: number) =>
     askEngine({ agent, socket, method, path, timeoutMs });
   return {
     name,
@@ -22,12 +33,12 @@ export function openDocker(name: 'docker' | 'podman', socket: string): Engine {
         ? { status: 'failed', reason: 'the engine answered in an unknown form' }
         : { status: 'found', engine: name, details };
     },
-    async kill(id, timeoutMs) {
-      const answer = await ask('POST', `/containers/${encodeURIComponent(id)}/kill?signal=KILL`, timeoutMs);
-      if (answer.status === 204 || answer.status === 200) return { status: 'killed' };
+    async control(control, { id }, { timeoutMs, graceS = 0 }) {
+      const answer = await ask(...controls[control](encodeURIComponent(id), graceS), timeoutMs);
+      if (answer.status === 204 || answer.status === 200) return { status: 'done' };
       if (answer.status === 404) return { status: 'unknown' };
-      // Docker: "Container … is not running".
-      if (answer.status === 409) return { status: 'not_running' };
+      // "Container … is not running", "… is already paused"; 304: it has ended already.
+      if (answer.status === 409 || answer.status === 304) return { status: 'not_running' };
       return { status: 'failed', reason: answer.reason };
     },
     close: () => agent.destroy(),
@@ -37,7 +48,7 @@ export function openDocker(name: 'docker' | 'podman', socket: string): Engine {
 type Question = {
   readonly agent: Agent;
   readonly socket: string;
-  readonly method: 'GET' | 'POST';
+  readonly method: Method;
   readonly path: string;
   readonly timeoutMs: number;
 };

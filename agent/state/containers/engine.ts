@@ -11,8 +11,18 @@ export type EngineAnswer =
   | { readonly status: 'unknown' }
   | { readonly status: 'failed'; readonly reason: string };
 
-export type KillAnswer =
-  | { readonly status: 'killed' | 'not_running' | 'unknown' }
+/** What an engine can be asked to do with a container of its own. */
+export type Control = 'kill' | 'stop' | 'pause' | 'unpause' | 'remove';
+
+export type ControlOptions = {
+  readonly timeoutMs: number;
+  /** `stop`: what the container's first process gets to end by itself. */
+  readonly graceS?: number;
+};
+
+/** `not_running`: there was nothing to do, it is so already. */
+export type ControlAnswer =
+  | { readonly status: 'done' | 'not_running' | 'unknown' }
   | { readonly status: 'failed'; readonly reason: string };
 
 /** A container engine behind a unix socket. */
@@ -21,10 +31,14 @@ export type Engine = {
   readonly socket: string;
   inspect(container: Pick<CgroupContainer, 'id' | 'namespace'>, timeoutMs: number): Promise<EngineAnswer>;
   /**
-   * SIGKILL to the container, by the engine, so that its own state is right afterwards. `unknown`: not one of its own, or
-   * one whose end the engine sees by itself.
+   * Does it by the engine, so that the engine's own state is right afterwards. `unknown`: not one of its own, or something
+   * that it does not do or sees by itself.
    */
-  kill(id: string, timeoutMs: number): Promise<KillAnswer>;
+  control(
+    control: Control,
+    container: Pick<CgroupContainer, 'id' | 'namespace'>,
+    options: ControlOptions,
+  ): Promise<ControlAnswer>;
   close(): void;
 };
 

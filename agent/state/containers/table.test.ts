@@ -193,17 +193,31 @@ describe('the table of containers', () => {
   });
 });
 
-describe('killing through the engine', () => {
+describe('what an engine does with its container', () => {
   it.for([
-    { status: 204, expected: 'killed' },
+    { status: 204, expected: 'done' },
+    { status: 304, expected: 'not_running' },
     { status: 404, expected: 'unknown' },
     { status: 409, expected: 'not_running' },
     { status: 500, expected: 'failed' },
   ])('reads $status as $expected', async ({ status, expected }) => {
     const { path, asked } = await startEngine((_, response) => void response.writeHead(status).end());
     const engine = openEngine('docker', path);
-    expect(await engine.kill(id, 1_000)).toMatchObject({ status: expected });
+    expect(await engine.control('kill', { id }, { timeoutMs: 1_000 })).toMatchObject({ status: expected });
     expect(asked).toEqual([`POST /containers/${id}/kill?signal=KILL`]);
+    engine.close();
+  });
+
+  it.for([
+    { control: 'stop', line: `POST /containers/${id}/stop?t=7` },
+    { control: 'pause', line: `POST /containers/${id}/pause` },
+    { control: 'unpause', line: `POST /containers/${id}/unpause` },
+    { control: 'remove', line: `DELETE /containers/${id}?force=true` },
+  ] as const)('asks Docker to $control', async ({ control, line }) => {
+    const { path, asked } = await startEngine((_, response) => void response.writeHead(204).end());
+    const engine = openEngine('docker', path);
+    expect(await engine.control(control, { id }, { timeoutMs: 1_000, graceS: 7 })).toEqual({ status: 'done' });
+    expect(asked).toEqual([line]);
     engine.close();
   });
 });

@@ -1,0 +1,134 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { docker, image, inspect, remove } from '../support/docker.ts';
+import { eventually } from '../support/eventually.ts';
+import { endOf, startShell } from '../support/interactive-shell.ts';
+import { type Lanner, runLanner, startLanner } from '../support/lanner.ts';
+import { helloOf, openNodeEnd } from '../support/node-end.ts';
+import { makePlace, type Place, type RouterProcess, startRouterAt } from '../support/router.ts';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function startPlace(): Promise<{ readonly place: Place; readonly router: RouterProcess }> {
+  const place = await makePlace();
+  closers.push(() => place.remove());
+  const router = await startRouterAt(place);
+  closers.push(() => router.end());
+  return { place, router };
+}
+
+async function greet(place: Place, name: string) {
+  const node = await openNodeEnd(place);
+  closers.push(() => node.close());
+  node.say(helloOf(name));
+  return node;
+}
+
+const told = (node: Awaited<ReturnType<typeof greet>>, isStopped: boolean) =>
+  eventually('the word', () => ((node.responding.at(-1) ?? null) !== null) === isStopped || undefined, 1_000);
+
+const stopOn = (place: Place, ...more: readonly string[]) =>
+  runLanner('stop-responding', '--reason', 'a bad rule', '--router', place.url, '--data', place.dataFolder, ...more);
+const resumeOn = (place: Place) => runLanner('resume-responding', '--router', place.url, '--data', place.dataFolder);
+
+describe('lanner stop-responding', () => {
+  it('reaches all nodes within a second, and holds over kill -9 of the router with its Redis', async () => {
+    const { place, router } = await startPlace();
+    const [one, two] = [await greet(place, 'one'), await greet(place, 'two')];
+    await eventually(
+      'both',
+      async () => (await (await place.get('/readyz')).text()).includes('2 connected') || undefined,
+    );
+    expect(await stopOn(place)).toMatchObject({ code: 0, stdout: expect.stringContaining('2 are connected now') });
+    await Promise.all([told(one, true), told(two, true)]);
+
+    await router.end('SIGKILL');
+    closers.push(await startRouterAt(place).then((again) => () => again.end()));
+    const late = await greet(place, 'late');
+    await told(late, true);
+    expect(late.responding.at(-1)).toMatchObject({ reason: 'a bad rule' });
+    expect(await (await fetch(`${place.url}/metrics`)).text()).toContain('lanner_responding_stopped 1');
+
+    expect(await resumeOn(place)).toMatchObject({ code: 0 });
+    await told(late, false);
+  });
+
+  it('stops this node when no router answers, and says so', async () => {
+    const place = await makePlace();
+    closers.push(() => place.remove());
+    const answer = await stopOn(place);
+    expect(answer).toMatchObject({ code: 1, stdout: expect.stringContaining('stopped on this node') });
+    expect(answer.stderr).toContain('the router does not know');
+    const doctor = await runLanner('doctor', '--data', place.dataFolder);
+    expect(doctor.stdout).toMatch(/responding +limited +stopped on this node since .* a bad rule/);
+    expect(await runLanner('resume-responding', '--node-only', '--data', place.dataFolder)).toMatchObject({ code: 0 });
+    expect((await runLanner('doctor', '--data', place.dataFolder)).stdout).toMatch(/responding +ok/);
+  });
+});
+
+const journal = z.object({ runs: z.array(z.looseObject({ state: z.string(), steps: z.array(z.unknown()) })) });
+
+const refusedRun = (lanner: Lanner, id: string) =>
+  eventually('the refused run', async () =>
+    (await lanner.get('/api/runs', journal)).runs.find(({ steps }) => {
+      const text = JSON.stringify(steps);
+      return text.includes(id.slice(0, 12)) && text.includes('responding is stopped');
+    }),
+  );
+
+describe('a node that is told not to respond', () => {
+  it('refuses to kill until it may again', async () => {
+    const lanner = await startLanner(['--enforce']);
+    closers.push(() => lanner.close());
+    const place = { url: lanner.url, dataFolder: lanner.dataFolder };
+    expect(await runLanner('stop-responding', '--router', place.url, '--data', place.dataFolder)).toMatchObject({
+      code: 0,
+    });
+    await eventually('the agent’s word', () =>
+      lanner.alerts().find(({ rule }) => rule === 'Lanner internal: responding'),
+    );
+    const spared = await startShell();
+    closers.push(() => remove(spared));
+    await refusedRun(lanner, spared);
+    expect(await inspect(spared)).toMatchObject({ status: 'running' });
+
+    await runLanner('resume-responding', '--router', place.url, '--data', place.dataFolder);
+    const killed = await startShell();
+    closers.push(() => remove(killed));
+    expect(await eventually('its end', () => endOf(killed))).toEqual({ exitCode: 137 });
+    expect(await inspect(spared)).toMatchObject({ status: 'running' });
+  });
+
+  it('refuses what a configuration protects, and what is beyond the cap', async () => {
+    const folder = mkdtempSync('/tmp/lanner-protect-');
+    closers.push(() => rmSync(folder, { recursive: true }));
+    writeFileSync(
+      `${folder}/lanner.yaml`,
+      'response:\n  most_actions_per_minute: 1\n  protect:\n    - container: {label: keep=yes}\n',
+    );
+    const lanner = await startLanner(['--enforce', '--config', `${folder}/lanner.yaml`]);
+    closers.push(() => lanner.close());
+    const kept = await docker('run', '-dit', '--network', 'none', '--label', 'keep=yes', image, 'sh');
+    closers.push(() => remove(kept));
+    const hears = (id: string, words: string) =>
+      eventually(`a run of ${id} with: ${words}`, async () => {
+        const { runs } = await lanner.get('/api/runs', journal);
+        const texts = runs.map((run) => JSON.stringify(run)).filter((text) => text.includes(id.slice(0, 12)));
+        return texts.find((text) => text.includes(words));
+      });
+    await hears(kept, 'on the protected list');
+    const first = await startShell();
+    closers.push(() => remove(first));
+    expect(await eventually('its end', () => endOf(first))).toEqual({ exitCode: 137 });
+    const second = await startShell();
+    closers.push(() => remove(second));
+    await hears(second, '1 destructive actions within a minute');
+    await eventually('the alert', () => lanner.alerts().find(({ rule }) => rule === 'Lanner internal: response cap'));
+    expect(await inspect(second)).toMatchObject({ status: 'running' });
+    expect(await inspect(kept)).toMatchObject({ status: 'running' });
+  });
+});
