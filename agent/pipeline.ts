@@ -25,6 +25,7 @@ import { foldersOf, openEngineFiles } from './state/containers/engine-files.ts';
 import { type ContainerCounters, ContainerTable, type EngineChange } from './state/containers/table.ts';
 import { makeHealer } from './state/heal.ts';
 import { makeLiveProcess } from './state/live-process.ts';
+import { groupCalls, makeGroupFinder } from './state/made-groups.ts';
 import { Names } from './state/names.ts';
 import { openKubernetes } from './state/orchestrators/kubernetes.ts';
 import { openMesos } from './state/orchestrators/mesos.ts';
@@ -113,6 +114,8 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
       isContainerdTask: files.isContainerdTask,
     }),
     see: (named) => containers.see(named),
+    expect: (named) => containers.expect(named),
+    groupMadeBy: makeGroupFinder(mounts.values()),
     around: surroundings(options, { processes, clock, names, orchestrators: joinOrchestrators(kubernetes, mesos) }),
     fired: (fired) => {
       const alert = toAlert(fired, ports);
@@ -127,7 +130,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
     ticker = engine.tick(performance.now()) > 0 ? setTimeout(tick, TICK_MS) : undefined;
   };
   const opened = openCapture({
-    types: [...(rules.eventTypes === 'all' ? describedTypes : rules.eventTypes), ...stateCalls],
+    types: [...(rules.eventTypes === 'all' ? describedTypes : rules.eventTypes), ...stateCalls, ...groupCalls],
     details: { environment: needEnvironment(ruleSet.rules) },
     onEvent: (event) => engine.handle(event),
     onBatchEnd: () => {

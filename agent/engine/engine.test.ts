@@ -10,6 +10,7 @@ import { Cgroups } from '../state/cgroups.ts';
 import type { CgroupContainer } from '../state/containers/cgroup.ts';
 import { type Container, makeDetails } from '../state/containers/container.ts';
 import { makeLiveProcess } from '../state/live-process.ts';
+import { makeGroupFinder } from '../state/made-groups.ts';
 import { joinOrchestrators } from '../state/orchestrators/orchestrators.ts';
 import { ProcessTable } from '../state/process-table.ts';
 import { Engine } from './engine.ts';
@@ -47,12 +48,15 @@ function setUp(status: Container['status'], condition = 'evt.type=execve') {
     details: world.container === 'known' ? details : undefined,
   });
   const see = vi.fn(containerOf);
+  const expected: string[] = [];
   const engine = new Engine({
     rules: compileRuleSet<Scene>(loaded.ruleSet, bindField, { matching: 'first' }),
     processes,
     look: { cwd: () => undefined, capabilities: () => undefined, groups: () => undefined },
     cgroups: new Cgroups({ locate: () => undefined }),
     see,
+    expect: (named) => expected.push(named.id),
+    groupMadeBy: makeGroupFinder(['/sys/fs/cgroup/memory']),
     around: {
       processes,
       users: { user: () => undefined, groupName: () => undefined },
@@ -77,7 +81,7 @@ function setUp(status: Container['status'], condition = 'evt.type=execve') {
     world.container = 'known';
     engine.settle({ id, engine: 'docker', status: 'known', details });
   };
-  return { engine, texts, parts, world, see, processes, answer };
+  return { engine, texts, parts, world, see, expected, processes, answer };
 }
 
 const inside = { cgroup: 9, path: `/docker/${id}` };
@@ -104,6 +108,19 @@ describe('the engine', () => {
     engine.handle(ls(10 * second));
     engine.handle(ls(15 * second));
     expect(texts).toEqual(['bash <NA> host', 'ls bash host', 'ls <NA> host']);
+  });
+
+  it('expects a container whose group an engine makes, not one that a container makes up', () => {
+    const { engine, expected } = setUp('known');
+    const made = (digit: string, cgroup: number) => {
+      const path = `/sys/fs/cgroup/memory/docker/${digit.repeat(64)}`;
+      return writeRecord('file', 'mkdirat', { numbers: { pid: 10, start_ns: 10 * second, cgroup }, texts: { path } });
+    };
+    engine.handle(execOf('runc', { pid: 10 }));
+    engine.handle(made('c', 5));
+    engine.handle(execOf('sh', { pid: 10, ...inside }));
+    engine.handle(made('d', inside.cgroup));
+    expect(expected).toEqual(['c'.repeat(64)]);
   });
 
   it('asks for a container at its first exec, also when no rule is for it', () => {

@@ -27,6 +27,10 @@ export type EngineOptions = {
   readonly cgroups: Cgroups;
   /** The container as it is known now; starts to ask for it when it is new. */
   readonly see: (named: CgroupContainer) => Container;
+  /** A container whose first program is about to run: asked for before anything waits for the answer. */
+  readonly expect: (named: CgroupContainer) => void;
+  /** The cgroup that an event made. */
+  readonly groupMadeBy: (event: Event) => string | undefined;
   readonly around: Surroundings;
   readonly fired: (fired: Fired) => void;
   readonly nowMs: () => number;
@@ -67,6 +71,7 @@ export class Engine {
     if (isUnread(event)) return;
     const previousNs = this.#previousNs;
     this.#previousNs = event.timeNs;
+    this.#foresee(event, process);
     const { type } = event;
     if (rules.eventTypes !== 'all' && !rules.eventTypes.has(type)) {
       // Known before its first event that matters: the engine is asked as early as can be.
@@ -102,6 +107,15 @@ export class Engine {
     const { cgroups, see } = this.#options;
     const named = cgroups.containerOf(event.cgroupId, event.pid, process?.cgroup);
     return named && see(named);
+  }
+
+  /** Engines run on the host: what a container makes in its own tree of groups is no matter. */
+  #foresee(event: Event, process: Process | undefined): void {
+    const { groupMadeBy, cgroups, expect } = this.#options;
+    const path = groupMadeBy(event);
+    if (path === undefined || cgroups.containerOf(event.cgroupId, event.pid, process?.cgroup) !== undefined) return;
+    const named = cgroups.named(path);
+    if (named !== undefined) expect(named);
   }
 
   #match(seen: Omit<Scene, 'around'>): void {

@@ -23,7 +23,7 @@ export class Cgroups {
 
   /** An exec says which path its group has. */
   learn(id: number, path: string): CgroupContainer | undefined {
-    const container = this.#containerOf(path);
+    const container = this.named(path);
     if (this.#byId.size >= MOST_GROUPS) this.#byId.clear();
     this.#byId.set(id, container);
     return container;
@@ -35,11 +35,12 @@ export class Cgroups {
     if (known !== undefined || this.#byId.has(id)) return known;
     const located = this.#options.locate(pid, id);
     // A process that is gone cannot be asked; what it was in at its start is then all that is known.
-    if (located === undefined) return lastKnownPath === undefined ? undefined : this.#containerOf(lastKnownPath);
-    return located.certain ? this.learn(id, located.path) : this.#containerOf(located.path);
+    if (located === undefined) return lastKnownPath === undefined ? undefined : this.named(lastKnownPath);
+    return located.certain ? this.learn(id, located.path) : this.named(located.path);
   }
 
-  #containerOf(path: string): CgroupContainer | undefined {
+  /** The container that has or will have this group. */
+  named(path: string): CgroupContainer | undefined {
     return containerOfCgroup(path, this.#options.isContainerdTask);
   }
 }

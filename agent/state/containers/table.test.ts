@@ -133,6 +133,52 @@ describe('the table of containers', () => {
     await vi.waitFor(() => expect(settled[0]).toMatchObject({ status: 'known' }));
   });
 
+  const named = { id, engine: 'docker' } as const;
+
+  it('knows a container by its first event that was asked for when its group was made', async () => {
+    const engine = await startEngine(describeIt);
+    const { table, settled } = openTable([engine.path]);
+    table.expect(named);
+    table.expect(named);
+    await vi.waitFor(() => expect(settled).toHaveLength(1));
+    expect(table.see(named)).toMatchObject({ status: 'known', details: { name: 'web' } });
+    expect(engine.asked).toHaveLength(1);
+    expect(table.counters).toMatchObject({ expected: 1, lookups: 1 });
+  });
+
+  it('asks anew at the first event when it asked too early', async () => {
+    let isMade = false;
+    const answer = (_: string, response: ServerResponse) =>
+      isMade ? describeIt(_, response) : void response.writeHead(404).end('{}');
+    const engine = await startEngine(answer);
+    const { table, settled } = openTable([engine.path]);
+    table.expect(named);
+    await vi.waitFor(() => expect(table.size).toBe(0));
+    isMade = true;
+    expect(table.see(named)).toMatchObject({ status: 'waiting' });
+    await vi.waitFor(() => expect(settled).toMatchObject([{ status: 'known' }]));
+  });
+
+  it('asks anew when the first event comes before the answer to an early question', async () => {
+    const held: ServerResponse[] = [];
+    const engine = await startEngine((_, response) => void held.push(response));
+    const { table, settled } = openTable([engine.path]);
+    table.expect(named);
+    await vi.waitFor(() => expect(held).toHaveLength(1));
+    expect(table.see(named)).toMatchObject({ status: 'waiting' });
+    held.shift()?.writeHead(404).end('{}');
+    await vi.waitFor(() => expect(held).toHaveLength(1));
+    expect(settled).toEqual([]);
+    held.shift()?.end(JSON.stringify(described));
+    await vi.waitFor(() => expect(settled).toMatchObject([{ status: 'known' }]));
+  });
+
+  it('keeps nothing of what no engine could know', () => {
+    const { table } = openTable([]);
+    table.expect(named);
+    expect(table.size).toBe(0);
+  });
+
   const fileDetails = makeDetails({ name: 'file', image: 'file:1', command: ['/bin/sh'] });
 
   it('waits for no engine when a file tells it all, and still asks for what changes', async () => {

@@ -7,6 +7,8 @@ import type { EngineFiles, FileAnswer } from './engine-files.ts';
 const MOST_CONTAINERS = 4_096;
 const MOST_PATHS = 16_384;
 const MOST_ENGINES = 64;
+/** Containers that are asked for at one time before their first event; further ones wait for that. */
+const MOST_EXPECTED = 256;
 /** How often a container that no engine described is asked for again, and how often new engines are looked for. */
 const ASK_AGAIN_MS = 5_000;
 const LOOK_AGAIN_MS = 2_000;
@@ -34,6 +36,8 @@ export type ContainerTableOptions = {
 
 export type ContainerCounters = {
   lookups: number;
+  /** Those that were asked for when their group was made. */
+  expected: number;
   /** Containers whose description lay in a file, wholly or in part. */
   fromFiles: number;
   failures: number;
@@ -45,12 +49,14 @@ export type ContainerCounters = {
  * seen; asking again waits for the next event of a container whose lookup failed, at most once in five seconds.
  */
 export class ContainerTable {
-  readonly counters: ContainerCounters = { lookups: 0, fromFiles: 0, failures: 0, evicted: 0 };
+  readonly counters: ContainerCounters = { lookups: 0, expected: 0, fromFiles: 0, failures: 0, evicted: 0 };
   readonly #byId = new Map<string, Container>();
   readonly #askedMs = new Map<string, number>();
   /** Cgroup path → container id, or `undefined` for the host. */
   readonly #byPath = new Map<string, CgroupContainer | undefined>();
   readonly #failures = new Map<Engine, number>();
+  /** Asked for before their first event, and whether that has come meanwhile. */
+  readonly #expected = new Map<string, 'alone' | 'met'>();
   readonly #lookedMs = new Map<number | undefined, number>();
   readonly #options: ContainerTableOptions;
   #engines: readonly Engine[] = [];
@@ -82,8 +88,18 @@ export class ContainerTable {
     return named === undefined ? undefined : this.see(named);
   }
 
+  /** A container whose group was just made. An engine may not know it yet: then its first event asks anew. */
+  expect(named: CgroupContainer): void {
+    if (this.#byId.has(named.id) || this.#expected.size >= MOST_EXPECTED) return;
+    this.counters.expected++;
+    const seen = this.#meet(named, this.#options.nowMs());
+    if (seen.status === 'waiting') this.#expected.set(named.id, 'alone');
+    else if (seen.status === 'unknown') this.#forget(named.id);
+  }
+
   /** The container as it is known now; asks the engine when that is worth it. */
   see(named: CgroupContainer): Container {
+    if (this.#expected.size > 0 && this.#expected.has(named.id)) this.#expected.set(named.id, 'met');
     const container = this.#byId.get(named.id);
     if (container?.status === 'known' || container?.status === 'waiting') return container;
     const nowMs = this.#options.nowMs();
@@ -114,10 +130,19 @@ export class ContainerTable {
     return seen;
   }
 
-  async #ask(named: CgroupContainer, seen: Container, file: FileAnswer | undefined, engines: readonly Engine[]) {
+  async #ask(
+    named: CgroupContainer,
+    seen: Container,
+    file: FileAnswer | undefined,
+    engines: readonly Engine[],
+  ): Promise<void> {
     this.counters.lookups++;
     const answers = await Promise.all(engines.map((engine) => this.#inspect(engine, named)));
     const found = answers.find((answer) => answer.status === 'found');
+    const expected = this.#expected.get(named.id);
+    this.#expected.delete(named.id);
+    if (found === undefined && expected === 'alone') return this.#forget(named.id);
+    if (found === undefined && expected === 'met') return this.#ask(named, seen, file, engines);
     const isFailed = found === undefined && answers.some((answer) => answer.status === 'failed');
     if (isFailed) this.counters.failures++;
     const settled: Container = {
@@ -144,12 +169,16 @@ export class ContainerTable {
     return answer;
   }
 
+  #forget(id: string): void {
+    this.#byId.delete(id);
+    this.#askedMs.delete(id);
+  }
+
   #remember(container: Container, nowMs: number): void {
     if (!this.#byId.has(container.id) && this.#byId.size >= MOST_CONTAINERS) {
       const oldest = this.#byId.keys().next().value;
       if (oldest !== undefined) {
-        this.#byId.delete(oldest);
-        this.#askedMs.delete(oldest);
+        this.#forget(oldest);
         this.counters.evicted++;
       }
     }
