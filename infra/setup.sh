@@ -56,6 +56,8 @@ find_missing() {
 	has podman || miss podman
 	[ -x /usr/lib/cni/bridge ] || miss containernetworking-plugins
 	has iptables || miss iptables
+	has lxc-start || miss lxc
+	has systemd-nspawn || miss systemd-container
 	[ -x /bin/busybox ] || miss busybox-static
 	[ -x /usr/bin/chromium ] || miss chromium
 	has sshd || [ -x /usr/sbin/sshd ] || miss openssh-server
@@ -101,6 +103,7 @@ install_missing() {
 		case $reply in '' | y* | Y*) ;; *) lacks 'not installed; nothing was changed' ;; esac
 	fi
 	redis_was_here=$(has redis-server && echo yes || echo no)
+	lxc_was_here=$(has lxc-start && echo yes || echo no)
 	# Package lists may never have been fetched, or be too old for the mirror: then once more with fresh ones.
 	name_packages
 	# shellcheck disable=SC2086 # a list of words
@@ -113,6 +116,10 @@ install_missing() {
 	# The package starts a Redis of its own on port 6379; the router runs a private one, so that one is not needed.
 	if [ "$redis_was_here" = no ] && [ -d /run/systemd/system ]; then
 		as_root systemctl disable --now redis-server.service >/dev/null 2>&1 || say 'left the redis-server service running'
+	fi
+	# Likewise LXC's bridge and its own start of containers: the tests' container has no network.
+	if [ "$lxc_was_here" = no ] && has lxc-start && [ -d /run/systemd/system ]; then
+		as_root systemctl disable --now lxc-net.service lxc.service >/dev/null 2>&1 || say 'left the services of lxc running'
 	fi
 	find_missing
 	[ -z "$missing" ] || lacks "still missing after the installation:$missing"

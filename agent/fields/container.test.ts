@@ -35,6 +35,11 @@ describe('fields of the container', () => {
     expect(read(field, sceneOf(open, inside))).toEqual(expected);
   });
 
+  it('shortens no name: of LXC and others it is all that there is', () => {
+    const scene = sceneOf(open, { container: { ...container, id: 'a-long-machine-name', engine: 'lxc' } });
+    expect(read('container.id', scene)).toBe('a-long-machine-name');
+  });
+
   it('has nothing but the id while no engine has answered', () => {
     const scene = sceneOf(open, { container: { ...container, details: undefined, status: 'waiting' } });
     expect(read('container.id', scene)).toBe('abcdef012345');

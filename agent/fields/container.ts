@@ -7,6 +7,8 @@ import type { Reader, ReaderTable, Scene } from './scene.ts';
 const NO_MOUNT = 'N/A';
 const NS_PER_MS = 1_000_000n;
 const SHORT_ID = 12;
+/** Ids that engines number their containers by are shortened; where the id is a name, part of it would name nothing. */
+export const shortId = (id: string): string => (/^[0-9a-f]{64}$/.test(id) ? id.slice(0, SHORT_ID) : id);
 
 /** `undefined` on the host, and while or because no engine has told about the container. */
 const detail =
@@ -56,7 +58,7 @@ function startedNs(scene: Scene): bigint | undefined {
 
 /** The container that the process runs in. */
 export const containerFields = {
-  'container.id': { read: ({ container }) => container?.id.slice(0, SHORT_ID) ?? 'host' },
+  'container.id': { read: ({ container }) => (container === undefined ? 'host' : shortId(container.id)) },
   'container.full_id': { read: ({ container }) => container?.id ?? 'host' },
   'container.name': { read: ({ container }) => (container === undefined ? 'host' : container.details?.name) },
   'container.type': { read: ({ container }) => container?.engine ?? 'host' },

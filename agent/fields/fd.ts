@@ -1,6 +1,7 @@
 import type { FieldValue } from '#rules/language/field';
 import { services } from '#rules/language/services';
 import { file, socket } from '../events/decode.ts';
+import { shortId } from './container.ts';
 import { descriptorOf, kindOf, letterOf, nameOf } from './descriptor.ts';
 import { descriptorPath, isOpen, path, pathRaw, secondPath, secondPathRaw } from './paths.ts';
 import type { Reader, ReaderTable, Scene } from './scene.ts';
@@ -31,7 +32,7 @@ function folderOf(text: string | undefined): string | undefined {
 
 const lastName = (text: string | undefined): string | undefined => text?.slice(text.lastIndexOf('/') + 1);
 
-const containerId = ({ container }: Scene): string => container?.id.slice(0, 12) ?? 'host';
+const containerId = ({ container }: Scene): string => (container === undefined ? 'host' : shortId(container.id));
 
 const inContainer = (scene: Scene, text: string | undefined): string | undefined =>
   text === undefined ? undefined : `${containerId(scene)}:${text}`;

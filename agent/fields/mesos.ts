@@ -1,24 +1,34 @@
 import type { MarathonApp, MesosTask } from '../state/orchestrators/mesos.ts';
+import type { Process } from '../state/process.ts';
 import { oneLabel, writeLabels } from './labels.ts';
+import { environmentAt } from './program.ts';
 import type { Reader, ReaderTable, Scene } from './scene.ts';
 
 /** How Mesos names the containers that it has Docker start: `mesos-<id>`, earlier `mesos-<agent>.<id>`. */
 const dockerName = /^mesos-(?:.+\.)?([0-9a-f-]{36})$/;
 
+/** Steps up from a process to what Mesos started in the container: its executor, or the task itself. */
+const MOST_STEPS = 16;
+
 /**
- * A variable that Mesos or Marathon gave the task: from the container's description, or from the process itself where
- * Mesos runs it without an engine.
+ * A variable that Mesos or Marathon gave the task: from the container's description, or where Mesos runs it without an
+ * engine from the process itself, or from one above it in the container, as many a process has ended by then.
  */
 function variable(scene: Scene, name: string): string | undefined {
   const { container, process, around } = scene;
   if (container === undefined) return undefined;
   const described = container.details?.environment.get(name);
-  if (described !== undefined || container.engine !== 'mesos' || process === undefined) return described;
-  const entry = around
-    .environment(process)
-    ?.split('\0')
-    .find((each) => each.startsWith(`${name}=`));
-  return entry?.slice(name.length + 1);
+  if (described !== undefined || container.engine !== 'mesos') return described;
+  const { processes } = around;
+  const isInside = (each: Process) => each === process || each.cgroup?.includes(container.id) === true;
+  let at = process;
+  for (let steps = 0; at !== undefined && isInside(at) && steps < MOST_STEPS; steps++) {
+    const environment = at === process ? environmentAt(scene.event, at, around) : around.environment(at);
+    const entry = environment?.split('\0').find((each) => each.startsWith(`${name}=`));
+    if (entry !== undefined) return entry.slice(name.length + 1);
+    at = processes.ancestor(at, 1);
+  }
+  return undefined;
 }
 
 function taskOf(scene: Scene): MesosTask | undefined {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { makeDetails } from '../state/containers/container.ts';
 import { joinOrchestrators, type Orchestrators } from '../state/orchestrators/orchestrators.ts';
+import type { Process } from '../state/process.ts';
 import { container, read, record, sceneOf } from './sample.ts';
 import type { Scene } from './scene.ts';
 
@@ -185,6 +186,20 @@ describe('fields of the task', () => {
     expect(read('marathon.app.name', told)).toBe('top');
     expect(read('marathon.group.id', told)).toBe('/');
     expect(read('marathon.group.name', told)).toBeUndefined();
+  });
+
+  it.for([
+    { cgroup: `/mesos/${uuid}`, expected: 't.1' },
+    { cgroup: '/system.slice/mesos-agent.service', expected: undefined },
+  ])('reads the variables of what is above an ended process, in $cgroup: $expected', ({ cgroup, expected }) => {
+    const scene = sceneWith({ container: contained });
+    const { process, around } = scene;
+    if (process === undefined) throw new Error('the scene has a process');
+    const above: Process = { ...process, cgroup };
+    const environment = (each: Process) => (each === above ? 'MESOS_TASK_ID=t.1\0' : undefined);
+    const ancestor = (each: Process) => (each === above ? undefined : above);
+    const processes = { ancestor, peek: () => undefined, ancestors: () => [above] };
+    expect(read('mesos.task.id', { ...scene, around: { ...around, environment, processes } })).toBe(expected);
   });
 
   it('has nothing on the host', () => {
