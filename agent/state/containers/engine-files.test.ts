@@ -23,7 +23,7 @@ function lay(documents: Readonly<Record<string, unknown>>) {
     tasks: [join(folder, 'tasks')],
     storage: [join(folder, 'storage')],
   };
-  return openEngineFiles(places);
+  return openEngineFiles(places, (user) => (user === 1000 ? join(folder, 'home') : undefined));
 }
 
 const spec = {
@@ -99,6 +99,43 @@ describe('what engines keep in files', () => {
       engine: 'podman',
       isComplete: false,
       details: { name: 'web', image: 'localhost/app:1', tag: '1', imageId: 'ef'.repeat(32), privileged: false },
+    });
+  });
+
+  it('reads a container of a user’s own podman from that user’s home', () => {
+    const storage = 'home/.local/share/containers/storage/vfs-containers';
+    const files = lay({
+      [`${storage}/${id}/userdata/config.json`]: spec,
+      [`${storage}/containers.json`]: [{ id, names: ['mine'], image: 'ef'.repeat(32) }],
+    });
+    const mine = { engine: 'podman', details: { name: 'mine', imageId: 'ef'.repeat(32), command: ['/bin/app', '-v'] } };
+    expect(files.read({ id, engine: 'podman', user: 1000 })).toMatchObject(mine);
+    expect(files.read({ id, engine: 'podman', user: 1001 })).toBeUndefined();
+    expect(files.read({ id, engine: 'podman' })).toBeUndefined();
+  });
+
+  it('reads a pod’s container of CRI-O', () => {
+    // Named in CRI-O, pkg/annotations.
+    const annotations = {
+      'io.kubernetes.cri-o.ContainerType': 'container',
+      'io.kubernetes.cri-o.ImageName': 'registry:5000/team/app:1.2',
+      'io.kubernetes.cri-o.SandboxID': 'cd'.repeat(32),
+      'io.kubernetes.cri-o.IP.0': '10.85.0.4',
+      'io.kubernetes.container.name': 'app',
+      'io.kubernetes.pod.name': 'web-1',
+      'io.kubernetes.pod.namespace': 'shop',
+      'io.kubernetes.pod.uid': 'u-1',
+    };
+    const files = lay({ [`storage/overlay-containers/${id}/userdata/config.json`]: { ...spec, annotations } });
+    expect(files.read({ id, engine: 'cri-o', podUid: 'u-1' })).toMatchObject({
+      engine: 'cri-o',
+      details: {
+        name: 'app',
+        repository: 'registry:5000/team/app',
+        tag: '1.2',
+        privileged: false,
+        pod: { name: 'web-1', namespace: 'shop', uid: 'u-1', sandboxId: 'cd'.repeat(32), ip: '10.85.0.4' },
+      },
     });
   });
 

@@ -58,7 +58,12 @@ export type EngineFiles = {
  * Reads containers' descriptions where their engines keep them. They are there before a container's first program runs
  * and are read at once, whatever the engine is busy with: dockerd answers only when the start is over.
  */
-export function openEngineFiles(folders: EngineFolders): EngineFiles {
+export function openEngineFiles(folders: EngineFolders, homeOf = homeInPasswd): EngineFiles {
+  /** Where the engines of root keep their containers, and those of the container's own user. */
+  const storagesOf = ({ user }: CgroupContainer): readonly string[] => {
+    const home = user === undefined ? undefined : homeOf(user);
+    return home === undefined ? folders.storage : [...folders.storage, `${home}/.local/share/containers/storage`];
+  };
   return {
     read(container) {
       if (container.engine === 'lxc' || container.engine === 'libvirt-lxc' || container.engine === 'systemd-nspawn') {
@@ -66,7 +71,11 @@ export function openEngineFiles(folders: EngineFolders): EngineFiles {
         return { engine: container.engine, details: makeDetails({ name: container.id }), isComplete: true };
       }
       if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(container.id)) return undefined;
-      return readDocker(folders.docker, container) ?? readStorage(folders, container) ?? readTask(folders, container);
+      return (
+        readDocker(folders.docker, container) ??
+        readStorage(storagesOf(container), container) ??
+        readTask(folders, container)
+      );
     },
     isContainerdTask: (namespace, id) => folders.tasks.some((folder) => existsSync(`${folder}/${namespace}/${id}`)),
   };
@@ -88,9 +97,7 @@ function readDocker(folders: readonly string[], { id }: CgroupContainer): FileAn
 }
 
 /** podman and CRI-O: names and images stand in the storage's own list. */
-function readStorage(folders: EngineFolders, { id, engine, user }: CgroupContainer): FileAnswer | undefined {
-  const rootless = user === undefined ? [] : [homeOf(user)].filter((home) => home !== undefined);
-  const storages = [...folders.storage, ...rootless.map((home) => `${home}/.local/share/containers/storage`)];
+function readStorage(storages: readonly string[], { id, engine }: CgroupContainer): FileAnswer | undefined {
   for (const storage of storages) {
     for (const driver of ['overlay', 'vfs', 'btrfs', 'zfs']) {
       const spec = readSpec(readJson(`${storage}/${driver}-containers/${id}/userdata/config.json`));
@@ -117,7 +124,7 @@ function readListed(list: unknown, id: string): Partial<ContainerDetails> {
   };
 }
 
-function homeOf(user: number): string | undefined {
+function homeInPasswd(user: number): string | undefined {
   const line = (readBounded('/etc/passwd', MOST_BYTES) ?? '')
     .split('\n')
     .find((each) => each.split(':')[2] === String(user));
