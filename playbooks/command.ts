@@ -31,7 +31,8 @@ export const nodeActionParams = {
   'container.unpause': z.strictObject({ container }),
   'container.remove': z.strictObject({ container }),
   'network.isolate': z.strictObject({ container, allow: z.array(network).max(64).default([]) }),
-  'network.restore': z.strictObject({ container }),
+  /** Takes what isolating was given, so that a step's undo has its parameters; only the container counts. */
+  'network.restore': z.strictObject({ container, allow: z.array(network).max(64).default([]) }),
   'file.quarantine': z.strictObject({
     /** As the container sees it, from its root. */
     path: z.string().min(1).max(4_096).startsWith('/', { error: 'expected an absolute path' }),

@@ -4,6 +4,7 @@ import { makeContainerKill } from './container-kill.ts';
 import { makeContainerPause, makeContainerUnpause } from './container-pause.ts';
 import { makeContainerRemove } from './container-remove.ts';
 import { makeContainerStop } from './container-stop.ts';
+import { makeNetworkIsolate, makeNetworkRestore } from './network-isolate.ts';
 import { makeProcessKill, makeProcessResume, makeProcessStop } from './process-signal.ts';
 
 /** Every node action that this agent carries out, and whether the off switch and the cap hold it back. */
@@ -16,6 +17,8 @@ const table = {
   'container.pause': { make: makeContainerPause, isDestructive: true },
   'container.unpause': { make: makeContainerUnpause, isDestructive: false },
   'container.remove': { make: makeContainerRemove, isDestructive: true },
+  'network.isolate': { make: makeNetworkIsolate, isDestructive: true },
+  'network.restore': { make: makeNetworkRestore, isDestructive: false },
 } as const satisfies Partial<
   Record<NodeActionName, { readonly make: (ports: ActionPorts) => NodeAction; readonly isDestructive: boolean }>
 >;

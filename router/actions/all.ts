@@ -6,6 +6,8 @@ import { containerStop } from './container-stop.ts';
 import { containerUnpause } from './container-unpause.ts';
 import { email } from './email.ts';
 import { log } from './log.ts';
+import { networkIsolate } from './network-isolate.ts';
+import { networkRestore } from './network-restore.ts';
 import { processKill } from './process-kill.ts';
 import { processResume } from './process-resume.ts';
 import { processStop } from './process-stop.ts';
@@ -22,6 +24,8 @@ const nodeActions = [
   containerPause,
   containerUnpause,
   containerRemove,
+  networkIsolate,
+  networkRestore,
 ];
 
 /** Every action, by the name that `uses` says. */
