@@ -26,15 +26,44 @@ const commands = {
     load: async () => (await import('./rules/cli/probe.ts')).probe,
   },
   'rules test': { summary: 'run rule tests', load: async () => (await import('./rules/cli/test.ts')).test },
+  'rules explain': {
+    summary: 'say why a rule matches an event or not',
+    load: async () => (await import('./rules/cli/explain.ts')).explain,
+  },
   'playbooks check': {
     summary: 'check playbook files',
     load: async () => {
-      const [{ makeCheck }, { actionCatalogue }] = await Promise.all([
+      const [{ makeCheck }, { actionCatalogue }, { findSecrets }] = await Promise.all([
         import('./playbooks/cli/check.ts'),
         import('./router/actions/all.ts'),
+        import('./router/cli/find-secrets.ts'),
       ]);
-      return makeCheck(actionCatalogue);
+      return makeCheck(actionCatalogue, findSecrets);
     },
+  },
+  'playbooks test': {
+    summary: 'run playbook tests',
+    load: async () => {
+      const [{ makeTest }, { actionCatalogue }] = await Promise.all([
+        import('./playbooks/cli/test.ts'),
+        import('./router/actions/all.ts'),
+      ]);
+      return makeTest(actionCatalogue);
+    },
+  },
+  'playbooks explain': {
+    summary: 'say why an alert starts a playbook or not',
+    load: async () => {
+      const [{ makeExplain }, { actionCatalogue }] = await Promise.all([
+        import('./playbooks/cli/explain.ts'),
+        import('./router/actions/all.ts'),
+      ]);
+      return makeExplain(actionCatalogue);
+    },
+  },
+  'playbooks run': {
+    summary: 'say what a playbook would do about an alert, on the running router',
+    load: async () => (await import('./router/cli/dry-run.ts')).dryRun,
   },
   'playbooks resume': {
     summary: 'let a playbook go on that has stopped itself',

@@ -74,7 +74,7 @@ export const commandSchema = z.strictObject({
  * How an action went. `gone`: the target no longer exists (or its pid now belongs to another process) and nothing was
  * touched. `refused`: a guard rail said no. `skipped`: dry run, nothing done.
  */
-const outcomes = ['done', 'failed', 'refused', 'gone', 'timed_out', 'skipped'] as const;
+export const outcomes = ['done', 'failed', 'refused', 'gone', 'timed_out', 'skipped'] as const;
 export type Outcome = (typeof outcomes)[number];
 
 /** Node → router: the answer to one command. Sent again until the router acknowledges it. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { matchPlaybooks } from '#playbooks/language/match';
 import type { Playbook } from '#playbooks/language/playbook';
 import type { Run, RunMode } from '#playbooks/language/run';
 import type { Log } from '#rules/cli/log';
@@ -8,6 +9,7 @@ import { makeApp } from './http/app.ts';
 import { makeGuard } from './http/auth.ts';
 import { makeMetrics } from './http/metrics.ts';
 import { makeServer } from './http/server.ts';
+import { alertIdOf } from './ingest/alert-id.ts';
 import { type IngestPorts, ingest } from './ingest/ingest.ts';
 import { alertOfStop, describeVerdict } from './ingest/verdict.ts';
 import { makeChannel } from './nodes/channel.ts';
@@ -17,6 +19,7 @@ import { openResponding } from './nodes/responding.ts';
 import { type JobResult, makeRunQueue, makeRunWorker, type RunJob, runIdOf } from './queue/queue.ts';
 import { type ConnectionUse, connect, type RedisAddress, whenReady } from './redis/connection.ts';
 import { makeMemoryWatch } from './redis/memory.ts';
+import { dryRun } from './runs/dry-run.ts';
 import { performRun } from './runs/perform.ts';
 import type { RunPorts } from './runs/ports.ts';
 import { makeAlertStore } from './store/alerts.ts';
@@ -28,6 +31,7 @@ import { makeRunStore } from './store/runs.ts';
 const REDIS_READY_MS = 10_000;
 /** Runs that take longer to stop are cut off; their journals say where they stood. */
 const WORKER_END_MS = 500;
+const DRY_RUN_MS = 60_000;
 
 export type RouterSettings = {
   readonly redis: RedisAddress;
@@ -176,7 +180,21 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     nodes: registry,
     feed,
     responding: { current: responding.current, set: responding.set, connected: channel.connected, nowMs },
-    playbooks: { playbooks: () => playbooks, mode, gates, audit: audit.append },
+    playbooks: {
+      playbooks: () => playbooks,
+      mode,
+      gates,
+      audit: audit.append,
+      async dryRun(playbook, alert) {
+        const id = alertIdOf(alert);
+        const scope = { alert, alertId: id, steps: new Map() };
+        const isMatch = matchPlaybooks([playbook], alert, id).length > 0;
+        const runId = runIdOf({ id, playbook: playbook.name });
+        const own = playbook.mode ?? mode;
+        const decision = isMatch ? await gates.peek(playbook, own, { runId, scope }) : 'no match';
+        return dryRun(playbook, { id, alert }, decision, ports, AbortSignal.timeout(DRY_RUN_MS));
+      },
+    },
     audit,
     failed: (error) => log('error', 'a request failed', { reason: error.message }),
   });

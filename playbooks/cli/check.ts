@@ -1,50 +1,50 @@
-import { fileURLToPath } from 'node:url';
-import { type Command, exitCodes, readArgs } from '#rules/cli/command-line';
-import { readRuleFiles } from '#rules/cli/rule-files';
+import { type Command, exitCodes, readArgs, UsageError } from '#rules/cli/command-line';
+import { toSarif } from '#rules/cli/sarif';
 import { type Diagnostic, renderDiagnostic } from '#rules/language/diagnostic';
-import { locate, sourceOf } from '#rules/language/source';
-import { type LoadedPlaybooks, loadPlaybooks } from '../language/load.ts';
-import { type ActionCatalogue, actionSteps } from '../language/playbook.ts';
+import { locate } from '#rules/language/source';
+import { type ActionCatalogue, actionSteps, type Secrets } from '../language/playbook.ts';
+import { builtInPlaybooks, type LoadedFiles, loadPlaybookFiles } from './load-files.ts';
 
-/** The playbooks that Lanner comes with. */
-const builtInPlaybooks: string = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+/** Where secrets are looked for: in this folder, or where a router would. */
+export type FindSecrets = (folder: string | undefined) => Secrets;
 
 /** Checks playbook files against the actions that there are. */
-export function makeCheck(catalogue: ActionCatalogue): Command {
+export function makeCheck(catalogue: ActionCatalogue, findSecrets: FindSecrets): Command {
   return {
     name: 'playbooks check',
-    summary:
-      'Check playbook files: every error of all files at once, with its place.\nWithout FILE: the playbooks that Lanner comes with. Exit code 1 when there is an error.',
-    usage: '[FILE|DIR…] [--json]',
+    summary: `Check playbook files: every error of all files at once, with its place. Warnings are steps that never get their turn, and
+secrets that are neither in the folder of --secrets (DATA/secrets if not given) nor in the environment.
+Without FILE: the playbooks that Lanner comes with. Exit code 1 when there is an error, with --strict also after a warning.`,
+    usage: '[FILE|DIR…] [--secrets DIR] [--json | --sarif] [--strict]',
     run: async (args) => {
-      const { values, positionals } = readArgs(args, { json: { type: 'boolean' } });
-      const outcome = loadPlaybookFiles(positionals.length === 0 ? [builtInPlaybooks] : positionals, catalogue);
-      process.stdout.write(
-        values.json === true ? `${JSON.stringify(toJson(outcome), undefined, 2)}\n` : toText(outcome),
-      );
-      return outcome.ok ? exitCodes.ok : exitCodes.failed;
+      const { values, positionals } = readArgs(args, {
+        secrets: { type: 'string' },
+        json: { type: 'boolean' },
+        sarif: { type: 'boolean' },
+        strict: { type: 'boolean' },
+      });
+      if (values.json === true && values.sarif === true) throw new UsageError('--json and --sarif exclude each other');
+      const loaded = loadPlaybookFiles(positionals.length === 0 ? [builtInPlaybooks] : positionals, catalogue);
+      const outcome = { ...loaded, warnings: [...loaded.warnings, ...missing(loaded, findSecrets(values.secrets))] };
+      const shown = values.json === true ? toJson(outcome) : toSarif('lanner playbooks check', outcome);
+      const isText = values.json !== true && values.sarif !== true;
+      process.stdout.write(isText ? toText(outcome) : `${JSON.stringify(shown, undefined, 2)}\n`);
+      const failed = !outcome.ok || (values.strict === true && outcome.warnings.length > 0);
+      return failed ? exitCodes.failed : exitCodes.ok;
     },
   };
 }
 
-export type LoadedFiles = LoadedPlaybooks & { readonly paths: readonly string[] };
-
-/** Loads files, and of folders the playbooks directly inside. What cannot be read is an error like any other. */
-export function loadPlaybookFiles(paths: readonly string[], catalogue: ActionCatalogue): LoadedFiles {
-  const { files, unreadable } = readRuleFiles(paths);
-  const loaded = loadPlaybooks(files, catalogue);
-  const errors = [
-    ...unreadable.map(
-      ({ path, reason }): Diagnostic => ({
-        code: 'LOAD_ERR_FILE_READ',
-        message: `cannot be read: ${reason}`,
-        source: sourceOf(path, ''),
-        span: { start: 0, end: 1 },
-      }),
-    ),
-    ...loaded.errors,
-  ];
-  return { ...loaded, ok: errors.length === 0, errors, paths: files.map(({ path }) => path) };
+/** Secrets that cannot be found here, each where it is named first. */
+function missing({ secrets }: LoadedFiles, find: Secrets): readonly Diagnostic[] {
+  const first = new Map(secrets.toReversed().map((use) => [use.name, use]));
+  return [...first.values()]
+    .toReversed()
+    .flatMap(({ name, source, span }): Diagnostic[] =>
+      find(name) === undefined
+        ? [{ code: 'PLAYBOOK_NO_SECRET', message: `there is no secret ${name} here`, source, span }]
+        : [],
+    );
 }
 
 function toText({ paths, playbooks, errors, warnings }: LoadedFiles): string {

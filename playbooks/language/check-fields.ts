@@ -1,5 +1,5 @@
 import { fieldText } from '#rules/language/catalogue';
-import { compileCondition } from '#rules/language/compile';
+import { checkText, compileChecked } from '#rules/language/compile-text';
 import type { FieldCatalogue, FieldReader, FieldValue } from '#rules/language/field';
 import { bindScope } from './alert-fields.ts';
 import type { GroupBy, Guard, Scope } from './playbook.ts';
@@ -14,9 +14,9 @@ export function checkCondition(
 ): Guard | undefined {
   const place = written.at(path);
   if (place.kind !== 'text') return undefined;
-  const compiled = compileCondition(place.toSource(), bindScope, fields);
-  if (compiled.ok) return compiled.value;
-  for (const { code, message, source, span } of compiled.diagnostics) report(code, message, source, span);
+  const checked = checkText(place.toSource(), fields);
+  if (checked.ok) return Object.assign(compileChecked(checked.value, bindScope), { node: checked.value });
+  for (const { code, message, source, span } of checked.diagnostics) report(code, message, source, span);
   return undefined;
 }
 

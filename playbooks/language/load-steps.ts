@@ -5,7 +5,8 @@ import { type EarlierStep, makeScopeCatalogue } from './alert-fields.ts';
 import { checkCondition } from './check-fields.ts';
 import { reportIssue, valueAt } from './issue.ts';
 import type { LooseStep, Outline } from './outline.ts';
-import type { ActionCatalogue, ActionSpec, ActionStep, Fill, Guard, OnError, Step } from './playbook.ts';
+import type { ActionCatalogue, ActionSpec, ActionStep, Fill, Guard, OnError, RunTrigger, Step } from './playbook.ts';
+import { whyNever } from './reach.ts';
 import type { ReadActionStep, ReadStep } from './step-schema.ts';
 import { compileText, fillAll, fillList } from './value-template.ts';
 import type { Path, Report, Written } from './written.ts';
@@ -22,6 +23,9 @@ export type StepContext = {
   readonly catalogue: ActionCatalogue;
   readonly report: Report;
   readonly useSecret: (use: SecretUse) => void;
+  readonly warn: Report;
+  /** Why runs of this playbook are started. */
+  readonly triggers: readonly RunTrigger['kind'][];
 };
 
 /** What was compiled of a step, by its path. */
@@ -70,6 +74,15 @@ function checkStep(step: LooseStep, earlier: readonly EarlierStep[], context: St
   const { written, report } = context;
   const fields = makeScopeCatalogue(earlier, step.foreach === undefined ? 'once' : 'foreach');
   const guard = step.hasGuard ? checkCondition([...step.path, 'if'], fields, written, report) : undefined;
+  if (guard?.node !== undefined) {
+    // A summary acts on no node.
+    const isOnNode = step.uses !== undefined && context.catalogue.get(step.uses)?.side === 'node';
+    const triggers = context.triggers.filter((kind) => !isOnNode || kind !== 'summary');
+    const never = whyNever(guard.node, triggers);
+    const { source, span } = written.at([...step.path, 'if']).at;
+    if (never !== undefined)
+      context.warn('PLAYBOOK_UNREACHABLE', `${step.id} never gets its turn: ${never}`, source, span);
+  }
   const secrets: SecretUse[] = [];
   const place: ValuePlace = {
     written,

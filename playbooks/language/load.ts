@@ -3,9 +3,9 @@ import { locate, type SourceFile } from '#rules/language/source';
 import { makeScopeCatalogue } from './alert-fields.ts';
 import { checkCondition, checkGroupBy } from './check-fields.ts';
 import { reportIssue } from './issue.ts';
-import { buildSteps, checkSteps, type SecretUse } from './load-steps.ts';
+import { buildSteps, checkSteps, type SecretUse, type StepContext } from './load-steps.ts';
 import { mapOf, outlineOf } from './outline.ts';
-import type { ActionCatalogue, Guard, Limits, Memory, Playbook, Schedule } from './playbook.ts';
+import type { ActionCatalogue, Guard, Limits, Memory, Playbook, RunTrigger, Schedule } from './playbook.ts';
 import { days, keysAt, playbookSchema, type ReadPlaybook } from './schema.ts';
 import { type Path, type Report, readWritten, type Written } from './written.ts';
 
@@ -24,6 +24,7 @@ const MOST_PLAYBOOKS = 1_000;
 /** Reads every playbook of all files, and finds every mistake in them. */
 export function loadPlaybooks(files: readonly SourceFile[], catalogue: ActionCatalogue): LoadedPlaybooks {
   const errors: Diagnostic[] = [];
+  const warnings: Diagnostic[] = [];
   const secrets: SecretUse[] = [];
   const playbooks: Playbook[] = [];
   const seen = new Map<string, string>();
@@ -31,14 +32,35 @@ export function loadPlaybooks(files: readonly SourceFile[], catalogue: ActionCat
   for (const written of files.flatMap((file) => readWritten(file, report)).slice(0, MOST_PLAYBOOKS + 1)) {
     if (seen.size === MOST_PLAYBOOKS) written.fail([], `more than ${MOST_PLAYBOOKS} playbooks`);
     const before = errors.length;
-    const playbook = check(written, catalogue, report, (use) => secrets.push(use));
+    const playbook = check({
+      written,
+      catalogue,
+      report,
+      useSecret: (use) => secrets.push(use),
+      warn: (code, message, source, span) => warnings.push({ code, message, source, span }),
+      triggers: triggersOf(written),
+    });
     if (playbook === undefined) continue;
     const earlier = seen.get(playbook.name);
     if (earlier !== undefined) written.fail(['playbook'], `playbook ${playbook.name} is already in ${earlier}`);
     seen.set(playbook.name, written.path);
     if (errors.length === before) playbooks.push(playbook);
   }
-  return { ok: errors.length === 0, playbooks, errors: inOrder(errors, files), warnings: [], secrets };
+  return {
+    ok: errors.length === 0,
+    playbooks,
+    errors: inOrder(errors, files),
+    warnings: inOrder(warnings, files),
+    secrets,
+  };
+}
+
+/** Why runs are started, as far as it is written. */
+function triggersOf({ value }: Written): readonly RunTrigger['kind'][] {
+  const playbook = mapOf(value);
+  const on = mapOf(playbook['on']);
+  const first = on['count'] !== undefined ? 'count' : on['sequence'] !== undefined ? 'sequence' : 'alert';
+  return playbook['dedupe'] === undefined ? [first] : [first, 'summary'];
 }
 
 /** File by file, from top to bottom. */
@@ -50,15 +72,11 @@ function inOrder(errors: readonly Diagnostic[], files: readonly SourceFile[]): r
     .map(({ error }) => error);
 }
 
-function check(
-  written: Written,
-  catalogue: ActionCatalogue,
-  report: Report,
-  useSecret: (use: SecretUse) => void,
-): Playbook | undefined {
+function check(context: StepContext): Playbook | undefined {
+  const { written, report } = context;
   const read = playbookSchema.safeParse(written.value);
   for (const issue of read.success ? [] : read.error.issues) reportIssue(issue, [], written, keysAt);
-  const parts = checkSteps(outlineOf(written.value), { written, catalogue, report, useSecret });
+  const parts = checkSteps(outlineOf(written.value), context);
   const fields = checkTriggerFields(written, report);
   if (!read.success) return undefined;
   const { data } = read;

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { Alert, Priority } from '#rules/alert';
+import type { CheckedNode } from '#rules/language/checked';
 import type { RunMode } from './run.ts';
 import type { distances } from './step-schema.ts';
 
@@ -66,7 +67,8 @@ export type Filled =
     }
   | { readonly ok: false; readonly reason: string };
 
-export type Guard = (scope: Scope) => boolean;
+/** `node`: the condition, for those who explain it. */
+export type Guard = { (scope: Scope): boolean; readonly node?: CheckedNode };
 export type Fill = (scope: Scope, secrets: Secrets) => Filled;
 
 export type ActionStep = {

@@ -196,9 +196,11 @@ describe('maskSecrets', () => {
     { text: 'key s3cret.', masked: 'key ***.' },
     { text: 'a"b as JSON: a\\"b', masked: '*** as JSON: ***' },
     { text: 'in a query: a%22b', masked: 'in a query: ***' },
+    { text: 'Basic YSJi', masked: 'Basic ***' },
+    { text: 'at line 1: -----BEGIN KEY-----, END', masked: 'at line 1: ***, END' },
     { text: 'nothing', masked: 'nothing' },
   ])('$text', ({ text, masked }) => {
-    expect(maskSecrets(text, ['s3cret', 'a"b', ''])).toBe(masked);
+    expect(maskSecrets(text, ['s3cret', 'a"b', '', '-----BEGIN KEY-----\r\nab\nEND'])).toBe(masked);
   });
 
   it('hides the longer of two that overlap', () => {

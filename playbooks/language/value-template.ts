@@ -1,3 +1,4 @@
+import { toByteString } from '#rules/language/byte-string';
 import type { FieldCatalogue } from '#rules/language/field';
 import { compileSegments, type JsonValue } from '#rules/language/format';
 import { makeMachine, nextEvent } from '#rules/language/machine';
@@ -8,6 +9,7 @@ import type { Fill, Filled, Scope, Secrets } from './playbook.ts';
 
 /** What stands for a secret wherever people look. */
 const MASK = '***';
+const SHORTEST_LINE = 8;
 
 export type TemplateProblem = { readonly message: string; readonly source: Source; readonly span: Span };
 
@@ -204,16 +206,28 @@ export function fillList(items: readonly Fill[]): Fill {
 }
 
 /**
- * Replaces every one of these secrets in a text of unknown origin: as it is, and as JSON or a URL would show it.
+ * Replaces every one of these secrets in a text of unknown origin: as it is, each of its lines, and as JSON, a URL or
+ * base64 would show it.
  */
 export function maskSecrets(text: string, secrets: readonly string[]): string {
   const forms = secrets
     .filter((secret) => secret !== '')
-    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1), encodeUri(secret)]);
+    .flatMap((secret) => [secret, ...linesOf(secret)])
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1), encodeUri(secret), encodeBase64(secret)]);
   // The longest first: one secret may be a part of another.
   return [...new Set(forms)]
     .sort((a, b) => b.length - a.length)
     .reduce((masked, form) => masked.replaceAll(form, () => MASK), text);
+}
+
+/** A key of several lines is shown line by line; a line of a few letters may be anything. */
+function linesOf(secret: string): readonly string[] {
+  return secret.includes('\n') ? secret.split(/\r?\n/).filter((line) => line.length >= SHORTEST_LINE) : [];
+}
+
+/** Without what fills it up at the end: that depends on what follows. */
+function encodeBase64(text: string): string {
+  return btoa(toByteString(text)).replace(/.{0,1}=+$/, '');
 }
 
 /** `encodeURIComponent` refuses half a surrogate pair. */

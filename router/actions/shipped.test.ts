@@ -1,50 +1,25 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { loadPlaybookFiles } from '#playbooks/cli/check';
+import { loadPlaybookFiles } from '#playbooks/cli/load-files';
 import { makeJsonSchema } from '#playbooks/language/json-schema';
 import { loadPlaybooks } from '#playbooks/language/load';
-import { matchPlaybooks } from '#playbooks/language/match';
 import { actionSteps } from '#playbooks/language/playbook';
-import { type Alert, alertSchema } from '#rules/alert';
+import { readPlaybookTests, runPlaybookTest } from '#playbooks/language/playbook-test';
 import { renderDiagnostic } from '#rules/language/diagnostic';
 import { actionCatalogue } from './all.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const folder = `${root}playbooks/`;
-const names = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
+const names = readdirSync(folder).filter((name) => /^[^.]+\.yaml$/.test(name));
 const readme = readFileSync(`${folder}README.md`, 'utf8');
-
-const full = 'c'.repeat(64);
-const shell: unknown = {
-  time: '2026-01-01T00:00:00Z',
-  rule: 'Terminal shell in container',
-  priority: 'Notice',
-  tags: ['container', 'shell'],
-  output_fields: { 'container.id': full.slice(0, 12), 'proc.name': 'sh' },
-  lanner: { version: 1, id: '0190a0a0-0000-7000-8000-000000000000', node: 'one', container: { id: full } },
-};
-const alertOf = (changes: Readonly<Record<string, unknown>> = {}): Alert =>
-  alertSchema.parse(Object.assign({}, shell, changes));
-
-/** For every shipped playbook, an alert that starts it and what its steps are then given; and one that does not. */
-const cases: Readonly<
-  Record<string, { readonly fires: Alert; readonly params: readonly unknown[]; readonly rests?: Alert }>
-> = {
-  'contain-shell': {
-    fires: alertOf(),
-    params: [{ container: full }],
-    rests: alertOf({ rule: 'Read sensitive file untrusted' }),
-  },
-};
 
 describe('shipped playbooks', () => {
   const { playbooks, errors } = loadPlaybookFiles([folder], actionCatalogue);
 
-  it('have no errors, and each is known here', () => {
+  it('have no errors, and each has a file of its name', () => {
     expect(errors.map(renderDiagnostic)).toEqual([]);
-    expect(playbooks.map(({ name }) => name).toSorted()).toEqual(Object.keys(cases).toSorted());
-    expect(names.map((name) => name.replace('.yaml', '')).toSorted()).toEqual(Object.keys(cases).toSorted());
+    expect(playbooks.map(({ name }) => `${name}.yaml`).toSorted()).toEqual(names.toSorted());
   });
 
   it.for(names)('%s says when to use it, and leaves the mode to the router', (name) => {
@@ -53,22 +28,15 @@ describe('shipped playbooks', () => {
     expect(text).not.toMatch(/^mode:/m);
   });
 
-  it.for(Object.entries(cases))(
-    '%s starts for its alert and fills in its steps',
-    ([name, { fires, params, rests }]) => {
-      const matched = matchPlaybooks(playbooks, fires, 'id').find((playbook) => playbook.name === name);
-      const filled = (matched === undefined ? [] : actionSteps(matched)).map(({ fill }) =>
-        fill({ alert: fires, alertId: 'id', steps: new Map() }, () => undefined),
-      );
-      expect(filled).toEqual(params.map((value) => ({ ok: true, value, masked: value, secrets: [] })));
-      if (rests !== undefined)
-        expect(matchPlaybooks(playbooks, rests, 'id').map((one) => one.name)).not.toContain(name);
-    },
-  );
-
-  it('contain-shell leaves shells on the host alone', () => {
-    const host = alertOf({ output_fields: { 'container.id': 'host' }, lanner: undefined });
-    expect(matchPlaybooks(playbooks, host, 'id').map(({ name }) => name)).toEqual([]);
+  it('have tests beside them: what starts each with which steps, and what does not', () => {
+    const { status, stdout } = lanner('playbooks', 'test', '--json');
+    const { results, untested } = JSON.parse(stdout);
+    expect({ status, untested }).toEqual({ status: 0, untested: [] });
+    expect(results.filter(({ ok }: { readonly ok: boolean }) => !ok)).toEqual([]);
+    for (const name of names) {
+      const tests = readFileSync(`${folder}${name.replace('.yaml', '.test.yaml')}`, 'utf8');
+      expect(tests).toMatch(/expect: none/);
+    }
   });
 });
 
@@ -93,6 +61,18 @@ describe('playbooks/README.md', () => {
     expect([...used].toSorted()).toEqual([...actionCatalogue.keys()].toSorted());
   });
 
+  it('has tests of its examples that pass', () => {
+    const [, text = ''] = readme.match(/```yaml test\n([\s\S]*?)```/) ?? [];
+    const { playbooks } = loadPlaybooks(
+      blocks.map((block, index) => ({ path: `README.md example ${index + 1}`, text: block })),
+      actionCatalogue,
+    );
+    const wrong: string[] = [];
+    const tests = readPlaybookTests({ path: 'README.md', text }, (_, message) => wrong.push(message));
+    const failures = tests.flatMap((test) => runPlaybookTest(test, playbooks).failures.map(({ message }) => message));
+    expect({ wrong, count: tests.length, failures }).toEqual({ wrong: [], count: 2, failures: [] });
+  });
+
   it.for([...actionCatalogue.values()])('tells the parameters of $name, and whether it is safe to repeat', (action) => {
     const [, side, params, repeat] =
       readme.match(new RegExp(`^\\| \`${action.name}\` +\\| (\\w+) +\\| (.*?) +\\| (\\w+)`, 'm')) ?? [];
@@ -110,7 +90,7 @@ describe('playbooks/README.md', () => {
       .trim()
       .split('\n')
       .map((line) => line.replace(/ +#.*$/, ''));
-    expect(lines).toHaveLength(3);
+    expect(lines).toHaveLength(4);
     for (const line of lines) {
       const args = line
         .replace(/^lanner /, '')

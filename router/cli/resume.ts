@@ -17,10 +17,10 @@ export const resume: Command = {
     });
     const [name, stray] = positionals;
     if (name === undefined || stray !== undefined) throw new UsageError('expected the name of one playbook');
-    const answer = await makeRouterApi(values)(`/api/playbooks/${encodeURIComponent(name)}/resume`, {
-      by: userInfo().username,
-      reason: values.reason,
-    });
+    const answer = await makeRouterApi(values)(
+      `/api/playbooks/${encodeURIComponent(name)}/resume`,
+      JSON.stringify({ by: userInfo().username, reason: values.reason }),
+    );
     if (!answer.ok) {
       process.stderr.write(`lanner playbooks resume: ${printable(answer.reason)}\n`);
       return exitCodes.failed;

@@ -12,7 +12,8 @@ export const apiOptions = {
 
 export const API_USAGE = '[--router URL] [--data DIR] [--token-file F]';
 
-export type RouterApi = (path: string, body?: unknown) => Promise<ApiAnswer>;
+/** `body` is JSON text. */
+export type RouterApi = (path: string, body?: string) => Promise<ApiAnswer>;
 export type ApiAnswer = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly reason: string };
 
 type ApiValues = {
@@ -37,7 +38,7 @@ export function makeRouterApi(values: ApiValues): RouterApi {
     try {
       const answer = await fetch(new URL(path, url), {
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { method: 'POST', body }),
       });
       const text = await answer.text();
       return answer.ok ? { ok: true, text } : { ok: false, reason: `${url} answered ${answer.status}: ${text}` };

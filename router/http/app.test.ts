@@ -33,6 +33,7 @@ function appOver(parts: Partial<AppParts> = {}, alerts: Partial<AppParts['alerts
       mode: 'dry-run',
       gates: { stopped: async () => undefined, resume: async () => false },
       audit: async () => undefined,
+      dryRun: () => Promise.reject(new Error('not asked')),
     },
     audit: { read: async () => [] },
     responding: { current: () => undefined, set: async () => undefined, connected: () => 2, nowMs: () => 7 },

@@ -2,6 +2,9 @@ import { Hono } from 'hono';
 import * as z from 'zod';
 import { actionSteps, type Playbook } from '#playbooks/language/playbook';
 import type { RunMode } from '#playbooks/language/run';
+import type { Alert } from '#rules/alert';
+import { readAlerts } from '../ingest/read-alerts.ts';
+import type { DryRun } from '../runs/dry-run.ts';
 import type { AuditEntry } from '../runs/ports.ts';
 import type { Gates } from '../store/gates.ts';
 
@@ -11,6 +14,8 @@ export type PlaybookRoutes = {
   readonly mode: RunMode;
   readonly gates: Pick<Gates, 'stopped' | 'resume'>;
   readonly audit: (entry: AuditEntry) => Promise<void>;
+  /** What the playbook would do about the alert, if it started. */
+  readonly dryRun: (playbook: Playbook, alert: Alert) => Promise<DryRun>;
 };
 
 const resumeSchema = z.strictObject({ by: z.string().max(256).default(''), reason: z.string().max(4_096).default('') });
@@ -18,8 +23,9 @@ const resumeSchema = z.strictObject({ by: z.string().max(256).default(''), reaso
 /**
  * `GET /api/playbooks`: what is loaded, whether each acts or only says what it would do, and which has stopped itself.
  * `POST /api/playbooks/NAME/resume`: a person has looked, and it may go on.
+ * `POST /api/playbooks/NAME/dry-run`: what it would do about the alert in the body; nothing is done or remembered.
  */
-export function playbookRoutes({ playbooks, mode, gates, audit }: PlaybookRoutes): Hono {
+export function playbookRoutes({ playbooks, mode, gates, audit, dryRun }: PlaybookRoutes): Hono {
   const app = new Hono();
   app.get('/', async (context) => {
     const all = playbooks();
@@ -39,6 +45,16 @@ export function playbookRoutes({ playbooks, mode, gates, audit }: PlaybookRoutes
     // Written down first: that nobody resumes it without a trace.
     await audit({ kind: 'playbook_resumed', playbook: name, mode: own, ...read.data });
     return context.json({ playbook: name, had_stopped: await gates.resume(name, own) });
+  });
+  app.post('/:name/dry-run', async (context) => {
+    const name = context.req.param('name');
+    const playbook = playbooks().find((one) => one.name === name);
+    if (playbook === undefined) return context.json({ error: `there is no playbook ${name}` }, 404);
+    const read = readAlerts(await context.req.text());
+    const [alert] = read.ok ? read.alerts : [];
+    if (!read.ok) return context.json({ error: read.error }, 400);
+    if (alert === undefined || read.alerts.length > 1) return context.json({ error: 'expected one alert' }, 400);
+    return context.json(await dryRun(playbook, alert));
   });
   return app;
 }

@@ -1,11 +1,11 @@
 import type { RunEvent } from '#playbooks/language/advance';
 import type { ActionStep, Filled } from '#playbooks/language/playbook';
 import type { StepState } from '#playbooks/language/run';
+import { scopeOf } from '#playbooks/language/scope';
 import { maskSecrets } from '#playbooks/language/value-template';
 import type { Action, ActionResult } from './action.ts';
 import type { LiveRun, RunRequest } from './perform.ts';
 import type { RunPorts } from './ports.ts';
-import { scopeOf } from './scope.ts';
 
 export type StepRequest = RunRequest & {
   readonly live: LiveRun;
@@ -33,10 +33,7 @@ export async function performStep(request: StepRequest, ports: RunPorts, signal:
   }
   const startedMs = nowMs();
   const action = ports.actions.get(state.uses);
-  const filled: Filled =
-    step === undefined
-      ? { ok: true, value: state.params, masked: state.params, secrets: [] }
-      : step.fill(scope, ports.secrets);
+  const filled: Filled = step === undefined ? undoing(action, state) : step.fill(scope, ports.secrets);
   const fail = (reason: string): RunEvent =>
     ended(request, action, { status: 'failed', retry: false, reason }, startedMs, ports);
   if (action === undefined) return live.apply(fail(`there is no action ${state.uses} any more`));
@@ -70,6 +67,13 @@ export async function performStep(request: StepRequest, ports: RunPorts, signal:
     detail: end.detail,
   });
   await live.apply(end);
+}
+
+/** What undoes an action gets the parameters that it had, as far as it knows them. */
+function undoing(action: Action | undefined, { params }: StepState): Filled {
+  const known = action !== undefined && 'shape' in action.params ? Object.keys(Object(action.params.shape)) : [];
+  const value = Object.fromEntries(Object.entries(Object(params)).filter(([name]) => known.includes(name)));
+  return { ok: true, value, masked: value, secrets: [] };
 }
 
 function reasonToSkip({ step, trigger }: StepRequest, scope: ReturnType<typeof scopeOf>): string | undefined {

@@ -283,6 +283,24 @@ describe('performRun', () => {
     expect(journal().steps[1]).toMatchObject({ id: 'a/undo', uses: 'once', state: 'done' });
   });
 
+  it('undoes with those parameters only that the opposite action knows', async () => {
+    const { run, acted, clock, ports } = setUp('- { id: a, uses: act, undo_after: 1m, with: { value: x } }');
+    await run();
+    clock.nowMs = 61_000;
+    const fewer = defineAction({
+      name: 'once',
+      side: 'router',
+      doc: '',
+      params: z.strictObject({ other: z.string().optional() }),
+      idempotent: true,
+      run: acted,
+      dryRun: () => done,
+    });
+    Object.assign(ports, { actions: new Map([...ports.actions, ['once', fewer]]) });
+    expect(await run()).toMatchObject({ kind: 'finished', run: { steps: [{}, { state: 'done', params: {} }] } });
+    expect(acted).toHaveBeenLastCalledWith({}, expect.anything());
+  });
+
   it('asks nobody in shadow, but fills in everything', async () => {
     const { run, acted, journal } = setUp('- { id: a, uses: act, with: { value: "%proc.name" } }', undefined, 'shadow');
     await run();
@@ -297,6 +315,40 @@ describe('performRun', () => {
     );
     await run();
     expect(acted.mock.calls[1]?.[0]).toEqual({ value: '7 your ***' });
+  });
+
+  it('lets no hostile secret out, however an action repeats it', async () => {
+    const hostile = [
+      '"quoted" and \\ more',
+      "a'b$(touch /tmp/lanner-was-here)`id`",
+      'one line of a key\nanother line of it\r\n',
+      '%{secret.KEY} %proc.name {{7*7}}',
+      '\u001b[2J\u202e😀 and more',
+      'x'.repeat(65_536),
+    ];
+    for (const secret of hostile) {
+      const echoes = (text: string): string =>
+        [text, JSON.stringify(text), encodeURIComponent(text), btoa(unescape(encodeURIComponent(text)))].join(' | ');
+      const { run, acted, journal, audited, ports } = setUp(
+        '- { id: a, uses: act, with: { value: { deep: ["%secret.KEY", "x %secret.KEY y"] } }, on_error: continue }\n- { id: b, uses: act, with: { value: "%steps.a.detail" } }',
+        async () => ({ status: 'failed', retry: false, reason: `no: ${echoes(secret)}` }),
+      );
+      Object.assign(ports, { secrets: () => secret });
+      await run();
+      // The action gets it as it is.
+      expect(acted.mock.calls[0]?.[0]).toEqual({ value: { deep: [secret, `x ${secret} y`] } });
+      const kept = `${JSON.stringify(journal())}${JSON.stringify(audited)}${JSON.stringify(acted.mock.calls[1]?.[0])}`;
+      for (const part of [...secret.split(/\r?\n/), secret].filter((text) => text.length > 7)) {
+        for (const form of [
+          part,
+          JSON.stringify(part).slice(1, -1),
+          encodeURIComponent(part),
+          JSON.stringify(JSON.stringify(part)).slice(3, -3),
+        ])
+          expect(kept.includes(form)).toBe(false);
+      }
+      expect(kept).toContain('***');
+    }
   });
 
   it('tells the audit log what begins and how it ends, without secrets', async () => {

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { advance, makeRun, type RunCommand, type RunEvent } from '#playbooks/language/advance';
 import type { Playbook, RunTrigger } from '#playbooks/language/playbook';
 import type { GuardNote, Run, RunMode } from '#playbooks/language/run';
+import { expandStep } from '#playbooks/language/scope';
 import type { Alert } from '#rules/alert';
 import { performStep } from './perform-step.ts';
 import type { RunPorts } from './ports.ts';
-import { expandStep } from './scope.ts';
 
 export type RunRequest = {
   readonly runId: string;
@@ -71,7 +71,7 @@ export async function performRun(request: RunRequest, ports: RunPorts, signal: A
       signal.throwIfAborted();
       const [expansion] = commands.flatMap((command) => (command.kind === 'expand' ? [command] : []));
       if (expansion !== undefined) {
-        note(expandStep(expansion.step, run, request, ports));
+        note(expandStep(expansion.step, run, request, ports.secrets, nowMs()));
         continue;
       }
       for (const command of begins(commands)) {

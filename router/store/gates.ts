@@ -30,6 +30,8 @@ export type Gates = {
    * same answer again. Rejects when it is not sure what Redis has.
    */
   decide(playbook: Playbook, mode: RunMode, candidates: readonly Candidate[]): Promise<readonly Decided[]>;
+  /** What would be decided now; nothing is remembered. */
+  peek(playbook: Playbook, mode: RunMode, candidate: Candidate): Promise<Decision>;
   /** These alerts are remembered by their ids now: what was decided need not be kept for long. */
   settled(runIds: readonly string[]): Promise<void>;
   /** How many alerts the window held back; the same again when it is asked again for the same run. */
@@ -139,6 +141,13 @@ export function makeGates(redis: Redis, nowMs: () => number): Gates {
           all.push(...(await decideSome(playbook, mode, candidates.slice(from, from + MOST_AT_ONCE))));
         return all;
       });
+    },
+    async peek(playbook, mode, { runId, scope }) {
+      const { memory, dedupe, limits } = placesOf(playbook, mode, runId, scope);
+      const found = await redis.mget(memory, dedupe, limits);
+      const copy = makeMemory(new Map([memory, dedupe, limits].map((name, index) => [name, found[index] ?? ''])));
+      const state: GateState = { memory: copy.read(memory), dedupe: copy.read(dedupe), limits: copy.read(limits) };
+      return decide(playbook, scope, state, nowMs()).decision;
     },
     async settled(runIds) {
       if (runIds.length === 0) return;

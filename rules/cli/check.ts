@@ -25,7 +25,8 @@ export const check: Command = {
     if (values.json === true) {
       const results = toLoadResults(outcome, checkSchemas(positionals));
       process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);
-    } else if (values.sarif === true) process.stdout.write(`${JSON.stringify(toSarif(outcome), undefined, 2)}\n`);
+    } else if (values.sarif === true)
+      process.stdout.write(`${JSON.stringify(toSarif('lanner rules check', outcome), undefined, 2)}\n`);
     else process.stdout.write(report(outcome));
     const failed = !outcome.ok || (values.strict === true && outcome.warnings.length > 0);
     return failed ? exitCodes.failed : exitCodes.ok;

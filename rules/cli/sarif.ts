@@ -4,7 +4,7 @@ import { locate } from '../language/source.ts';
 import { describeCode } from './load-results.ts';
 
 /** SARIF 2.1.0, which code hosts show as remarks in a pull request. */
-export function toSarif(outcome: LoadOutcome): object {
+export function toSarif(name: string, outcome: Pick<LoadOutcome, 'errors' | 'warnings'>): object {
   const diagnostics = [...outcome.errors, ...outcome.warnings];
   const codes = [...new Set(diagnostics.map(({ code }) => code))].sort();
   return {
@@ -14,7 +14,7 @@ export function toSarif(outcome: LoadOutcome): object {
       {
         tool: {
           driver: {
-            name: 'lanner rules check',
+            name,
             rules: codes.map((code) => ({ id: code, shortDescription: { text: describeCode(code) } })),
           },
         },

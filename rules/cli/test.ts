@@ -5,6 +5,7 @@ import { type Diagnostic, renderDiagnostic } from '../language/diagnostic.ts';
 import { type RuleTest, type RuleTestResult, readRuleTests, runRuleTests } from '../language/rule-test.ts';
 import { readYaml } from '../language/yaml-reader.ts';
 import { type Command, exitCodes, readArgs } from './command-line.ts';
+import { type JunitCase, toJunit } from './junit.ts';
 import { loadFiles } from './load-files.ts';
 import { builtInRules, isTestFile, readRuleFiles } from './rule-files.ts';
 
@@ -34,7 +35,7 @@ export const test: Command = {
     const untested = outcome.ruleSet.rules
       .map(({ name }) => name)
       .filter((name) => !tests.some((one) => one.expected.includes(name)));
-    if (values.junit !== undefined) writeFileSync(values.junit, toJunit(results));
+    if (values.junit !== undefined) writeFileSync(values.junit, toJunit('lanner rules test', results.map(toCase)));
     process.stdout.write(
       values.json === true ? toJson(results, untested) : toText(results, untested, outcome.ruleSet.rules.length),
     );
@@ -61,6 +62,10 @@ function readTests(files: ReturnType<typeof readRuleFiles>['files']): {
   return { tests, diagnostics };
 }
 
+function toCase({ test: { name, at }, failures }: RuleTestResult): JunitCase {
+  return { path: at.source.path, name, failures };
+}
+
 function toText(results: readonly RuleTestResult[], untested: readonly string[], rules: number): string {
   const failed = results.filter(({ failures }) => failures.length > 0);
   const lines = failed.flatMap(({ test: { name }, failures }) => [
@@ -83,22 +88,4 @@ function toJson(results: readonly RuleTestResult[], untested: readonly string[])
     failures,
   }));
   return `${JSON.stringify({ results: shown, untested }, undefined, 2)}\n`;
-}
-
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-/** XML knows no control characters at all. */
-function escapeXml(text: string): string {
-  return text.replace(/[&<>"]/g, (char) => entities[char] ?? char).replace(/\p{Cc}/gu, ' ');
-}
-
-function toJunit(results: readonly RuleTestResult[]): string {
-  const failed = results.filter(({ failures }) => failures.length > 0).length;
-  const cases = results.map(({ test: { name, at }, failures }) => {
-    const head = `  <testcase classname="${escapeXml(at.source.path)}" name="${escapeXml(name)}"`;
-    return failures.length === 0
-      ? `${head}/>`
-      : `${head}><failure message="${escapeXml(failures.join('; '))}"/></testcase>`;
-  });
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuite name="lanner rules test" tests="${results.length}" failures="${failed}">\n${cases.join('\n')}\n</testsuite>\n`;
 }

@@ -10,7 +10,7 @@ import { resolveNames } from './resolve.ts';
 import { type Source, sourceOf } from './source.ts';
 
 /** Checks a condition that stands alone: no macros, no lists. */
-function checkText(text: string | Source, catalogue: FieldCatalogue): Result<CheckedNode> {
+export function checkText(text: string | Source, catalogue: FieldCatalogue): Result<CheckedNode> {
   const source = typeof text === 'string' ? sourceOf('condition', text) : text;
   const parsed = parseCondition(source);
   if (!parsed.ok) return parsed;
@@ -42,14 +42,16 @@ export function compileCondition<E>(
   catalogue: FieldCatalogue,
 ): Result<(event: E) => boolean> {
   const checked = checkText(text, catalogue);
-  if (!checked.ok) return checked;
+  return checked.ok ? { ok: true, value: compileChecked(checked.value, bind) } : checked;
+}
+
+export function compileChecked<E>(node: CheckedNode, bind: Bind<E>): (event: E) => boolean {
   const machine = makeMachine(bind);
-  const predicate = compilePredicate(checked.value, machine);
-  const value = (event: E): boolean => {
+  const predicate = compilePredicate(node, machine);
+  return (event) => {
     nextEvent(machine);
     return predicate(event);
   };
-  return { ok: true, value };
 }
 
 export function toDiagnostics(problems: readonly Problem[], code: Diagnostic['code']): Diagnostics {

@@ -1,6 +1,9 @@
 import { printable } from './printable.ts';
 import { locate, type Source, type Span } from './source.ts';
 
+/** Ours: Falco has no playbooks. */
+const ownErrorCodes = ['PLAYBOOK_TEST_FAILED'] as const;
+
 export const errorCodes = [
   'LOAD_ERR_FILE_READ',
   'LOAD_ERR_YAML_PARSE',
@@ -8,12 +11,17 @@ export const errorCodes = [
   'LOAD_ERR_COMPILE_CONDITION',
   'LOAD_ERR_COMPILE_OUTPUT',
   'LOAD_ERR_VALIDATE',
+  ...ownErrorCodes,
 ] as const;
 
 /** Ours: Falco says nothing. */
 const ownWarningCodes = [
   /** A word that is allowed but does nothing, and looks like one that does. */
   'LIKELY_TYPO',
+  /** A step that never gets its turn. */
+  'PLAYBOOK_UNREACHABLE',
+  /** A secret that is neither a file nor in the environment. */
+  'PLAYBOOK_NO_SECRET',
 ] as const;
 
 export const warningCodes = [
@@ -56,7 +64,7 @@ export function isWarning(code: DiagnosticCode): boolean {
 
 /** Whether Falco has this code, too. */
 export function isFalcos(code: DiagnosticCode): boolean {
-  return ownWarningCodes.every((own) => own !== code);
+  return [...ownErrorCodes, ...ownWarningCodes].every((own) => own !== code);
 }
 
 /** The longest source line shown; longer ones are cut around the caret. */

@@ -49,12 +49,12 @@ function readRuleTest(value: Value, catalogue: FieldCatalogue, report: Report): 
   const event = entries.get('event')?.value;
   const expected = entries.get('expect')?.value;
   if (name?.kind !== 'text') return report(shape, 'test must be a name', value.at);
-  if (event?.kind !== 'map') return report(shape, 'event must be a map from fields to values', event?.at ?? name.at);
+  if (event === undefined) return report(shape, 'event must be a map from fields to values', name.at);
   const names = expected === undefined ? undefined : readNames(expected);
   if (names === undefined)
     return report(shape, 'expect must be a list of rule names, or none', expected?.at ?? name.at);
-  const values = new Map<string, FieldValue>();
-  for (const entry of event.entries) readEventField(entry, catalogue, values, report);
+  const values = readEvent(event, catalogue, report);
+  if (values === undefined) return undefined;
   const output = entries.get('output')?.value;
   if (output !== undefined && output.kind !== 'map')
     return report(shape, 'output must be a map from rule names to texts', output.at);
@@ -69,6 +69,18 @@ function readNames(value: Value): readonly string[] | undefined {
   if (value.kind !== 'list') return undefined;
   const names = value.items.flatMap((item) => (item.kind === 'text' ? [item.text] : []));
   return names.length === value.items.length ? names : undefined;
+}
+
+/** What a map from fields to values says, or `undefined` when it is not understood. */
+export function readEvent(
+  value: Value,
+  catalogue: FieldCatalogue,
+  report: Report,
+): ReadonlyMap<string, FieldValue> | undefined {
+  if (value.kind !== 'map') return report(shape, 'event must be a map from fields to values', value.at);
+  const values = new Map<string, FieldValue>();
+  for (const entry of value.entries) readEventField(entry, catalogue, values, report);
+  return values;
 }
 
 function readEventField(

@@ -249,6 +249,27 @@ describe('a router that is killed in the middle', () => {
     });
   }, 30_000);
 
+  it('says what a playbook would do, by what it remembers, and remembers nothing of it', async () => {
+    const file = join(place.dataFolder, 'alert.json');
+    const would = async (rule: string, playbook: string, fields: object) => {
+      const alert = { time: new Date().toISOString(), rule, priority: 'Error', output_fields: fields };
+      writeFileSync(file, JSON.stringify(alert));
+      return cli('playbooks', 'run', playbook, '--alert', file, '--dry-run').catch(({ stdout }) => stdout);
+    };
+    const before = readFileSync(written(), 'utf8');
+    for (let times = 0; times < 3; times++)
+      expect(await would('counted', 'counts', {})).toMatch(
+        /^count holds it back \(1 of 3 within 3600 s\); if it did not:\n {2}a \(log\) skipped: would write a line to /,
+      );
+    expect(await would('wide', 'stops', { 'container.id': 'two' })).toMatch(
+      /^it would start; blast_radius: 1 of 1 containers\n/,
+    );
+    expect(await would('wide', 'stops', { 'container.id': 'three' })).toMatch(/^blast_radius holds it back/);
+    expect(await would('wide', 'stops', { 'container.id': 'two' })).toMatch(/^it would start/);
+    expect(await would('other', 'stops', {})).toMatch(/^the alert does not match the playbook; if it did:/);
+    expect(readFileSync(written(), 'utf8')).toBe(before);
+  }, 60_000);
+
   it('has an audit log of all of it, unbroken by the kill', async () => {
     const copy = join(place.dataFolder, 'audit.jsonl');
     const said = await cli('audit', 'verify', '--save', copy);

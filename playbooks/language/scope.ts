@@ -1,18 +1,16 @@
-import { baseOf, type RunEvent } from '#playbooks/language/advance';
-import type { ActionStep, OutputValue, Scope, StepResult } from '#playbooks/language/playbook';
-import type { Run, StepState } from '#playbooks/language/run';
-import type { RunRequest } from './perform.ts';
-import type { RunPorts } from './ports.ts';
+import type { Alert } from '#rules/alert';
+import { baseOf, type RunEvent } from './advance.ts';
+import type { ActionStep, OutputValue, Scope, Secrets, StepResult } from './playbook.ts';
+import type { Run, StepState } from './run.ts';
+
+/** What a run is about. */
+export type About = { readonly alert: Alert; readonly alertId: string };
 
 /** How bad an outcome is; of the items of a step, the worst speaks for all. */
 const order = ['done', 'skipped', 'gone', 'waiting', 'running', 'timed_out', 'refused', 'failed'];
 
 /** What a step's condition and parameters are read from. */
-export function scopeOf(
-  run: Run,
-  { alert, alertId }: Pick<RunRequest, 'alert' | 'alertId'>,
-  itemOf?: StepState,
-): Scope {
+export function scopeOf(run: Run, { alert, alertId }: About, itemOf?: StepState): Scope {
   const steps = new Map<string, StepResult>();
   const worst = new Map<string, StepState>();
   for (const state of run.steps) {
@@ -36,24 +34,18 @@ function isOver({ state }: StepState): boolean {
 }
 
 /** Fills in the list of `foreach`. What cannot be gone through fails the step. */
-export function expandStep(
-  step: ActionStep,
-  run: Run,
-  request: RunRequest,
-  { nowMs, secrets, random }: RunPorts,
-): RunEvent {
-  const at = nowMs();
-  const filled = step.foreach?.(scopeOf(run, request), secrets);
+export function expandStep(step: ActionStep, run: Run, about: About, secrets: Secrets, nowMs: number): RunEvent {
+  const filled = step.foreach?.(scopeOf(run, about), secrets);
   const fail = (detail: string): RunEvent => ({
     kind: 'step_ended',
     step: step.id,
     outcome: 'failed',
     detail,
-    startedMs: at,
-    nowMs: at,
+    startedMs: nowMs,
+    nowMs,
     retry: false,
     retryAfterMs: undefined,
-    random: random(),
+    random: 0,
   });
   if (filled === undefined) throw new Error(`step ${step.id} has no foreach`);
   if (!filled.ok) return fail(`foreach: ${filled.reason}`);
@@ -62,5 +54,5 @@ export function expandStep(
   const items = value.flatMap((item: unknown): OutputValue[] =>
     typeof item === 'string' || typeof item === 'number' || typeof item === 'boolean' ? [item] : [],
   );
-  return { kind: 'expanded', step: step.id, items, nowMs: at };
+  return { kind: 'expanded', step: step.id, items, nowMs };
 }
