@@ -81,7 +81,10 @@ export type AgentStart =
 export function startAgent({ options, ruleSet, agentVersion, token, log }: PipelineOptions): AgentStart {
   const clock = makeClock();
   const bootId = readBootId();
-  const rules = compileRuleSet<Scene>(ruleSet, bindField, { matching: options.matching });
+  const rules = compileRuleSet<Scene>(ruleSet, bindField, {
+    matching: options.matching,
+    nowNs: () => performance.now() * 1e6,
+  });
   const files = openEngineFiles(foldersOf(options.engines));
   const mounts = readCgroupMounts();
   const processes = new ProcessTable((pid) => readProcess(pid));

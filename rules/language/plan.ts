@@ -6,13 +6,18 @@ import { compileLook, fieldsOf, type Look, type Mask, type MaskTable, type Pivot
 import { compileFirst, compileProgram, type Predicate } from './predicate.ts';
 import { verdicts } from './refute.ts';
 import type { Rule } from './rule-set.ts';
+import type { Stopwatch } from './rule-time.ts';
 
 /**
  * What is done with an event of one type. Most events fire nothing, and most of their values have been seen before. So
  * we grow a decision tree over the events as they come: at each stage, the field whose value rules out most of the
  * rules that are still possible there. Only the rules that are left at the end are evaluated.
  */
-export type Plan<E, R> = (event: E) => readonly R[];
+export type Plan<E, R> = {
+  readonly match: (event: E) => readonly R[];
+  /** The same, with the time of each rule taken. */
+  readonly matchTimed: (event: E, stopwatch: Stopwatch<R>) => readonly R[];
+};
 
 type Candidate<E, R> = {
   readonly rule: R;
@@ -93,7 +98,7 @@ export function compilePlan<E, R extends { readonly rule: Rule }>(
     fusions++;
     stage.first = compileFirst(stage.candidates.map(({ fires }) => fires));
   };
-  return (event) => {
+  const match = (event: E): readonly R[] => {
     const stage = walk(event);
     const possible = stage.candidates;
     let at = 0;
@@ -111,6 +116,18 @@ export function compilePlan<E, R extends { readonly rule: Rule }>(
     }
     return fired ?? none;
   };
+  const matchTimed = (event: E, { nowNs, add }: Stopwatch<R>): readonly R[] => {
+    const fired: R[] = [];
+    for (const { rule, fires } of walk(event).candidates) {
+      const startNs = nowNs();
+      const isFired = fires(event);
+      add(rule, nowNs() - startNs);
+      if (isFired) fired.push(rule);
+      if (isFired && matching === 'first') break;
+    }
+    return fired;
+  };
+  return { match, matchTimed };
 }
 
 function costOfAll<E, R>(candidates: readonly Candidate<E, R>[]): number {
