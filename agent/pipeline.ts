@@ -30,7 +30,7 @@ import { Names } from './state/names.ts';
 import { openKubernetes } from './state/orchestrators/kubernetes.ts';
 import { openMesos } from './state/orchestrators/mesos.ts';
 import { joinOrchestrators, type Orchestrators } from './state/orchestrators/orchestrators.ts';
-import { isAlive, listPids, makeLocate, makeLook, readEnvironment, readProcess } from './state/proc-folder.ts';
+import { isAlive, listPids, makeEnvironment, makeLocate, makeLook, readProcess } from './state/proc-folder.ts';
 import { type ProcessCounters, ProcessTable } from './state/process-table.ts';
 import { resolveName } from './state/resolve-name.ts';
 import { makeUsers } from './state/users.ts';
@@ -279,7 +279,7 @@ function surroundings({ hostname }: AgentOptions, { processes, clock, names, orc
     wallNs: clock.wallNs,
     offsetMinutes: clock.offsetMinutes,
     startedNs: clock.sinceBootNs(),
-    environment: (process) => readEnvironment(process),
+    environment: makeEnvironment(),
   };
 }
 

@@ -40,4 +40,12 @@ describe('cgroups by number', () => {
     expect(groups.learn(1, '/default/web')).toMatchObject({ id: 'web', namespace: 'default' });
     expect(groups.learn(2, '/default/other')).toBeUndefined();
   });
+
+  it('asks about a group once, until its number is another group’s', () => {
+    const asked: string[] = [];
+    const groups = new Cgroups({ locate: nowhere, isContainerdTask: (_, name) => asked.push(name) > 0 });
+    for (const path of ['/default/web', '/default/web', '/default/other']) groups.learn(1, path);
+    expect(asked).toEqual(['web', 'other']);
+    expect(groups.containerOf(1, 5, undefined)?.id).toBe('other');
+  });
 });

@@ -6,6 +6,8 @@ const MOST_GROUPS = 16_384;
 /** The group of a process, and whether it is certain that the kernel's number means this group. */
 export type GroupPath = { readonly path: string; readonly certain: boolean };
 
+type Group = { readonly path: string; readonly container: CgroupContainer | undefined };
+
 export type CgroupsOptions = {
   /** The group with this number that a process is in now. */
   readonly locate: (pid: number, id: number) => GroupPath | undefined;
@@ -14,7 +16,7 @@ export type CgroupsOptions = {
 
 /** The container of each cgroup by the kernel's number of the group, so that an event need not carry the path. */
 export class Cgroups {
-  readonly #byId = new Map<number, CgroupContainer | undefined>();
+  readonly #byId = new Map<number, Group>();
   readonly #options: CgroupsOptions;
 
   constructor(options: CgroupsOptions) {
@@ -23,16 +25,19 @@ export class Cgroups {
 
   /** An exec says which path its group has. */
   learn(id: number, path: string): CgroupContainer | undefined {
+    const known = this.#byId.get(id);
+    // An engine notes a container before it makes its group: what the group is does not change as long as it is there.
+    if (known?.path === path) return known.container;
     const container = this.named(path);
     if (this.#byId.size >= MOST_GROUPS) this.#byId.clear();
-    this.#byId.set(id, container);
+    this.#byId.set(id, { path, container });
     return container;
   }
 
   /** The container of group `id`, in which process `pid` was; `undefined` for the host. */
   containerOf(id: number, pid: number, lastKnownPath: string | undefined): CgroupContainer | undefined {
     const known = this.#byId.get(id);
-    if (known !== undefined || this.#byId.has(id)) return known;
+    if (known !== undefined) return known.container;
     const located = this.#options.locate(pid, id);
     // A process that is gone cannot be asked; what it was in at its start is then all that is known.
     if (located === undefined) return lastKnownPath === undefined ? undefined : this.named(lastKnownPath);

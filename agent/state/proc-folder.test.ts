@@ -7,10 +7,10 @@ import { describe, expect, it } from 'vitest';
 import {
   deepestCgroup,
   listPids,
+  makeEnvironment,
   makeLocate,
   makeLook,
   parseStat,
-  readEnvironment,
   readProcess,
 } from './proc-folder.ts';
 
@@ -47,8 +47,8 @@ describe('reading /proc', () => {
       tty: 0,
     });
     if (read === undefined) throw new Error('it runs');
-    expect(readEnvironment(read)).toBe('MARK=here\0');
-    expect(readEnvironment({ ...read, startNs: read.startNs - 1e9 })).toBeUndefined();
+    expect(makeEnvironment()(read)).toBe('MARK=here\0');
+    expect(makeEnvironment()({ ...read, startNs: read.startNs - 1e9 })).toBeUndefined();
     expect(makeLocate(() => undefined)(pid, 1)).toMatchObject({ certain: false });
     expect(listPids()).toContain(pid);
     const look = makeLook();
@@ -59,7 +59,7 @@ describe('reading /proc', () => {
     child.kill('SIGKILL');
     await once(child, 'exit');
     expect(readProcess(pid)).toBeUndefined();
-    expect(readEnvironment(read)).toBeUndefined();
+    expect(makeEnvironment()(read)).toBeUndefined();
     expect(makeLocate(() => undefined)(pid, 1)).toBeUndefined();
   });
 

@@ -196,8 +196,19 @@ export function isAlive({ pid, startNs }: Process, proc = '/proc'): boolean {
 
 const MOST_ENVIRONMENT_BYTES = 65_536;
 
+/** Reads environments, and remembers the last one: several events in a row are often one process's, and ask for the same. */
+export function makeEnvironment(proc = '/proc'): (process: Process) => string | undefined {
+  let last: Process | undefined;
+  let environment: string | undefined;
+  return (process) => {
+    if (process !== last) environment = readEnvironment(process, proc);
+    last = process;
+    return environment;
+  };
+}
+
 /** The environment a process was started with, as its memory has it now; NUL-separated. */
-export function readEnvironment({ pid, startNs }: Process, proc = '/proc'): string | undefined {
+function readEnvironment({ pid, startNs }: Process, proc = '/proc'): string | undefined {
   try {
     const text = readFileSync(`${proc}/${pid}/environ`, 'latin1').slice(0, MOST_ENVIRONMENT_BYTES);
     // Read before the check, so that it is still that process's.

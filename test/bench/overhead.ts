@@ -51,7 +51,7 @@ export const loops = {
       bench: 'overhead-exec',
       target: (base) => base * 1.06,
       unit: 'µs',
-      args: () => ['exec', 200, '/usr/bin/env', 'true'],
+      args: () => ['exec', 200, '/bin/true'],
     },
   ],
   connect: [{ bench: 'overhead-connect', target: (base) => base * 1.05, unit: 'µs', args: () => ['connect', 4_000] }],
