@@ -134,6 +134,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
   };
   const opened = openCapture({
     types: [...(rules.eventTypes === 'all' ? describedTypes : rules.eventTypes), ...stateCalls, ...groupCalls],
+    ...options.rings,
     details: { environment: needEnvironment(ruleSet.rules) },
     onEvent: (event) => engine.handle(event),
     onBatchEnd: () => {

@@ -38,4 +38,6 @@ stands "$need" || sh "$root/infra/setup.sh" --for "$need" >&2
 export NODE_COMPILE_CACHE="$root/.build/compile-cache"
 script=$root/$1
 shift
+# A small young generation: what an event leaves behind is short-lived, and the agent shares its host.
+[ "$need ${1-}" != 'agent agent' ] || exec "$node" --max-semi-space-size=1 "$script" "$@"
 exec "$node" "$script" "$@"

@@ -13,8 +13,8 @@ export type CaptureOptions = {
   /** After each drain that brought events. */
   readonly onBatchEnd?: (() => void) | undefined;
   /** Sizes of the kernel's rings, powers of two. */
-  readonly lifecycleBytes?: number | undefined;
-  readonly bulkBytes?: number | undefined;
+  readonly lifecycleBytes: number;
+  readonly bulkBytes: number;
   /** Records are read where the kernel put them, unless foreign memory is refused here. */
   readonly reading?: 'in-place' | 'copy' | undefined;
 };
@@ -36,8 +36,6 @@ export type CaptureOutcome =
   | { readonly ok: true; readonly capture: Capture }
   | { readonly ok: false; readonly reason: string };
 
-const LIFECYCLE_BYTES = 1 << 20;
-const BULK_BYTES = 8 << 20;
 /** Waiting this long before a drain keeps the kernel from waking us for each event. */
 const LAZY_MS = 1;
 /** As large as the doorbell's ring. */
@@ -47,10 +45,7 @@ const RECORDS_MAX = 16_384;
 
 /** Loads the kernel programs and starts the flow of events. The calling process's own are left out. */
 export function openCapture(options: CaptureOptions): CaptureOutcome {
-  const outcome = openNative({
-    lifecycleBytes: options.lifecycleBytes ?? LIFECYCLE_BYTES,
-    bulkBytes: options.bulkBytes ?? BULK_BYTES,
-  });
+  const outcome = openNative(options);
   if (!outcome.ok) return outcome;
   const native = outcome.capture;
   try {

@@ -15,6 +15,7 @@ json_include_message_property: true
 json_include_tags_property: false
 time_format_iso_8601: true
 spool_max_bytes: 33554432
+memory: small
 rules:
   - disable: {rule: "*"}
   - enable: {tag: container}
@@ -37,6 +38,7 @@ append_output:
         jsonParts: { message: true, output: true, outputFields: true, tags: false },
         isoTimes: true,
         spoolMaxBytes: 33_554_432,
+        rings: { lifecycleBytes: 524_288, bulkBytes: 1_048_576 },
         response: { mostActions: 60, protection: { containers: [], processes: [], pods: [] } },
         selections: [
           { action: 'disable', by: 'rule', pattern: '*' },

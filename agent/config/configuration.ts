@@ -7,6 +7,7 @@ import type { Diagnostic } from '#rules/language/diagnostic';
 import type { Selection } from '#rules/language/selection';
 import type { SourceFile } from '#rules/language/source';
 import { allParts, type FalcoJsonParts } from './json-parts.ts';
+import { memoryNames, memoryProfiles, type RingSizes } from './memory.ts';
 import { type ResponseSettings, responseKeys, responseSchema, usualResponse } from './protection.ts';
 
 /**
@@ -26,6 +27,7 @@ export type Configuration = {
   readonly isoTimes: boolean;
   /** Room on disk for alerts that the router has not taken. */
   readonly spoolMaxBytes: number;
+  readonly rings: RingSizes;
   readonly response: ResponseSettings;
 };
 
@@ -42,6 +44,7 @@ export const emptyConfiguration: Configuration = {
   jsonParts: allParts,
   isoTimes: false,
   spoolMaxBytes: 256 * MIB,
+  rings: memoryProfiles.default,
   response: usualResponse,
 };
 
@@ -93,6 +96,7 @@ const schema = z.strictObject({
     .int('expected a whole number of bytes')
     .min(16 * MIB, `expected at least ${16 * MIB}, 16 MiB`)
     .default(emptyConfiguration.spoolMaxBytes),
+  memory: z.enum(memoryNames, { error: `expected ${memoryNames.join(', ')}` }).default('default'),
   response: responseSchema.default(emptyConfiguration.response),
 });
 
@@ -151,6 +155,7 @@ export function readConfiguration(file: SourceFile): ConfigurationResult {
       },
       isoTimes: value.time_format_iso_8601,
       spoolMaxBytes: value.spool_max_bytes,
+      rings: memoryProfiles[value.memory],
       response: value.response,
     },
   };

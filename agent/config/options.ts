@@ -12,6 +12,7 @@ import { type Configuration, emptyConfiguration, readConfiguration } from './con
 import { type EngineSocket, readEngineSocket } from './engine-socket.ts';
 import type { FalcoJsonParts } from './json-parts.ts';
 import { type KubernetesAccess, readInCluster, readKubeconfig } from './kubernetes.ts';
+import type { RingSizes } from './memory.ts';
 import type { ResponseSettings } from './protection.ts';
 
 export type AgentOptions = {
@@ -34,6 +35,8 @@ export type AgentOptions = {
   readonly dataFolder: string;
   /** Room on disk for alerts that the router has not taken. */
   readonly spoolMaxBytes: number;
+  /** Of the kernel's rings. */
+  readonly rings: RingSizes;
   readonly response: ResponseSettings;
   /** What the router calls this host. */
   readonly node: string;
@@ -146,6 +149,7 @@ export function readAgentOptions(
         : { url: new URL(options.router), tokenFile: resolve(options['token-file'] ?? join(dataFolder, 'token')) },
     dataFolder,
     spoolMaxBytes: configuration.spoolMaxBytes,
+    rings: configuration.rings,
     response: configuration.response,
     node: options.node ?? host,
     engines: options.engine,

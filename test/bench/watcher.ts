@@ -50,7 +50,17 @@ type AgentSettings = {
 
 export async function watchWithAgent({ stdout, environment = {} }: AgentSettings = {}): Promise<WatchingAgent> {
   const folder = mkdtempSync(join(tmpdir(), 'lanner-bench-agent-'));
-  const words = ['lanner.ts', 'agent', '--json', '--data', folder, '--rules', ...publishedRules];
+  // As infra/run.sh starts it.
+  const words = [
+    '--max-semi-space-size=1',
+    'lanner.ts',
+    'agent',
+    '--json',
+    '--data',
+    folder,
+    '--rules',
+    ...publishedRules,
+  ];
   const child = spawn(process.execPath, words, {
     cwd: root,
     env: { ...process.env, NODE_COMPILE_CACHE: join(root, '.build/compile-cache'), ...environment },

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Capture, type CaptureCounters, type CaptureOptions, openCapture } from '../../agent/capture/kernel.ts';
+import { memoryProfiles } from '../../agent/config/memory.ts';
 import type { Event } from '../../agent/events/event.ts';
 
 /** A compiler comes with what builds the native parts. */
@@ -22,7 +23,7 @@ export function makeFolder(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-type Settings = Pick<CaptureOptions, 'lifecycleBytes' | 'bulkBytes' | 'reading' | 'details'>;
+type Settings = Partial<Pick<CaptureOptions, 'lifecycleBytes' | 'bulkBytes' | 'reading' | 'details'>>;
 
 /** A capture that keeps its events. */
 export class Recorder {
@@ -30,7 +31,12 @@ export class Recorder {
   readonly capture: Capture;
 
   constructor(types: Iterable<string>, settings: Settings = {}) {
-    const outcome = openCapture({ types, ...settings, onEvent: (event) => this.events.push(event.retain()) });
+    const outcome = openCapture({
+      types,
+      ...memoryProfiles.default,
+      ...settings,
+      onEvent: (event) => this.events.push(event.retain()),
+    });
     if (!outcome.ok) throw new Error(outcome.reason);
     this.capture = outcome.capture;
   }

@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCapture } from '../../agent/capture/kernel.ts';
+import { memoryProfiles } from '../../agent/config/memory.ts';
 import { decodeExec, environmentOf } from '../../agent/events/decode.ts';
 import { eventually } from '../support/eventually.ts';
 import { compile, makeFolder, pick, Recorder } from './recorder.ts';
@@ -55,6 +56,7 @@ describe.each(['in-place', 'copy'] as const)('records read %s', (reading) => {
     let seen = 0;
     const outcome = openCapture({
       types: ['openat'],
+      ...memoryProfiles.default,
       reading,
       onEvent: (event) => {
         seen++;
