@@ -56,12 +56,9 @@ find_missing() {
 	has podman || miss podman
 	[ -x /usr/lib/cni/bridge ] || miss containernetworking-plugins
 	has iptables || miss iptables
-<<<<<<< HEAD
 	has lxc-start || miss lxc
 	has systemd-nspawn || miss systemd-container
-=======
 	has nft || [ -x /usr/sbin/nft ] || miss nftables
->>>>>>> 1a53c68 (agent: isolate a container's network, and restore it exactly)
 	[ -x /bin/busybox ] || miss busybox-static
 	[ -x /usr/bin/chromium ] || miss chromium
 	has sshd || [ -x /usr/sbin/sshd ] || miss openssh-server
