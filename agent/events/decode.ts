@@ -115,13 +115,20 @@ export const file = {
   /** 0: no file behind a descriptor. */
   fileMode: (event: Event) => event.u32(f.file_mode),
   inode: (event: Event) => event.u64(f.inode),
-  device: (event: Event) => event.u32(f.device),
+  /** As stat(2) has it. */
+  device: (event: Event) => encodeDevice(event.u32(f.device)),
   /** Of an open: it made the file. */
   isCreated: (event: Event) => (event.flags & flag.created) !== 0,
   /** Where the file lies, if on an overlay. */
   layer: (event: Event) =>
     (event.flags & flag.upperLayer) !== 0 ? 'upper' : (event.flags & flag.lowerLayer) !== 0 ? 'lower' : undefined,
 } as const;
+
+/** The kernel's own form has the minor number in 20 bits; new_encode_dev of linux/kdev_t.h. */
+function encodeDevice(device: number): number {
+  const minor = device & 0xf_ffff;
+  return (minor & 0xff) | ((device >>> 20) << 8) | ((minor & ~0xff) << 12);
+}
 
 /** The beginning of what was read or written; only of calls that were asked for. */
 export function dataOf(event: Event): string | undefined {

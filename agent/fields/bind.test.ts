@@ -5,7 +5,7 @@ import { bindField, readableFields } from './bind.ts';
 import { bootWallNs, container, read, record, sceneOf, second } from './sample.ts';
 
 const open = record('file', 'openat', {
-  numbers: { ret: 3, fd: 3, dirfd: -100, open_flags: 0o2000001, file_mode: 0o100644, inode: 7, device: 0x803 },
+  numbers: { ret: 3, fd: 3, dirfd: -100, open_flags: 0o2000001, file_mode: 0o100644, inode: 7, device: 0x80_0003 },
   texts: { path: 'shadow', base: '/etc', resolved: '/etc/shadow', comm: 'cat' },
 });
 const connect = record('socket', 'connect', {

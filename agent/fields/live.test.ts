@@ -98,7 +98,15 @@ describe('probes of a container', () => {
 
   it('stand in the specification of the pod', () => {
     const { probe } = sceneIn({}, { argv: ['cat', '/alive'] });
-    const spec = { containers: [{ name: 'app', livenessProbe: { exec: { command: ['cat', '/alive'] } } }] };
+    const spec = {
+      containers: [
+        {
+          name: 'app',
+          livenessProbe: { exec: { command: ['cat', '/alive'] } },
+          readinessProbe: { exec: { command: ['cat', '/ready'] } },
+        },
+      ],
+    };
     const pod = {
       uid: 'u',
       name: 'p',
@@ -112,6 +120,7 @@ describe('probes of a container', () => {
     const around = { ...probe.around, orchestrators: { ...probe.around.orchestrators, pod: () => pod } };
     const known = { ...probe, around, container: { ...probed({}), podUid: 'u' } };
     expect(read('container.liveness_probe', known)).toBe('cat /alive');
+    expect(read('container.readiness_probe', known)).toBe('cat /ready');
     expect(read('proc.is_container_liveness_probe', known)).toBe(true);
     expect(read('proc.is_container_readiness_probe', known)).toBe(false);
   });

@@ -81,6 +81,34 @@ describe('fields of the pod', () => {
     expect(read(field, sceneWith({ container }, cluster))).toEqual(expected);
   });
 
+  it.for([
+    { kind: 'ReplicationController', field: 'k8s.rc.name', value: 'o' },
+    { kind: 'ReplicationController', field: 'k8s.rc.id', value: 'o-1' },
+    { kind: 'ReplicationController', field: 'k8s.rc.label[o]', value: '1' },
+    { kind: 'ReplicationController', field: 'k8s.rc.labels', value: 'o:1' },
+    { kind: 'DaemonSet', field: 'k8s.daemonset.name', value: 'o' },
+    { kind: 'DaemonSet', field: 'k8s.daemonset.id', value: 'o-1' },
+    { kind: 'StatefulSet', field: 'k8s.statefulset.name', value: 'o' },
+    { kind: 'StatefulSet', field: 'k8s.statefulset.id', value: 'o-1' },
+    { kind: 'Job', field: 'k8s.job.name', value: 'o' },
+    { kind: 'Job', field: 'k8s.job.id', value: 'o-1' },
+    { kind: 'CronJob', field: 'k8s.cronjob.name', value: 'o' },
+    { kind: 'CronJob', field: 'k8s.cronjob.id', value: 'o-1' },
+  ])('reads $field of a $kind', ({ kind, field, value }) => {
+    const owner = { kind, name: 'o', uid: 'o-1', labels: labels('o'), owner: undefined };
+    const owned = kind === 'CronJob' ? { ...owner, kind: 'Job', name: 'j', uid: 'j-1', owner } : owner;
+    expect(read(field, sceneWith({ container }, { ...cluster, pod: () => ({ ...pod, owner: owned }) }))).toBe(value);
+  });
+
+  it('has what the network plugin said', () => {
+    const known = container.details?.pod;
+    if (known === undefined) throw new Error('the sample is of a pod');
+    const details = makeDetails({ pod: { ...known, cniJson: '{"ips":[]}' } });
+    for (const field of ['container.cni.json', 'k8s.pod.cni.json']) {
+      expect(read(field, sceneWith({ container: { ...container, details } }))).toBe('{"ips":[]}');
+    }
+  });
+
   it('knows the pod by its cgroup when the engine is silent', () => {
     const silent = { id: container.id, engine: 'cri', podUid: 'uid-1', details: undefined, status: 'silent' } as const;
     expect(read('k8s.pod.uid', sceneWith({ container: silent }))).toBe('uid-1');

@@ -12,6 +12,7 @@
 #include "path.h"
 #include "arguments.h"
 #include "socket.h"
+#include "uring.h"
 
 #include "exec.bpf.c"
 #include "fork.bpf.c"

@@ -91,6 +91,8 @@ function withArgument(spec: FieldSpec, argument: string | undefined, options: Ca
   }
   const kind = spec.argument?.kind;
   if (kind === undefined) return refuse(`${name} takes no argument, found [${argument}]`);
+  // Nanoseconds since the epoch are more than a number holds: they stay text.
+  if (name === 'evt.around' && /^\d{10,20}$/.test(argument)) return { ok: true, use: { spec, argument } };
   const index = /^\d{1,9}$/.test(argument) ? Number(argument) : undefined;
   const onlyIndex = kind === 'index' || (kind === 'index+key' && spec.flags.includes('dotted'));
   if (onlyIndex && index === undefined)
