@@ -103,7 +103,9 @@ const event: Readonly<Record<string, Row>> = {
   'evt.rawtime': open(opened),
   'evt.rawtime.s': open(({ report }) => near(report('before') / S - 0.5, 1)),
   'evt.rawtime.ns': open(({ of }) => near(number(of('open', 'evt.rawtime')) % S, 600)),
-  'evt.reltime': open(({ report, startedNs }) => near(report('before') - startedNs, 5 * S)),
+  'evt.reltime': open(({ report, startedNs }) =>
+    near((report('before') - startedNs) / 2, (report('before') - startedNs) / 2),
+  ),
   'evt.reltime.s': open(({ of }) => Math.floor(number(of('open', 'evt.reltime')) / S)),
   'evt.reltime.ns': open(({ of }) => number(of('open', 'evt.reltime')) % S),
   'evt.deltatime': at('rename')(({ of }) =>

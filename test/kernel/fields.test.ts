@@ -73,8 +73,7 @@ const capabilityNames = [
 ];
 
 /** Starts the program below a shell that leads a session, looks at it, and lets it do everything. */
-async function act(program: string, port: number): Promise<Facts> {
-  const startedNs = Date.now() * 1e6;
+async function act(program: string, port: number, startedNs: number): Promise<Facts> {
   const child = spawn(
     '/bin/bash',
     ['-c', `(exec -a 'first word' "$0" "$@" 2>/dev/null < <(cat) > >(cat)); :`, program, String(port), 'two words', ''],
@@ -164,8 +163,9 @@ beforeAll(async () => {
   await once(server, 'listening');
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const startedNs = Date.now() * 1e6;
   agent = await startAgent(rulesOf(port), ['--matching', 'all']);
-  facts = await act(program, port);
+  facts = await act(program, port, startedNs);
 }, 60_000);
 
 afterAll(async () => {
