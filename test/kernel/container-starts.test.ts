@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createServer as createSocket, type Socket } from 'node:net';
+import { createServer as createSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -165,19 +165,9 @@ async function startReceiver() {
   return { url: `http://127.0.0.1:${address.port}`, taken, close };
 }
 
-const dead = [
-  {
-    how: 'never answers delays an alert by half a second and marks it',
-    meet: () => undefined,
-    fromMs: 250,
-    toMs: 1_500,
-  },
-  { how: 'hangs up delays no alert and marks it', meet: (peer: Socket) => void peer.destroy(), fromMs: 0, toMs: 450 },
-];
-
-test.for(dead)('an engine that $how', async ({ meet, fromMs, toMs }) => {
+test('an engine that never answers delays an alert by half a second and marks it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'lanner-silent-'));
-  const silent = createSocket(meet);
+  const silent = createSocket(() => undefined);
   await new Promise<void>((resolve) => silent.listen(join(folder, 'containerd.sock'), resolve));
   writeFileSync(join(folder, 'token'), 'secret');
   const receiver = await startReceiver();
@@ -195,8 +185,8 @@ test.for(dead)('an engine that $how', async ({ meet, fromMs, toMs }) => {
       'container.image.tag': null,
     });
     const delayMs = receivedMs - Date.parse(time);
-    expect(delayMs).toBeGreaterThanOrEqual(fromMs);
-    expect(delayMs).toBeLessThan(toMs);
+    expect(delayMs).toBeGreaterThan(250);
+    expect(delayMs).toBeLessThan(1_500);
     const [alert] = await eventually('the router to have it', () =>
       receiver.taken.length > 0 ? receiver.taken : undefined,
     );
