@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { matchPlaybooks } from '#playbooks/language/match';
-import type { Playbook } from '#playbooks/language/playbook';
+import { type Playbook, withoutSteps } from '#playbooks/language/playbook';
 import type { Run, RunMode } from '#playbooks/language/run';
 import type { Log } from '#rules/cli/log';
 import { actionCatalogue } from './actions/all.ts';
@@ -94,8 +94,10 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   };
   const byName = new Map(playbooks.map((playbook) => [playbook.name, playbook]));
   const perform = async (job: RunJob, signal: AbortSignal): Promise<JobResult> => {
-    const playbook = byName.get(job.playbook);
-    if (playbook === undefined) {
+    const loaded = byName.get(job.playbook);
+    const playbook = loaded ?? withoutSteps(job.playbook);
+    // What it has done is undone all the same.
+    if (loaded === undefined && (await runs.load(runIdOf(job))) === undefined) {
       log('warn', 'a run is left out: its playbook is not loaded any more', { alert: job.id, playbook: job.playbook });
       return { kind: 'finished' };
     }

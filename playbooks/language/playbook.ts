@@ -175,3 +175,28 @@ function withRemedy(step: ActionStep): readonly ActionStep[] {
 function remedyOf({ onError }: Step): readonly ActionStep[] {
   return typeof onError === 'string' ? [] : onError;
 }
+
+/** Stands for a playbook that is gone, for the runs that it has left. */
+export function withoutSteps(name: string): Playbook {
+  const on = {
+    rules: [],
+    tags: undefined,
+    priority: undefined,
+    source: undefined,
+    condition: undefined,
+    memory: undefined,
+  };
+  return {
+    name,
+    description: '',
+    mode: undefined,
+    path: '',
+    on,
+    dedupe: undefined,
+    limits: { runs: undefined, blast: undefined },
+    schedule: undefined,
+    silences: [],
+    steps: [],
+    last: [],
+  };
+}

@@ -26,6 +26,7 @@ export const program = defineAction({
     env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of a variable'), noNul).default({}),
   }),
   idempotent: false,
+  outputs: { output: 'The end of what it printed.' },
   run: ({ argv, cwd, env }, { alert, signal, mask, idempotencyKey }) =>
     runProgram({
       argv,
@@ -71,7 +72,8 @@ async function runProgram({ argv, cwd, env, input, signal, mask }: Call): Promis
     case 'signal':
       return { status: 'failed', retry: false, reason: `${file} was ended by ${ended.name}${said}` };
     case 'code':
-      if (ended.code === 0) return { status: 'done', detail: `${file} ended with 0${said}` };
+      if (ended.code === 0)
+        return { status: 'done', detail: `${file} ended with 0${said}`, outputs: { output: shown } };
       return { status: 'failed', retry: ended.code === EX_TEMPFAIL, reason: `${file} ended with ${ended.code}${said}` };
   }
 }

@@ -50,6 +50,7 @@ export const webhook = defineAction({
       message: 'a request with GET or HEAD has no body',
     }),
   idempotent: true,
+  outputs: { http_status: 'The status of the answer.' },
   async run({ url, method, headers, body, expect }, context) {
     const { signal } = context;
     const target = new URL(url);
@@ -64,7 +65,8 @@ export const webhook = defineAction({
       const { status } = answer;
       const isExpected = expect === undefined ? answer.ok : expect.includes(status);
       const text = await readSome(answer, signal);
-      if (isExpected) return { status: 'done', detail: `${target.host} answered ${status}` };
+      if (isExpected)
+        return { status: 'done', detail: `${target.host} answered ${status}`, outputs: { http_status: status } };
       const said = maskUrl(context.mask(text), target).slice(0, SHOWN);
       const reason = `${target.host} answered ${status}${said === '' ? '' : `: ${said}`}`;
       return refused(status, reason, answer.headers.get('retry-after'));

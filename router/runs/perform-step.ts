@@ -22,8 +22,11 @@ const UNDO_TIMEOUT_MS = 30_000;
 const MOST_DETAIL = 4_096;
 
 /** Looks at the guard, fills in the parameters and acts, and tells the run each of these. */
-export async function performStep(request: StepRequest, ports: RunPorts, signal: AbortSignal): Promise<void> {
-  const { live, id, step, state, attempt, mode } = request;
+export async function performStep(asked: StepRequest, ports: RunPorts, signal: AbortSignal): Promise<void> {
+  const { live, id, step, state, attempt } = asked;
+  // What was done is undone, however the router has been started since.
+  const mode = step === undefined ? live.current().mode : asked.mode;
+  const request = { ...asked, mode };
   const { ledger, nowMs } = ports;
   const scope = scopeOf(live.current(), request, state);
   const skipped = reasonToSkip(request, scope);

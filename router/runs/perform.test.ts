@@ -66,7 +66,8 @@ function setUp(steps: string, perform: Perform = async () => done, mode: RunMode
   };
   const request = { runId: 'run', alertId: 'an-alert', alert, playbook, mode };
   const run = (signal = new AbortController().signal) => performRun(request, ports, signal);
-  return { run, acted, clock, ports, audited, ...memory };
+  const runAs = (other: RunMode) => performRun({ ...request, mode: other }, ports, new AbortController().signal);
+  return { run, runAs, acted, clock, ports, audited, ...memory };
 }
 
 describe('performRun', () => {
@@ -281,6 +282,14 @@ describe('performRun', () => {
       expect.objectContaining({ idempotencyKey: expect.stringMatching(/^an-alert\/p\/a\/undo\//) }),
     );
     expect(journal().steps[1]).toMatchObject({ id: 'a/undo', uses: 'once', state: 'done' });
+  });
+
+  it('undoes what it did also when the router only says what it would do by then', async () => {
+    const { acted, clock, runAs } = setUp('- { id: a, uses: act, undo_after: 1m, with: { value: x } }');
+    await runAs('enforce');
+    clock.nowMs = 61_000;
+    await runAs('dry-run');
+    expect(acted).toHaveBeenCalledTimes(2);
   });
 
   it('undoes with those parameters only that the opposite action knows', async () => {

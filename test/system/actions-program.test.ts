@@ -60,7 +60,7 @@ describe('program', () => {
     },
     { script: 'kill -TERM $$', result: { status: 'failed', retry: false, reason: '/bin/sh was ended by SIGTERM' } },
     // It closes its input at once: EPIPE is its own affair.
-    { script: 'exec <&-; exit 0', result: { status: 'done', detail: '/bin/sh ended with 0' } },
+    { script: 'exec <&-; exit 0', result: { status: 'done', detail: '/bin/sh ended with 0', outputs: { output: '' } } },
   ])('$script: $result.status', async ({ script, result }) => {
     const output = 'x'.repeat(200_000);
     expect(await perform('program', sh(script), { alert: { ...alert, output } })).toEqual(result);
@@ -79,7 +79,7 @@ describe('program', () => {
     const file = join(folder, 'left');
     const startedMs = performance.now();
     const answer = await perform('program', sh('sleep 100 & echo $! > "$1"; echo said', file), { timeoutMs: 20_000 });
-    expect(answer).toEqual({ status: 'done', detail: '/bin/sh ended with 0: said' });
+    expect(answer).toEqual({ status: 'done', detail: '/bin/sh ended with 0: said', outputs: { output: 'said' } });
     expect(performance.now() - startedMs).toBeLessThan(5_000);
     const pid = await pidIn(file);
     await eventually('what was left to be gone', () => !isAlive(pid) || undefined, 2_000);
@@ -95,7 +95,7 @@ describe('program', () => {
       },
     );
     process.kill(await pidIn(file), 'SIGKILL');
-    expect(answer).toEqual({ status: 'done', detail: '/bin/sh ended with 0' });
+    expect(answer).toEqual({ status: 'done', detail: '/bin/sh ended with 0', outputs: { output: '' } });
   });
 
   it('kills a program that prints without end, and keeps the last of it', async () => {

@@ -15,6 +15,7 @@ import { verifyLines } from '../../router/store/audit-chain.ts';
 import { type Candidate, makeGates } from '../../router/store/gates.ts';
 import { alertSchema } from '../../rules/alert.ts';
 import { eventually } from '../support/eventually.ts';
+import { helloOf, openNodeEnd } from '../support/node-end.ts';
 import { makePlace, type Place, type RouterProcess, startRouterAt } from '../support/router.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -142,6 +143,69 @@ describe('replicas over one Redis', () => {
     expect(verifyLines(lines)).toEqual({ ok: true, first: 1, entries: 900, head: await log?.head() });
     expect(new Set(lines.map((line) => JSON.parse(line).index)).size).toBe(900);
   });
+});
+
+describe('undo_after', () => {
+  it('undoes in its time, by a router that was not there when it was done', async () => {
+    const place = await makePlace();
+    const container = 'ab'.repeat(32);
+    const book = join(place.dataFolder, 'pause.yaml');
+    const step = `{ id: pause, uses: container.pause, with: { container: ${container} }, undo_after: 8s }`;
+    writeFileSync(book, `playbook: pause\non: { rules: [Shell] }\nsteps: [${step}]\n`);
+    const start = () => startRouterAt(place, ['--enforce', '--playbooks', book]);
+    const connectNode = async () => {
+      const node = await openNodeEnd(place);
+      node.say({ ...helloOf('one'), actions: ['container.pause', 'container.unpause'] });
+      return node;
+    };
+    let router = await start();
+    const ends = [await connectNode()];
+    try {
+      const id = '0190a0a0-0000-7000-8000-0000000000aa';
+      const lanner = { version: 1, id, node: 'one', container: { id: container } };
+      await place.post({ time: new Date().toISOString(), rule: 'Shell', priority: 'Notice', lanner });
+      const paused = await eventually('the pause', () => ends[0]?.commands[0], 15_000);
+      const doneMs = Date.now();
+      ends[0]?.answer(paused, 'done', 'paused');
+      const ofRun = async () => {
+        const { runs } = (await (await place.get('/api/runs')).json()) as { readonly runs: readonly Run[] };
+        return runs[0];
+      };
+      // Over for people, with the undoing still ahead.
+      const ended = await eventually('the run to end', async () => {
+        const found = await ofRun();
+        return found?.state === 'done' ? found : undefined;
+      });
+      expect(ended.steps).toMatchObject([
+        { id: 'pause', state: 'done' },
+        { id: 'pause/undo', uses: 'container.unpause', state: 'waiting' },
+      ]);
+      await router.end('SIGKILL');
+      // Not even the playbook is there any more.
+      writeFileSync(
+        book,
+        'playbook: other\non: { rules: [None] }\nsteps: [{ id: a, uses: log, with: { file: /tmp/x } }]\n',
+      );
+      router = await start();
+      const node = await connectNode();
+      ends.push(node);
+      const undone = await eventually('the undoing', () => node.commands[0], 30_000);
+      expect(Date.now() - doneMs).toBeGreaterThanOrEqual(7_900);
+      expect(undone).toMatchObject({
+        id: `${id}/pause/pause/undo/${container}`,
+        action: 'container.unpause',
+        params: { container },
+      });
+      node.answer(undone, 'done', 'goes on');
+      await eventually('the journal to have it', async () =>
+        (await ofRun())?.steps[1]?.state === 'done' ? true : undefined,
+      );
+    } finally {
+      await Promise.all(ends.map((end) => end.close()));
+      await router.end();
+      place.remove();
+    }
+  }, 90_000);
 });
 
 describe('a router that is killed in the middle', () => {
