@@ -34,6 +34,7 @@ describe('program', () => {
     expect(await perform('program', sh('cat > "$1"', join(folder, 'input')))).toEqual({
       status: 'done',
       detail: '/bin/sh ended with 0',
+      outputs: { output: '' },
     });
     expect(JSON.parse(readFileSync(join(folder, 'input'), 'utf8'))).toEqual(JSON.parse(JSON.stringify(alert)));
   });

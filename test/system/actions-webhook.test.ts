@@ -70,6 +70,7 @@ describe('webhook', () => {
     expect(await perform('webhook', { url: `${origin}/ok` })).toEqual({
       status: 'done',
       detail: `${host()} answered 204`,
+      outputs: { http_status: 204 },
     });
     const { method, headers, body } = requests.at(-1) ?? {};
     expect(method).toBe('POST');
