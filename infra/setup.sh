@@ -67,6 +67,7 @@ find_missing() {
 	has man || miss man-db
 	has vim.tiny || miss vim-tiny
 	has python3 || miss python3
+	has zstd || miss zstd
 	has clang-format || miss clang-format
 	has shellcheck || miss shellcheck
 	has openssl || miss openssl

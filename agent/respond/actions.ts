@@ -4,6 +4,8 @@ import { makeContainerKill } from './container-kill.ts';
 import { makeContainerPause, makeContainerUnpause } from './container-pause.ts';
 import { makeContainerRemove } from './container-remove.ts';
 import { makeContainerStop } from './container-stop.ts';
+import { makeEvidenceCollect } from './evidence-collect.ts';
+import { makeFileQuarantine } from './file-quarantine.ts';
 import { makeNetworkIsolate, makeNetworkRestore } from './network-isolate.ts';
 import { makeProcessKill, makeProcessResume, makeProcessStop } from './process-signal.ts';
 
@@ -19,8 +21,11 @@ const table = {
   'container.remove': { make: makeContainerRemove, isDestructive: true },
   'network.isolate': { make: makeNetworkIsolate, isDestructive: true },
   'network.restore': { make: makeNetworkRestore, isDestructive: false },
-} as const satisfies Partial<
-  Record<NodeActionName, { readonly make: (ports: ActionPorts) => NodeAction; readonly isDestructive: boolean }>
+  'file.quarantine': { make: makeFileQuarantine, isDestructive: true },
+  'evidence.collect': { make: makeEvidenceCollect, isDestructive: false },
+} as const satisfies Record<
+  NodeActionName,
+  { readonly make: (ports: ActionPorts) => NodeAction; readonly isDestructive: boolean }
 >;
 
 export function makeActions(ports: ActionPorts): ReadonlyMap<string, NodeAction> {

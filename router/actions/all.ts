@@ -5,6 +5,8 @@ import { containerRemove } from './container-remove.ts';
 import { containerStop } from './container-stop.ts';
 import { containerUnpause } from './container-unpause.ts';
 import { email } from './email.ts';
+import { evidenceCollect } from './evidence-collect.ts';
+import { fileQuarantine } from './file-quarantine.ts';
 import { log } from './log.ts';
 import { networkIsolate } from './network-isolate.ts';
 import { networkRestore } from './network-restore.ts';
@@ -26,6 +28,8 @@ const nodeActions = [
   containerRemove,
   networkIsolate,
   networkRestore,
+  fileQuarantine,
+  evidenceCollect,
 ];
 
 /** Every action, by the name that `uses` says. */

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
-import { commandSchema, type NodeCommand, type Receipt } from '#playbooks/command';
+import { commandSchema, type NodeCommand, nodeActionParams, type Receipt } from '#playbooks/command';
 import { type Alert, alertSchema } from '#rules/alert';
 import type { ActionContext } from '../runs/action.ts';
+import { actionCatalogue } from './all.ts';
 import { containerKill } from './container-kill.ts';
 
 const container = 'c'.repeat(64);
@@ -121,5 +122,12 @@ describe('container.kill', () => {
   it('says so in a dry run when the node does not answer', async () => {
     const { result } = perform('silence', { mode: 'dry-run', signal: AbortSignal.timeout(20) });
     expect(await result).toMatchObject({ status: 'skipped', detail: expect.stringContaining('did not answer') });
+  });
+});
+
+describe('every node action', () => {
+  it('has an entry for each name that nodes know', () => {
+    const named = [...actionCatalogue.values()].filter(({ side }) => side === 'node').map(({ name }) => name);
+    expect(named.toSorted()).toEqual(Object.keys(nodeActionParams).toSorted());
   });
 });
