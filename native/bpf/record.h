@@ -85,6 +85,17 @@ static __always_inline u32 innermost(struct pid *pid)
 	return upid.nr;
 }
 
+/* The same of a pointer that the verifier knows to be one: most processes are in no namespace of their own, and their
+ * number is loaded without a helper's call. */
+static __always_inline u32 innermost_of(struct task_struct *task)
+{
+	struct pid *pid = task->thread_pid;
+
+	if (!pid)
+		return 0;
+	return pid->level ? innermost(pid) : pid->numbers[0].nr;
+}
+
 static __always_inline u32 outermost(struct pid *pid)
 {
 	return pid ? BPF_CORE_READ(pid, numbers[0].nr) : 0;
@@ -147,7 +158,7 @@ static __always_inline void fill_header(struct event_header *header, struct task
 	header->pid = task->tgid;
 	header->tid = task->pid;
 	header->ppid = leader->real_parent->tgid;
-	header->vpid = innermost(leader->thread_pid);
+	header->vpid = innermost_of(leader);
 	header->uid = cred->uid.val;
 	header->gid = cred->gid.val;
 	header->euid = cred->euid.val;
@@ -155,7 +166,7 @@ static __always_inline void fill_header(struct event_header *header, struct task
 	header->cpu = bpf_get_smp_processor_id();
 	header->nr = nr;
 	header->flags = 0;
-	header->vtid = innermost(task->thread_pid);
+	header->vtid = task == leader ? header->vpid : innermost_of(task);
 	/* A worker of io_uring has a name of its own that nobody gave it. */
 	if (task->flags & PF_IO_WORKER)
 		BPF_CORE_READ_INTO(&header->comm, leader, comm);
