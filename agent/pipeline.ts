@@ -4,7 +4,7 @@ import { comparedTexts } from '#rules/language/compared-texts';
 import { type CompiledRuleSet, compileRuleSet } from '#rules/language/compile';
 import type { RuleSet } from '#rules/language/rule-set';
 import { makeAlert } from './alerts/make-alert.ts';
-import { type CaptureCounters, openCapture } from './capture/kernel.ts';
+import { type CaptureCounters, type FilterCounters, openCapture } from './capture/kernel.ts';
 import type { AgentOptions } from './config/options.ts';
 import { Engine, type EngineCounters, type Fired } from './engine/engine.ts';
 import { type InternalAlert, LossWatch } from './engine/loss.ts';
@@ -12,6 +12,7 @@ import { needEnvironment } from './engine/needs.ts';
 import { describedTypes } from './fields/arguments.ts';
 import { bindField } from './fields/bind.ts';
 import type { Scene, Surroundings } from './fields/scene.ts';
+import { loadFilter } from './filter-cache.ts';
 import { openOutputs } from './outputs/all.ts';
 import type { Output, OutputCounters } from './outputs/output.ts';
 import { mountOf, readCgroupMounts } from './respond/cgroup.ts';
@@ -20,6 +21,7 @@ import { Cgroups } from './state/cgroups.ts';
 import { stateCalls } from './state/changes.ts';
 import { type Clock, makeClock } from './state/clock.ts';
 import { ContainerUsers } from './state/container-users.ts';
+import type { CgroupContainer } from './state/containers/cgroup.ts';
 import { findEngines, knownSockets, userSockets } from './state/containers/engine.ts';
 import { foldersOf, openEngineFiles } from './state/containers/engine-files.ts';
 import { type ContainerCounters, ContainerTable, type EngineChange } from './state/containers/table.ts';
@@ -48,6 +50,9 @@ const CONTAINER_WAIT_MS = 500;
 const INSPECT_TIMEOUT_MS = 5_000;
 const CLOSE_OUTPUTS_MS = 500;
 
+/** Captured whatever the rules say. */
+const neededCalls = [...stateCalls, ...groupCalls];
+
 export type PipelineOptions = {
   readonly options: AgentOptions;
   readonly ruleSet: RuleSet;
@@ -55,6 +60,8 @@ export type PipelineOptions = {
   /** The router's, when there is one. */
   readonly token: string | undefined;
   readonly log: Log;
+  /** Whether the kernel drops what no rule can match: tests compare the two. */
+  readonly filtering?: 'on' | 'off';
 };
 
 type AgentCounters = {
@@ -70,6 +77,8 @@ export type RunningAgent = {
   /** Names of the container engines that were found. */
   readonly engines: readonly string[];
   counters(): AgentCounters;
+  /** What the kernel sent and dropped, by type of event. */
+  filtered(): Readonly<Record<string, FilterCounters>>;
   close(): Promise<void>;
 };
 
@@ -78,7 +87,7 @@ export type AgentStart =
   | { readonly ok: false; readonly reason: string };
 
 /** The whole agent: kernel → state → rules → alerts → outputs, and the router's commands the other way. */
-export function startAgent({ options, ruleSet, agentVersion, token, log }: PipelineOptions): AgentStart {
+export function startAgent({ options, ruleSet, agentVersion, token, log, filtering }: PipelineOptions): AgentStart {
   const clock = makeClock();
   const bootId = readBootId();
   const rules = compileRuleSet<Scene>(ruleSet, bindField, {
@@ -115,6 +124,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
     cgroups: new Cgroups({
       locate: makeLocate((hierarchy) => mountOf(mounts, hierarchy)),
       isContainerdTask: files.isContainerdTask,
+      learned: (id, container) => capture.setCgroup(id, kindOf(container)),
     }),
     see: (named) => containers.see(named),
     expect: (named) => containers.expect(named),
@@ -132,8 +142,14 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
   const tick = () => {
     ticker = engine.tick(performance.now()) > 0 ? setTimeout(tick, TICK_MS) : undefined;
   };
+  const types = rules.eventTypes === 'all' ? describedTypes : [...rules.eventTypes];
+  const { dataFolder } = options;
+  const filter =
+    filtering === 'off'
+      ? undefined
+      : loadFilter(rules, { types, kept: neededCalls, dataFolder, version: agentVersion, log });
   const opened = openCapture({
-    types: [...(rules.eventTypes === 'all' ? describedTypes : rules.eventTypes), ...stateCalls, ...groupCalls],
+    types: [...types, ...neededCalls],
     ...options.rings,
     details: { environment: needEnvironment(ruleSet.rules) },
     onEvent: (event) => engine.handle(event),
@@ -143,6 +159,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
   });
   if (!opened.ok) return opened;
   const { capture } = opened;
+  capture.setFilter(filter);
 
   // What starts from here on is in the ring already; what ran before is read now, before any event is looked at.
   for (const pid of listPids()) {
@@ -208,6 +225,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
       rules,
       engines: containers.engines().map(({ name }) => name),
       counters,
+      filtered: () => capture.filtered(),
       async close() {
         for (const timer of timers) clearInterval(timer);
         clearTimeout(ticker);
@@ -222,6 +240,12 @@ export function startAgent({ options, ruleSet, agentVersion, token, log }: Pipel
       },
     },
   };
+}
+
+/** The kernel takes a container for one by its id's text as rules see it: one that is called `host` is left open. */
+function kindOf(container: CgroupContainer | undefined): 'host' | 'container' | 'unknown' {
+  if (container === undefined) return 'host';
+  return container.id.slice(0, 12) === 'host' ? 'unknown' : 'container';
 }
 
 function engineAlert({ engine: { name, socket }, status, reason }: EngineChange): InternalAlert {

@@ -32,6 +32,12 @@ export type NativeCapture = {
   /** Writes a table from its first element on. */
   fill(table: 'shapes' | 'compat_calls', bytes: Uint8Array): void;
   ignore(pid: number, ignored: boolean): void;
+  /** What is dropped in the kernel (`struct filter`), from now on; `undefined`: nothing. */
+  setFilter(tables: Uint8Array | undefined): void;
+  /** Says what a cgroup is: 1 the host, 2 a container, 0 not known. */
+  setCgroupKind(cgroup: number, kind: 0 | 1 | 2): void;
+  /** By system call, two numbers: how many the filter sent and dropped. */
+  filterCounters(): Float64Array;
   /** In the order of `enum counter` in native/bpf/event.h, then the runs that the kernel skipped. */
   counters(): readonly number[];
   close(): void;

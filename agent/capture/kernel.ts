@@ -1,4 +1,5 @@
 import { type NativeCapture, openNative, type Ring, rings } from '#native';
+import { nameOfCall } from '../events/calls.ts';
 import { Event } from '../events/event.ts';
 import { Merge } from './merge.ts';
 import { CopyingReader, InPlaceReader, type RingReader } from './ring-reader.ts';
@@ -31,6 +32,12 @@ export type CaptureCounters = {
     readonly recursion: number;
   };
 };
+
+export type FilterCounters = { readonly sent: number; readonly dropped: number };
+
+/** In `struct filter`: what tells one filter from another. */
+const GENERATION_AT = 12;
+const cgroupKinds = { unknown: 0, host: 1, container: 2 } as const;
 
 export type CaptureOutcome =
   | { readonly ok: true; readonly capture: Capture }
@@ -74,6 +81,8 @@ export class Capture {
   #drainedMs = 0;
   #closed = false;
   #lastCounters: CaptureCounters | undefined;
+  #lastFiltered: Readonly<Record<string, FilterCounters>> = {};
+  #generation = 0;
 
   constructor(native: NativeCapture, options: CaptureOptions) {
     this.#native = native;
@@ -157,6 +166,36 @@ export class Capture {
     this.#native.fill('shapes', encodeShapes(types, details));
   }
 
+  /**
+   * Drops in the kernel what these tables (agent/pushdown) say, from now on; `undefined`: nothing. To change the rules as
+   * well: first nothing is dropped, then the rules change, then comes their filter.
+   */
+  setFilter(tables: Uint8Array | undefined): void {
+    if (tables !== undefined) {
+      const view = new DataView(tables.buffer, tables.byteOffset, tables.byteLength);
+      view.setUint32(GENERATION_AT, ++this.#generation, true);
+    }
+    this.#native.setFilter(tables);
+  }
+
+  /** What the filter may take a cgroup for. */
+  setCgroup(id: number, kind: keyof typeof cgroupKinds): void {
+    this.#native.setCgroupKind(id, cgroupKinds[kind]);
+  }
+
+  /** By type of event, how many the filter sent and dropped; only of types that it looks at. */
+  filtered(): Readonly<Record<string, FilterCounters>> {
+    if (this.#closed) return this.#lastFiltered;
+    const numbers = this.#native.filterCounters();
+    const found: Record<string, FilterCounters> = {};
+    for (let number = 0; number * 2 < numbers.length; number++) {
+      const [sent = 0, dropped = 0] = numbers.subarray(number * 2);
+      const type = sent + dropped > 0 ? nameOfCall(number) : undefined;
+      if (type !== undefined) found[type] = { sent, dropped };
+    }
+    return found;
+  }
+
   /** Leaves out the events of a process, all its threads included. */
   ignore(pid: number, ignored = true): void {
     this.#native.ignore(pid, ignored);
@@ -173,6 +212,7 @@ export class Capture {
   close(): void {
     if (this.#closed) return;
     this.#lastCounters = this.counters();
+    this.#lastFiltered = this.filtered();
     this.#closed = true;
     clearTimeout(this.#timer);
     clearImmediate(this.#next);

@@ -5,7 +5,7 @@ import { bitsOf, type Projection, pathFormula } from './project.ts';
 /** The column of events that no rule wants, whatever the path. */
 export const NEVER = 0;
 /** That of events that are sent without a look at the path. */
-export const ALWAYS = 63;
+export const ALWAYS = 255;
 
 /**
  * Features that leave the same question about the path are one column. All calls that open files share the columns, for
@@ -36,6 +36,7 @@ export function columnsOf(
   bits: number,
   formulas: Formulas,
   open: OpenColumns,
+  most: number,
 ): { readonly table: Uint8Array; readonly forgotten: number } {
   const all = 2 ** bits - 1;
   let forgotten = 0;
@@ -46,7 +47,7 @@ export function columnsOf(
       [...questions.values()].map(({ whole }) => whole).filter((one) => !open.formulas.includes(one)),
     );
     fresh.delete(formulas.always);
-    if (open.formulas.length + fresh.size > ALWAYS) continue;
+    if (open.formulas.length + fresh.size > most) continue;
     const relevant = relevantBits(projections) & all & ~forgotten;
     const columns = new Map(
       [...questions].map(([features, question]) => [features, columnOf(question, formulas, open)]),

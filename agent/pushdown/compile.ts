@@ -8,7 +8,7 @@ import { fits } from './encode.ts';
 import { type FilterKind, featureBits, filterKindOf, GUARD_SHIFT, GUARDS } from './features.ts';
 import { Formulas } from './formula.ts';
 import { isPossibleFor, namesIn } from './guards.ts';
-import { holdsOf } from './literals.ts';
+import { holdsOf, type PathLiteral } from './literals.ts';
 import { LiteralTable, type Projection, projectRule } from './project.ts';
 
 /** A rule, as far as the filter asks. */
@@ -30,7 +30,7 @@ export type Filter = {
 };
 
 /** States before the smallest automaton is made; the kernel's table has room for as many after. */
-const mostStates = 65_536;
+const mostStates = 49_152;
 
 /** A path of which no rule names a letter. */
 const plainPath = '/\x01/\x01';
@@ -45,8 +45,26 @@ export function compileFilter(
   kept: ReadonlySet<string>,
 ): Filter {
   const wanted = [...new Set(types)].filter((type) => !kept.has(type) && filterKindOf(type) !== 'send');
-  return build(rules, wanted, 'with paths') ?? build(rules, wanted, 'without paths') ?? nothing;
+  for (const attempt of attempts) {
+    const filter = build(rules, wanted, attempt);
+    if (filter !== undefined) return filter;
+  }
+  return nothing;
 }
+
+/** Literals that are looked for in paths, and how many different questions may be asked of them. */
+type Attempt = { readonly kinds: ReadonlySet<PathLiteral['kind']>; readonly mostColumns: number };
+
+const beginnings = ['whole', 'prefix', 'under', 'folder', 'folder-prefix'] as const;
+/** What may stand anywhere in a path makes the most states; what is left out may hold of any path. */
+const attempts: readonly Attempt[] = [
+  { kinds: new Set([...beginnings, 'suffix', 'inside', 'glob']), mostColumns: ALWAYS },
+  { kinds: new Set([...beginnings, 'suffix', 'inside']), mostColumns: ALWAYS },
+  { kinds: new Set([...beginnings, 'suffix', 'inside']), mostColumns: 64 },
+  { kinds: new Set([...beginnings, 'suffix']), mostColumns: 64 },
+  { kinds: new Set(beginnings), mostColumns: ALWAYS },
+  { kinds: new Set(), mostColumns: 1 },
+];
 
 const nothing: Filter = { calls: new Map(), automaton: undefined, guards: new Map(), simplified: ['everything'] };
 
@@ -56,12 +74,13 @@ type OfType = {
   readonly parts: readonly { readonly rule: FilterRule; readonly projection: Projection }[];
 };
 
+/** `undefined`: the automaton would be too large. */
 function build(
   rules: readonly FilterRule[],
   types: readonly string[],
-  paths: 'with paths' | 'without paths',
+  { kinds, mostColumns }: Attempt,
 ): Filter | undefined {
-  const literals = paths === 'with paths' ? new LiteralTable() : undefined;
+  const literals = new LiteralTable(kinds);
   const project = (guardOf: (rule: FilterRule) => number) =>
     types.flatMap((type): readonly OfType[] => {
       const kind = filterKindOf(type);
@@ -81,28 +100,26 @@ function build(
   );
   const { guardOf, guards } = chooseGuards([...new Set(wide)]);
   const formulas = new Formulas();
-  const simplified = paths === 'with paths' ? [] : ['paths'];
+  const simplified = literals.kinds === attempts[0]?.kinds ? [] : [`paths: only ${[...kinds].join(', ')}`];
   const calls = new Map<number, CallFilter>();
   const open: OpenColumns = { formulas: [formulas.never], masks: new Map() };
   for (const { type, kind, parts } of project(guardOf)) {
     const number = numberOfCall(type);
     if (number === undefined) continue;
     const projections = parts.map(({ projection }) => projection);
-    const columns = columnsOf(projections, featureBits[kind], formulas, open);
+    const columns = columnsOf(projections, featureBits[kind], formulas, open, mostColumns);
     if (columns.forgotten !== 0) simplified.push(`${type}: features ${columns.forgotten.toString(2)}`);
     if (!columns.table.every((column) => column === ALWAYS)) calls.set(number, { kind, columns: columns.table });
   }
   const combined = formulas.or([...open.masks].map(([part, mask]) => formulas.and([formulas.mask(mask), part])));
   const automaton =
-    literals === undefined || combined === formulas.never
-      ? undefined
-      : buildAutomaton(combined, literals.literals, formulas, mostStates);
+    combined === formulas.never ? undefined : buildAutomaton(combined, literals.literals, formulas, mostStates);
   if (combined !== formulas.never && (automaton === undefined || !fits(automaton))) return undefined;
   return { calls, automaton, guards, simplified };
 }
 
 /** Whether the rule is possible for a path that no rule is about. */
-function holdsOfPlain(projection: Projection, literals: LiteralTable | undefined): boolean {
+function holdsOfPlain(projection: Projection, literals: LiteralTable): boolean {
   switch (projection.kind) {
     case 'always':
     case 'feature':
@@ -110,7 +127,7 @@ function holdsOfPlain(projection: Projection, literals: LiteralTable | undefined
     case 'never':
       return false;
     case 'path': {
-      const literal = literals?.literals[projection.literal];
+      const literal = literals.literals[projection.literal];
       return literal === undefined || holdsOf(literal, plainPath) === projection.positive;
     }
     case 'and':

@@ -1,11 +1,12 @@
 import type { Automaton } from './automaton.ts';
-import { ALWAYS } from './columns.ts';
 import type { Filter } from './compile.ts';
 import { filterKinds, GUARDS } from './features.ts';
 
 /** `struct filter` of native/bpf/filter.h: sizes of its parts, and where they begin. */
 const STATES = 16_384;
 const CELLS = 1 << 19;
+const OUTPUTS = 2_048;
+export const OUTPUT_BYTES = 32;
 const COLUMN_BYTES = 1 << 18;
 /** Tables of columns begin at multiples of this. */
 const COLUMN_UNIT = 256;
@@ -18,18 +19,21 @@ export const layout = {
   start: 0,
   classes: 4,
   otherGuards: 8,
+  /** At 12 the capture puts a number that tells filters apart. */
   classOf: 16,
   calls: 272,
   names: 2_320,
   nameGuards: 10_512,
   columns: 12_560,
-  masks: 274_704,
-  next: 405_776,
-  bytes: 1_454_352,
+  outputOf: 274_704,
+  outputs: 307_472,
+  next: 373_008,
+  bytes: 1_421_584,
 } as const;
 
 /** Whether the kernel's tables have room for it. */
-export const fits = ({ states, classes }: Automaton): boolean => states <= STATES && states * classes <= CELLS;
+export const fits = ({ states, classes, output }: Automaton): boolean =>
+  states <= STATES && states * classes <= CELLS && new Set(output).size <= OUTPUTS;
 
 /** The tables as the kernel side reads them. */
 export function encodeFilter({ calls, automaton, guards }: Filter): Uint8Array {
@@ -64,8 +68,18 @@ function writeAutomaton(
   view.setUint32(layout.start, start, true);
   view.setUint32(layout.classes, classes, true);
   bytes.set(classOf, layout.classOf);
+  const places = new Map<bigint, number>();
   for (let state = 0; state < states; state++) {
-    view.setBigUint64(layout.masks + state * 8, (output[state] ?? 0n) & ~(1n << BigInt(ALWAYS)), true);
+    const mask = output[state] ?? 0n;
+    const place = places.get(mask) ?? places.size;
+    places.set(mask, place);
+    view.setUint16(layout.outputOf + state * 2, place, true);
+  }
+  for (const [mask, place] of places) {
+    for (let word = 0; word < OUTPUT_BYTES / 8; word++) {
+      const at = layout.outputs + place * OUTPUT_BYTES + word * 8;
+      view.setBigUint64(at, BigInt.asUintN(64, mask >> BigInt(64 * word)), true);
+    }
   }
   for (let cell = 0; cell < next.length; cell++) view.setUint16(layout.next + cell * 2, next[cell] ?? 0, true);
 }

@@ -13,7 +13,7 @@ export type Formula = {
   | { readonly kind: 'and' | 'or'; readonly children: readonly Formula[] }
 );
 
-const ALL = (1n << 64n) - 1n;
+const ALL = (1n << 256n) - 1n;
 
 export class Formulas {
   readonly #interned = new Map<string, Formula>();

@@ -70,12 +70,13 @@ function oneOf(kind: PathLiteral['kind'], texts: readonly string[]): PathTest {
 }
 
 function ofPath(texts: readonly string[], operator: string): PathTest | undefined {
-  const absolute = texts.filter((text) => text.startsWith('/'));
   switch (operator) {
+    // Texts that no absolute path has stay: a literal that none fits is still asked of the path, and what is no
+    // absolute path (`memfd:x`) is sent.
     case '=':
-      return oneOf('whole', absolute);
+      return oneOf('whole', texts);
     case 'startswith':
-      return texts.includes('') ? undefined : oneOf('prefix', absolute);
+      return texts.includes('') ? undefined : oneOf('prefix', texts);
     case 'endswith':
       return texts.includes('') ? undefined : oneOf('suffix', texts);
     case 'contains':
@@ -100,18 +101,12 @@ function ofPath(texts: readonly string[], operator: string): PathTest | undefine
 function ofFolder(texts: readonly string[], operator: string): PathTest | undefined {
   switch (operator) {
     case '=':
-      // Only the root's name ends in a slash.
       return oneOf(
         'folder',
-        texts.filter((text) => text === '/' || /^\/.*[^/]$/s.test(text)),
+        texts.filter((text) => text !== ''),
       );
     case 'startswith':
-      return texts.some((text) => text === '' || text === '/')
-        ? undefined
-        : oneOf(
-            'folder-prefix',
-            texts.filter((text) => text.startsWith('/')),
-          );
+      return texts.some((text) => text === '' || text === '/') ? undefined : oneOf('folder-prefix', texts);
     case 'pmatch': {
       const inner = ofPath(texts, 'pmatch');
       if (inner === undefined || inner === false) return inner;

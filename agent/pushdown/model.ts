@@ -1,5 +1,5 @@
 import { ALWAYS, NEVER } from './columns.ts';
-import { COMM_BYTES, encodeName, hashName, layout, NAMES, PROBES } from './encode.ts';
+import { COMM_BYTES, encodeName, hashName, layout, NAMES, OUTPUT_BYTES, PROBES } from './encode.ts';
 import {
   ACCESS_SHIFT,
   FAMILY_SHIFT,
@@ -67,9 +67,10 @@ export class FilterModel {
     const column = this.#bytes[columns + features] ?? ALWAYS;
     if (column === NEVER) return 'drop';
     if (column === ALWAYS || !isOpen) return 'send';
-    const mask = this.#maskOf(call);
-    if (mask === undefined) return 'send';
-    const isWanted = (one: number) => one === ALWAYS || (mask & (1n << BigInt(one))) !== 0n;
+    const output = this.#outputOf(call);
+    if (output === undefined) return 'send';
+    const isWanted = (one: number) =>
+      one === ALWAYS || ((this.#bytes[output + (one >> 3)] ?? 0) & (1 << (one & 7))) !== 0;
     if (!isWanted(column)) return 'drop';
     if (isWanted(this.#bytes[columns + (features & ~feature.climbs)] ?? ALWAYS)) return 'send';
     const { path } = call;
@@ -98,8 +99,8 @@ export class FilterModel {
     return this.#view.getUint32(layout.otherGuards, true);
   }
 
-  /** The columns for which the path is wanted; `undefined`: which path rules would see is not certain. */
-  #maskOf({ ret, path, resolved, base }: ModelCall): bigint | undefined {
+  /** Where the set of columns lies for which the path is wanted; `undefined`: which path rules would see is not certain. */
+  #outputOf({ ret, path, resolved, base }: ModelCall): number | undefined {
     if (ret >= 0) {
       if (resolved?.startsWith('/') !== true) return undefined;
       // Rules see the link, where one of a process's own was opened: if that is none, both texts are the same.
@@ -112,14 +113,14 @@ export class FilterModel {
     return this.#run(whole);
   }
 
-  #run(path: string): bigint {
+  #run(path: string): number {
     const classes = this.#view.getUint32(layout.classes, true);
     let state = this.#view.getUint32(layout.start, true);
     for (let at = 0; at < path.length; at++) {
       const kind = this.#bytes[layout.classOf + path.charCodeAt(at)] ?? 0;
       state = this.#view.getUint16(layout.next + (state * classes + kind) * 2, true);
     }
-    return this.#view.getBigUint64(layout.masks + state * 8, true);
+    return layout.outputs + this.#view.getUint16(layout.outputOf + state * 2, true) * OUTPUT_BYTES;
   }
 }
 

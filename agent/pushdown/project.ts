@@ -18,10 +18,15 @@ export type Projection =
 const always: Projection = { kind: 'always' };
 const never: Projection = { kind: 'never' };
 
-/** The literals that tests were found to be, each once. */
+/** The literals that tests were found to be, each once; of some kinds only. */
 export class LiteralTable {
+  readonly kinds: ReadonlySet<PathLiteral['kind']>;
   readonly #numbers = new Map<string, number>();
   readonly literals: PathLiteral[] = [];
+
+  constructor(kinds: ReadonlySet<PathLiteral['kind']>) {
+    this.kinds = kinds;
+  }
 
   numberOf(literal: PathLiteral): number {
     const texts = [...new Set(literal.texts)].sort();
@@ -76,7 +81,6 @@ function projectTest(test: CheckedTest, negated: boolean, { type, kind, literals
     const { bits, verdict } = atom;
     return { kind: 'feature', bits, mayHold: (features) => may(verdict(features), negated) };
   }
-  if (literals === undefined && atom.test !== false) return always;
   const part = ofPath(atom.test, negated, literals);
   if (atom.when === 'always') return part;
   // A call that failed has no value: the test fails, its negation holds.
@@ -89,7 +93,8 @@ function projectTest(test: CheckedTest, negated: boolean, { type, kind, literals
 }
 
 function ofPath(test: PathTest, negated: boolean, literals: LiteralTable | undefined): Projection {
-  if (test === false || literals === undefined) return test === false && !negated ? never : always;
+  if (test === false) return negated ? always : never;
+  if (literals?.kinds.has(test.literal.kind) !== true) return always;
   return { kind: 'path', literal: literals.numberOf(test.literal), positive: test.positive !== negated };
 }
 

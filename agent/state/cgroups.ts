@@ -12,6 +12,8 @@ export type CgroupsOptions = {
   /** The group with this number that a process is in now. */
   readonly locate: (pid: number, id: number) => GroupPath | undefined;
   readonly isContainerdTask?: IsContainerdTask;
+  /** Something new is known of a group; `undefined`: it is the host's. */
+  readonly learned?: (id: number, container: CgroupContainer | undefined) => void;
 };
 
 /** The container of each cgroup by the kernel's number of the group, so that an event need not carry the path. */
@@ -31,6 +33,7 @@ export class Cgroups {
     const container = this.named(path);
     if (this.#byId.size >= MOST_GROUPS) this.#byId.clear();
     this.#byId.set(id, { path, container });
+    this.#options.learned?.(id, container);
     return container;
   }
 

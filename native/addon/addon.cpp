@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "filter.h"
 #include "loader.h"
 #include "pidfd.h"
 #include "poll.h"
@@ -36,13 +37,15 @@ bool IsRing(const Napi::Value& value) {
 class Capture : public Napi::ObjectWrap<Capture> {
       public:
 	static Napi::Function Define(Napi::Env env) {
-		return DefineClass(env, "Capture",
-				   {InstanceMethod("attach", &Capture::Attach),
-				    InstanceMethod("drain", &Capture::Drain), InstanceMethod("map", &Capture::MapRing),
-				    InstanceMethod("watch", &Capture::Watch), InstanceMethod("pause", &Capture::Pause),
-				    InstanceMethod("fill", &Capture::Fill), InstanceMethod("ignore", &Capture::Ignore),
-				    InstanceMethod("counters", &Capture::Counters),
-				    InstanceMethod("close", &Capture::Close)});
+		return DefineClass(
+			env, "Capture",
+			{InstanceMethod("attach", &Capture::Attach), InstanceMethod("drain", &Capture::Drain),
+			 InstanceMethod("map", &Capture::MapRing), InstanceMethod("watch", &Capture::Watch),
+			 InstanceMethod("pause", &Capture::Pause), InstanceMethod("fill", &Capture::Fill),
+			 InstanceMethod("ignore", &Capture::Ignore), InstanceMethod("setFilter", &Capture::SetFilter),
+			 InstanceMethod("setCgroupKind", &Capture::SetCgroupKind),
+			 InstanceMethod("filterCounters", &Capture::FilterCounters),
+			 InstanceMethod("counters", &Capture::Counters), InstanceMethod("close", &Capture::Close)});
 	}
 
 	// new Capture(objectPath, lifecycleBytes, bulkBytes): loaded, not attached.
@@ -181,6 +184,46 @@ class Capture : public Napi::ObjectWrap<Capture> {
 		Failure failure =
 			programs_.Ignore(info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Boolean>().Value());
 		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
+	}
+
+	// setFilter(bytes | undefined)
+	Napi::Value SetFilter(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		if (!info[0].IsUndefined() && !IsBytes(info[0]))
+			return Throw(env, "EINVAL", "setFilter expects a Uint8Array or undefined");
+		const uint8_t* bytes = nullptr;
+		size_t size = 0;
+		if (IsBytes(info[0])) {
+			auto array = info[0].As<Napi::Uint8Array>();
+			bytes = array.Data();
+			size = array.ByteLength();
+		}
+		Failure failure = SwapFilter(programs_.object(), bytes, size);
+		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
+	}
+
+	// setCgroupKind(id, kind): ids are exact, below 2^53.
+	Napi::Value SetCgroupKind(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		if (!info[0].IsNumber() || !info[1].IsNumber())
+			return Throw(env, "EINVAL", "setCgroupKind expects two numbers");
+		Failure failure = ::SetCgroupKind(programs_.object(),
+						  static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()),
+						  info[1].As<Napi::Number>().Uint32Value());
+		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
+	}
+
+	// By system call, two numbers: sent, dropped.
+	Napi::Value FilterCounters(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		std::vector<uint64_t> sums = ::FilterCounters(programs_.object());
+		auto out = Napi::Float64Array::New(env, sums.size());
+		for (size_t i = 0; i < sums.size(); i++)
+			out[i] = static_cast<double>(sums[i]);
+		return out;
 	}
 
 	// In the order of enum counter in event.h, then the skipped runs.

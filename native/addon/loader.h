@@ -34,6 +34,7 @@ class Programs {
 	void Close();
 	bool closed() const { return object_ == nullptr; }
 
+	bpf_object* object() { return object_; }
 	Ring& ring(int name) { return rings_[name]; }
 	// Writes an array map from its first element on; `bytes` is a whole number of elements.
 	Failure Fill(const char* map, const uint8_t* bytes, size_t size);

@@ -1,5 +1,4 @@
 #define AT_FDCWD -100
-#define ENTRIES_IN_HOW 2
 #define FMODE_CREATED 0x100000 /* linux/fs.h */
 
 /* The folder a relative path starts from: the current one, or that of a descriptor. */
@@ -163,5 +162,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	if (!(flags & FLAG_SOCKETCALL))
 		read_arguments(&call, regs);
 	call.message = call.args[2];
+	if (!is_wanted(&call, shape, ret))
+		return 0;
 	return send(&call, shape);
 }

@@ -32,9 +32,11 @@ enum bpf_map_type_used {
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
+	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
-enum { BPF_NOEXIST = 1 };
+enum { BPF_NOEXIST = 1, BPF_F_NO_PREALLOC = 1, BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -180,7 +182,7 @@ struct task_struct {
 	struct thread_info thread_info;
 	int pid, tgid, exit_code;
 	u32 flags;
-	u64 start_boottime;
+	u64 start_boottime, self_exec_id;
 	struct task_struct *group_leader, *real_parent;
 	struct mm_struct *mm;
 	struct fs_struct *fs;

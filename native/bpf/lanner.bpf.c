@@ -13,6 +13,7 @@
 #include "arguments.h"
 #include "socket.h"
 #include "uring.h"
+#include "filter.h"
 
 #include "exec.bpf.c"
 #include "fork.bpf.c"

@@ -238,6 +238,16 @@ describe('the filter for the kernel', () => {
     expect(dropped).toBeGreaterThan(2_000);
   });
 
+  it('sends what is no absolute path, whatever the rules ask of it', () => {
+    const rules = load(['evt.type = open and fd.name = "memfd:a"', 'evt.type = open and fd.directory = "/etc"']);
+    const model = new FilterModel(encodeFilter(compileFilter(rules, types, new Set())));
+    const open = (resolved: string) =>
+      model.decide({ nr: 2, ret: 3, uid: 0, container: 'host', name: 'a', path: '/proc/self/fd/9', resolved });
+    expect(open('memfd:a')).toBe('send');
+    const plain = { nr: 2, ret: 3, uid: 0, container: 'host', name: 'a', path: '/a/b', resolved: '/a/b' } as const;
+    expect(model.decide(plain)).toBe('drop');
+  });
+
   it('sends every event of the types that are kept', () => {
     const [rule] = load(['evt.type in (open, openat) and fd.name = /etc/shadow']);
     const call = {

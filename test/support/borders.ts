@@ -33,6 +33,7 @@ const flow: Readonly<Record<string, readonly string[]>> = {
     'spool',
     'outputs',
     'respond',
+    'filter-cache.ts',
     'pipeline.ts',
     'cli',
   ],

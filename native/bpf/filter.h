@@ -1,0 +1,328 @@
+/*
+ * Which calls are dropped before a record is made of them: those that no rule can match. agent/pushdown/ makes the
+ * tables out of the rules and has a model of what is done here (model.ts); agent/README.md says why that is sound.
+ * Whatever is not certain is sent.
+ */
+#ifndef LANNER_FILTER_H
+#define LANNER_FILTER_H
+
+#define FILTER_STATES 16384
+#define FILTER_CELLS (1 << 19)
+#define FILTER_COLUMN_BYTES (1 << 18)
+#define FILTER_OUTPUTS 2048
+#define FILTER_NAMES 512
+#define FILTER_PROBES 8
+#define ALL_GUARDS 15
+/* Columns of events that are dropped, and sent, whatever their path. */
+#define COLUMN_NEVER 0
+#define COLUMN_ALWAYS 255
+/* Longest path that is looked at as it was given, and that is compared with what it led to; with its NUL. */
+#define GIVEN_MAX 256
+#define LINK_MAX 64
+#define NR_CREAT 85
+#define NR_CONNECT 42
+#define EINPROGRESS 115
+#define ENTRIES_IN_HOW 2
+
+enum filter_kind { FILTER_SEND = 0, FILTER_PLAIN = 1, FILTER_OPEN = 2, FILTER_SOCKET = 3 };
+
+/* Bits of the index into a call's columns: agent/pushdown/features.ts. */
+enum feature {
+	FEATURE_FAILED = 1 << 0,
+	FEATURE_CONTAINER_SHIFT = 1, /* two bits: cgroup_kinds */
+	FEATURE_ROOT = 1 << 3,
+	FEATURE_GUARD_SHIFT = 4,  /* four bits */
+	FEATURE_ACCESS_SHIFT = 8, /* opens: two bits */
+	FEATURE_DIRECTORY = 1 << 10,
+	FEATURE_TRUNCATES = 1 << 11,
+	FEATURE_CREATES = 1 << 12,
+	FEATURE_CREATES_PROGRAM = 1 << 13,
+	FEATURE_CLIMBS = 1 << 14,
+	FEATURE_FAMILY_SHIFT = 8,     /* sockets: three bits, FAMILY_* */
+	FEATURE_TRANSPORT_SHIFT = 11, /* two bits: 1 TCP, 2 UDP */
+	FEATURE_IN_PROGRESS = 1 << 13,
+};
+enum { FAMILY_OTHER = 0, FAMILY_UNIX = 1, FAMILY_IPV4 = 2, FAMILY_IPV6 = 3, FAMILY_UNKNOWN = 4 };
+
+struct filter_call {
+	u16 columns; /* where its table begins, in units of 256 */
+	u8 kind;
+	u8 unused;
+};
+
+/* One value of a map of its own: a new filter is a new map, put in the place of the old one. */
+struct filter {
+	u32 start;
+	u32 classes;
+	u32 other_guards; /* of processes whose name is not in the table */
+	u32 generation;
+	u8 class_of[256];
+	struct filter_call calls[CALLS];
+	u64 names[FILTER_NAMES][2];
+	u32 name_guards[FILTER_NAMES];
+	u8 columns[FILTER_COLUMN_BYTES];
+	u16 output_of[FILTER_STATES];
+	u64 outputs[FILTER_OUTPUTS][4]; /* columns for which a path that ends in such a state is wanted */
+	u16 next[FILTER_CELLS];         /* state * classes + class → state */
+};
+_Static_assert(sizeof(struct filter) == 1421584, "filter");
+
+struct filter_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(struct filter)); /* of its type, clang tells only the name here */
+};
+
+/* Empty: everything is sent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__array(values, struct filter_map);
+} filters SEC(".maps");
+
+/* What a cgroup is, as far as the agent knows: 1 the host, 2 a container. Keys are event_header.cgroup. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, u32);
+} cgroup_kinds SEC(".maps");
+
+/*
+ * What the agent was told of a process by its last record. What changes with any record, whatever its kind, is told by
+ * the next one: so a record is never dropped that tells of a new parent, name, cgroup or program.
+ */
+struct told {
+	u64 cgroup;
+	u64 comm[2]; /* of the first thread */
+	u64 exec_id;
+	u32 ppid;
+	u32 guards;     /* of that name, for one filter: */
+	u32 generation; /* 0: for none */
+	u32 unused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct told);
+} told_of SEC(".maps");
+
+struct filtered {
+	u64 sent;
+	u64 dropped;
+};
+
+/* By system call; only of those that the filter looks at. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, CALLS);
+	__type(key, u32);
+	__type(value, struct filtered);
+} filtered SEC(".maps");
+
+static __always_inline u32 guards_of(struct filter *filter, u64 comm[2])
+{
+	u64 hash = comm[0] * 0x9e3779b97f4a7c15ull ^ comm[1] * 0xc2b2ae3d27d4eb4full;
+	u32 slot = hash >> 55;
+
+#pragma unroll
+	for (int i = 0; i < FILTER_PROBES; i++) {
+		u32 at = (slot + i) & (FILTER_NAMES - 1);
+
+		if (filter->names[at][0] == comm[0] && filter->names[at][1] == comm[1])
+			return filter->name_guards[at] & ALL_GUARDS;
+	}
+	return filter->other_guards & ALL_GUARDS;
+}
+
+/* Zeros behind the NUL, which older kernels leave as they were. */
+static __always_inline void clean_comm(u64 to[2], u64 from[2])
+{
+	char *bytes = (char *)to;
+	bool ended = false;
+
+	to[0] = from[0];
+	to[1] = from[1];
+#pragma unroll
+	for (int i = 0; i < 16; i++) {
+		ended |= !bytes[i];
+		if (ended)
+			bytes[i] = 0;
+	}
+}
+
+/* Notes what a record of now tells. Whether any of that is new to the agent; `guards`: of the name that it knows. */
+static __always_inline bool note(struct filter *filter, struct task_struct *task, u64 cgroup, u32 *guards)
+{
+	struct task_struct *leader = task->group_leader;
+	struct told *told = bpf_task_storage_get(&told_of, leader, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	u32 ppid = leader->real_parent->tgid;
+	u64 exec_id = leader->self_exec_id;
+	u64 comm[2], clean[2];
+	bool isNew = false;
+
+	*guards = ALL_GUARDS;
+	if (!told)
+		return true;
+	if (told->ppid != ppid || told->cgroup != cgroup || told->exec_id != exec_id) {
+		told->ppid = ppid;
+		told->cgroup = cgroup;
+		told->exec_id = exec_id;
+		isNew = true;
+	}
+	bpf_probe_read_kernel(comm, sizeof(comm), leader->comm);
+	if (told->comm[0] != comm[0] || told->comm[1] != comm[1]) {
+		/* Records of other threads do not tell the first one's name. */
+		if (task != leader)
+			return isNew;
+		told->comm[0] = comm[0];
+		told->comm[1] = comm[1];
+		told->generation = 0;
+		isNew = true;
+	}
+	if (told->generation == filter->generation) {
+		*guards = told->guards;
+	} else if (task == leader) {
+		clean_comm(clean, comm);
+		*guards = guards_of(filter, clean);
+		told->guards = *guards;
+		told->generation = filter->generation;
+	}
+	return isNew;
+}
+
+static __always_inline u32 open_flags_of(struct call *call, struct call_shape *shape, u32 *mode, bool *known)
+{
+	u64 how[ENTRIES_IN_HOW] = {};
+
+	*known = true;
+	*mode = argument(call, shape->mode);
+	if (shape->how) {
+		*known = !bpf_probe_read_user(how, sizeof(how), (void *)argument(call, shape->how));
+		*mode = how[1];
+		return how[0];
+	}
+	return call->nr == NR_CREAT ? 01101 : argument(call, shape->open_flags);
+}
+
+static __always_inline u32 open_features(u32 flags, u32 mode)
+{
+	u32 features = (flags & 3) << FEATURE_ACCESS_SHIFT | FEATURE_CLIMBS;
+
+	if (flags & 0200000)
+		features |= FEATURE_DIRECTORY;
+	if (flags & 01000)
+		features |= FEATURE_TRUNCATES;
+	if (flags & 020000100) { /* O_CREAT, __O_TMPFILE */
+		features |= FEATURE_CREATES;
+		if (mode & 0111)
+			features |= FEATURE_CREATES_PROGRAM;
+	}
+	return features;
+}
+
+/* Where the address that the call gave may be what rules see (fill_given), the family is not certain. */
+static __always_inline u32 socket_features(struct call *call, struct call_shape *shape, s64 ret)
+{
+	u32 features = ret == -EINPROGRESS ? FEATURE_IN_PROGRESS : 0;
+	bool named = call->nr == NR_CONNECT || call->nr == NR_BIND;
+	struct sock *sock;
+	u16 family, port, protocol;
+
+	if (named && ret < 0 && !features)
+		return FAMILY_UNKNOWN << FEATURE_FAMILY_SHIFT;
+	sock = sock_of(file_of(argument(call, shape->fd)));
+	if (!sock)
+		return features | (named ? FAMILY_UNKNOWN << FEATURE_FAMILY_SHIFT : 0);
+	family = BPF_CORE_READ(sock, __sk_common.skc_family);
+	if (family == AF_UNIX)
+		return features | FAMILY_UNIX << FEATURE_FAMILY_SHIFT;
+	if (family != AF_INET && family != AF_INET6)
+		return features;
+	port = call->nr == NR_BIND ? BPF_CORE_READ(sock, __sk_common.skc_num)
+				   : BPF_CORE_READ(sock, __sk_common.skc_dport);
+	if (named && !port)
+		return features | FAMILY_UNKNOWN << FEATURE_FAMILY_SHIFT;
+	protocol = BPF_CORE_READ(sock, sk_protocol);
+	features |= (family == AF_INET ? FAMILY_IPV4 : FAMILY_IPV6) << FEATURE_FAMILY_SHIFT;
+	return features | (protocol == 6 ? 1 : protocol == 17 ? 2 : 0) << FEATURE_TRANSPORT_SHIFT;
+}
+
+#include "path_filter.h"
+
+static __always_inline u8 column_of(struct filter *filter, struct filter_call *call, u32 features)
+{
+	return filter->columns[(call->columns * 256 + features) & (FILTER_COLUMN_BYTES - 1)];
+}
+
+static __always_inline bool decide(struct filter *filter, struct filter_call *entry, struct call *call,
+				   struct call_shape *shape, u32 features, u64 cgroup, s64 ret)
+{
+	bool known = true;
+	u32 flags, mode;
+	u32 *kind;
+	u8 column;
+
+	if (entry->kind == FILTER_OPEN) {
+		flags = open_flags_of(call, shape, &mode, &known);
+		if (!known)
+			return true;
+		features |= open_features(flags, mode);
+	} else if (entry->kind == FILTER_SOCKET) {
+		features |= socket_features(call, shape, ret);
+	}
+	column = column_of(filter, entry, features);
+	if (column == COLUMN_NEVER)
+		return false;
+	kind = bpf_map_lookup_elem(&cgroup_kinds, &cgroup);
+	if (kind) {
+		features |= (*kind & 3) << FEATURE_CONTAINER_SHIFT;
+		column = column_of(filter, entry, features);
+		if (column == COLUMN_NEVER)
+			return false;
+	}
+	if (column == COLUMN_ALWAYS || entry->kind != FILTER_OPEN)
+		return true;
+	return is_path_wanted(filter, call, shape, column, column_of(filter, entry, features & ~FEATURE_CLIMBS), ret);
+}
+
+/* Whether the agent needs a record of the call. */
+static __noinline bool is_wanted(struct call *call, struct call_shape *shape, s64 ret)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 zero = 0, nr = call->nr, guards, features;
+	void *map = bpf_map_lookup_elem(&filters, &zero);
+	struct filtered *counts;
+	struct filter *filter;
+	struct filter_call *entry;
+	bool wanted;
+	u64 cgroup;
+
+	if (!map)
+		return true;
+	filter = bpf_map_lookup_elem(map, &zero);
+	if (!filter || nr >= CALLS)
+		return true;
+	entry = &filter->calls[nr];
+	cgroup = cgroup_number(own_cgroup(task));
+	wanted = note(filter, task, cgroup, &guards);
+	if (entry->kind == FILTER_SEND)
+		return true;
+	features = guards << FEATURE_GUARD_SHIFT | (ret < 0 ? FEATURE_FAILED : 0) |
+		   (task->cred->uid.val == 0 ? FEATURE_ROOT : 0);
+	wanted = wanted || decide(filter, entry, call, shape, features, cgroup, ret);
+	counts = bpf_map_lookup_elem(&filtered, &nr);
+	if (counts) {
+		if (wanted)
+			counts->sent++;
+		else
+			counts->dropped++;
+	}
+	return wanted;
+}
+
+#endif
