@@ -17,7 +17,8 @@ const printedAlert = z.looseObject({
   output: z.string(),
   output_fields: z.record(z.string(), z.unknown()),
 });
-export type PrintedAlert = z.output<typeof printedAlert>;
+/** `receivedMs`: wall clock, when its line was read. */
+export type PrintedAlert = z.output<typeof printedAlert> & { readonly receivedMs: number };
 
 /** A running `lanner` command with a data folder of its own. */
 export type Lanner = {
@@ -78,7 +79,7 @@ export async function startLanner(
   createInterface(child.stdout).on('line', (line) => {
     lines.push(line);
     const alert = printedAlert.safeParse(parseJson(line));
-    if (alert.success) alerts.push(alert.data);
+    if (alert.success) alerts.push({ ...alert.data, receivedMs: performance.timeOrigin + performance.now() });
   });
   createInterface(child.stderr).on('line', (line) => lines.push(line));
   const said = () => lines.slice(-40).join('\n');
