@@ -38,10 +38,9 @@ export async function startAgent(rules: string, args: readonly string[] = []): P
   const folder = mkdtempSync(join(tmpdir(), 'lanner-agent-'));
   const file = join(folder, 'rules.yaml');
   writeFileSync(file, rules);
-  const child = spawn(process.execPath, ['lanner.ts', 'agent', '--json', '--rules', file, '--data', folder, ...args], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  // As infra/run.sh starts it.
+  const words = ['--max-semi-space-size=1', 'lanner.ts', 'agent', '--json', '--rules', file, '--data', folder];
+  const child = spawn(process.execPath, [...words, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   const alerts: AgentAlert[] = [];
   const lines: string[] = [];
   // No readline: an agent that is killed may leave half a line, which is no alert.
