@@ -116,9 +116,14 @@ static __noinline int send_call(struct call *call)
 	return 0;
 }
 
-static __noinline int send(struct call *call, struct call_shape *shape)
+/* Not static: the verifier then looks at it once a program, and not once for each way that leads here. */
+__noinline int send(struct call *call, struct call_shape *shape)
 {
-	u32 decoder = shape->decoder;
+	u32 decoder;
+
+	if (!call || !shape)
+		return 0;
+	decoder = shape->decoder;
 
 	if (decoder == DECODE_DESCRIPTOR)
 		decoder = sock_of(file_in(call, argument(call, shape->fd))) ? DECODE_SOCKET : DECODE_FILE;

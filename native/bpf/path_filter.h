@@ -134,7 +134,8 @@ static __always_inline bool read_path(struct pass *pass, struct scratch *scratch
  */
 static __noinline bool may_be_link(struct scratch *scratch, const void *given)
 {
-	u64 text[LINK_MAX / 8] = {}, resolved[LINK_MAX / 8] = {};
+	/* In the record's place, which is not in use yet: the stack of all callers together has 512 bytes. */
+	u64 *text = (void *)scratch->record, *resolved = text + LINK_MAX / 8;
 	u32 at = scratch->walk.position;
 	u64 word = 0;
 	long length;
@@ -143,6 +144,7 @@ static __noinline bool may_be_link(struct scratch *scratch, const void *given)
 		return true;
 	if ((word & 0xffffffffffffull) != 0x2f636f72702full) /* "/proc/" */
 		return false;
+	__builtin_memset(text, 0, 2 * LINK_MAX);
 	length = bpf_probe_read_user_str(text, LINK_MAX, given);
 	if (length <= 1 || length >= LINK_MAX || TEXT_MAX - at != length - 1)
 		return true;
