@@ -7,7 +7,7 @@ import { makeAlert } from './alerts/make-alert.ts';
 import { type CaptureCounters, type FilterCounters, openCapture } from './capture/kernel.ts';
 import type { AgentOptions } from './config/options.ts';
 import { Engine, type EngineCounters, type Fired } from './engine/engine.ts';
-import { type InternalAlert, LossWatch } from './engine/loss.ts';
+import { blindSpotAlerts, type InternalAlert, LossWatch } from './engine/loss.ts';
 import { needEnvironment } from './engine/needs.ts';
 import { describedTypes } from './fields/arguments.ts';
 import { bindField } from './fields/bind.ts';
@@ -160,6 +160,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
   if (!opened.ok) return opened;
   const { capture } = opened;
   capture.setFilter(filter);
+  for (const alert of blindSpotAlerts(opened.blindSpots)) raise(alert);
 
   // What starts from here on is in the ring already; what ran before is read now, before any event is looked at.
   for (const pid of listPids()) {

@@ -5,7 +5,13 @@ import { fileURLToPath } from 'node:url';
 
 /** What `.build/lanner.node` exports (native/addon/addon.cpp). */
 type Addon = {
-  readonly Capture: new (objectPath: string, lifecycleBytes: number, bulkBytes: number) => NativeCapture;
+  readonly Capture: new (
+    objectPath: string,
+    lifecycleBytes: number,
+    bulkBytes: number,
+    leaveOut: string,
+  ) => NativeCapture;
+  readonly findBlindSpots: () => readonly string[];
 } & Pidfds;
 
 /** pidfd_open(2) and pidfd_send_signal(2), which Node has not. Both throw with the `code` of the kernel's error. */
@@ -40,6 +46,8 @@ export type NativeCapture = {
   filterCounters(): Float64Array;
   /** In the order of `enum counter` in native/bpf/event.h, then the runs that the kernel skipped. */
   counters(): readonly number[];
+  /** What no program sees here, and why, as sentences. Empty on kernels that have every hook. */
+  blindSpots(): readonly string[];
   close(): void;
 };
 
@@ -56,6 +64,8 @@ export type NativeOptions = {
   /** A power of two, at least a page. */
   readonly lifecycleBytes: number;
   readonly bulkBytes: number;
+  /** A tracepoint that is treated as if the kernel had it not: tests see what follows. */
+  readonly leaveOut?: string | undefined;
 };
 
 export type OpenOutcome =
@@ -107,13 +117,21 @@ export function openPidfds(): Pidfds {
   return { openPidfd, signalPidfd };
 }
 
+/** What the programs cannot see on this kernel, as far as its types tell; empty where nothing can be captured at all. */
+export function findBlindSpots(): readonly string[] {
+  return checkSupport().ok ? load().findBlindSpots() : [];
+}
+
 /** Loads the programs; `attach()` starts them. Fails with a sentence when the kernel or the machine does not allow it. */
 export function openNative(options: NativeOptions): OpenOutcome {
   const support = checkSupport();
   if (!support.ok) return support;
   try {
     const { Capture } = load();
-    return { ok: true, capture: new Capture(objectPath, options.lifecycleBytes, options.bulkBytes) };
+    return {
+      ok: true,
+      capture: new Capture(objectPath, options.lifecycleBytes, options.bulkBytes, options.leaveOut ?? ''),
+    };
   } catch (error) {
     return { ok: false, reason: error instanceof Error ? error.message : String(error) };
   }

@@ -16,6 +16,8 @@ export type CaptureOptions = {
   /** Sizes of the kernel's rings, powers of two. */
   readonly lifecycleBytes: number;
   readonly bulkBytes: number;
+  /** A tracepoint that is treated as if the kernel had it not: tests see what follows. */
+  readonly leaveOut?: string | undefined;
   /** Records are read where the kernel put them, unless foreign memory is refused here. */
   readonly reading?: 'in-place' | 'copy' | undefined;
 };
@@ -39,8 +41,11 @@ export type FilterCounters = { readonly sent: number; readonly dropped: number }
 const GENERATION_AT = 12;
 const cgroupKinds = { unknown: 0, host: 1, container: 2 } as const;
 
+/** What is lost from the first moment, and why: sentences. */
+export type BlindSpots = readonly string[];
+
 export type CaptureOutcome =
-  | { readonly ok: true; readonly capture: Capture }
+  | { readonly ok: true; readonly capture: Capture; readonly blindSpots: BlindSpots }
   | { readonly ok: false; readonly reason: string };
 
 /** Waiting this long before a drain keeps the kernel from waking us for each event. */
@@ -60,7 +65,7 @@ export function openCapture(options: CaptureOptions): CaptureOutcome {
     native.fill('shapes', encodeShapes(options.types, options.details));
     native.ignore(process.pid, true);
     native.attach();
-    return { ok: true, capture: new Capture(native, options) };
+    return { ok: true, capture: new Capture(native, options), blindSpots: native.blindSpots() };
   } catch (error) {
     native.close();
     return { ok: false, reason: error instanceof Error ? error.message : String(error) };

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { findBlindSpots } from '#native';
 import { findEngines } from '../state/containers/engine.ts';
 
 /**
@@ -36,6 +37,7 @@ export async function checkMachine(): Promise<readonly Finding[]> {
     checkNode(process.versions.node),
     checkBuilt('.build/lanner.bpf.o', 'the kernel programs'),
     checkBuilt('.build/lanner.node', 'the addon'),
+    checkHooks(),
     checkCompiler(),
     checkRedis(),
     ...(await checkEngines()),
@@ -127,6 +129,14 @@ export function checkNode(version: string): Finding {
 function checkBuilt(path: string, what: string): Finding {
   if (existsSync(join(root, path))) return { check: what, status: 'ok', detail: path };
   return { check: what, status: 'missing', detail: `${path} is not built`, remedy: rebuild };
+}
+
+/** Where nothing can be captured at all, other findings say so. */
+function checkHooks(): Finding {
+  const check = 'kernel hooks';
+  const spots = findBlindSpots();
+  if (spots.length === 0) return { check, status: 'ok', detail: 'no blind spot' };
+  return { check, status: 'limited', detail: `not seen: ${spots.join('; ')}`, remedy: 'boot a newer kernel' };
 }
 
 function checkCompiler(): Finding {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type LossCounters, LossWatch } from './loss.ts';
+import { blindSpotAlerts, type LossCounters, LossWatch } from './loss.ts';
 
 const counters = (events: number, more: Partial<LossCounters> = {}, bulkFull = 0): LossCounters => ({
   events,
@@ -7,6 +7,22 @@ const counters = (events: number, more: Partial<LossCounters> = {}, bulkFull = 0
   lostAlerts: 0,
   pending: 0,
   ...more,
+});
+
+describe('blind spots', () => {
+  it('are told one by one, with the reason', () => {
+    expect(blindSpotAlerts([])).toEqual([]);
+    expect(
+      blindSpotAlerts(['calls made through io_uring: cannot attach uring_submit: No such file\n0: R1=ctx()']),
+    ).toEqual([
+      {
+        what: 'blind spot',
+        priority: 'Warning',
+        message: 'Not seen on this host: calls made through io_uring.',
+        fields: { unseen: 'calls made through io_uring', reason: 'cannot attach uring_submit: No such file' },
+      },
+    ]);
+  });
 });
 
 describe('losses', () => {

@@ -93,6 +93,21 @@ export class LossWatch {
   }
 }
 
+/** What the kernel's programs cannot see here. The essential ones are not among them: without those the start fails. */
+export function blindSpotAlerts(spots: readonly string[]): readonly InternalAlert[] {
+  return spots.map((spot) => {
+    // The kernel's verifier writes pages; the first line says what is wrong.
+    const [sentence = ''] = spot.split('\n');
+    const [unseen = '', ...reason] = sentence.split(': ');
+    return {
+      what: 'blind spot',
+      priority: 'Warning',
+      message: `Not seen on this host: ${unseen}.`,
+      fields: { unseen, reason: reason.join(': ') },
+    };
+  });
+}
+
 const dropsOf = ({ dropped }: LossCounters): number =>
   dropped.lifecycleFull + dropped.bulkFull + dropped.noScratch + dropped.recursion;
 

@@ -34,6 +34,13 @@ bool IsRing(const Napi::Value& value) {
 	       value.As<Napi::Number>().DoubleValue() < RINGS;
 }
 
+Napi::Array Texts(Napi::Env env, const std::vector<std::string>& texts) {
+	Napi::Array out = Napi::Array::New(env, texts.size());
+	for (uint32_t i = 0; i < texts.size(); i++)
+		out.Set(i, Napi::String::New(env, texts[i]));
+	return out;
+}
+
 class Capture : public Napi::ObjectWrap<Capture> {
       public:
 	static Napi::Function Define(Napi::Env env) {
@@ -45,20 +52,22 @@ class Capture : public Napi::ObjectWrap<Capture> {
 			 InstanceMethod("ignore", &Capture::Ignore), InstanceMethod("setFilter", &Capture::SetFilter),
 			 InstanceMethod("setCgroupKind", &Capture::SetCgroupKind),
 			 InstanceMethod("filterCounters", &Capture::FilterCounters),
-			 InstanceMethod("counters", &Capture::Counters), InstanceMethod("close", &Capture::Close)});
+			 InstanceMethod("counters", &Capture::Counters),
+			 InstanceMethod("blindSpots", &Capture::BlindSpots), InstanceMethod("close", &Capture::Close)});
 	}
 
-	// new Capture(objectPath, lifecycleBytes, bulkBytes): loaded, not attached.
+	// new Capture(objectPath, lifecycleBytes, bulkBytes, leaveOut): loaded, not attached.
 	explicit Capture(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Capture>(info) {
 		Napi::Env env = info.Env();
-		if (!info[0].IsString() || !info[1].IsNumber() || !info[2].IsNumber()) {
-			Throw(env, "EINVAL", "Capture expects a path and two sizes");
+		if (!info[0].IsString() || !info[1].IsNumber() || !info[2].IsNumber() || !info[3].IsString()) {
+			Throw(env, "EINVAL", "Capture expects a path, two sizes and a name");
 			return;
 		}
 		Sizes sizes;
 		sizes.lifecycle = info[1].As<Napi::Number>().Uint32Value();
 		sizes.bulk = info[2].As<Napi::Number>().Uint32Value();
-		Failure failure = programs_.Load(info[0].As<Napi::String>().Utf8Value(), sizes);
+		Failure failure = programs_.Load(info[0].As<Napi::String>().Utf8Value(), sizes,
+						 info[3].As<Napi::String>().Utf8Value());
 		if (failure.code) {
 			programs_.Close();
 			ThrowFailure(env, failure);
@@ -237,6 +246,11 @@ class Capture : public Napi::ObjectWrap<Capture> {
 		return out;
 	}
 
+	Napi::Value BlindSpots(const Napi::CallbackInfo& info) {
+		if (programs_.closed()) return Closed(info.Env());
+		return Texts(info.Env(), programs_.blind_spots());
+	}
+
 	Napi::Value Close(const Napi::CallbackInfo& info) {
 		CloseAll();
 		return info.Env().Undefined();
@@ -294,8 +308,14 @@ Napi::Value SignalProcess(const Napi::CallbackInfo& info) {
 	return error ? ThrowFailure(env, {-error, "pidfd_send_signal"}) : env.Undefined();
 }
 
+// findBlindSpots(): as blindSpots(), without loading anything.
+Napi::Value FindSpots(const Napi::CallbackInfo& info) {
+	return Texts(info.Env(), FindBlindSpots(""));
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
 	exports.Set("Capture", Capture::Define(env));
+	exports.Set("findBlindSpots", Napi::Function::New(env, FindSpots));
 	exports.Set("openPidfd", Napi::Function::New(env, OpenProcess));
 	exports.Set("signalPidfd", Napi::Function::New(env, SignalProcess));
 	return exports;

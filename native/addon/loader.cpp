@@ -1,6 +1,7 @@
 #include "loader.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -46,14 +47,80 @@ int LoadUndisturbed(bpf_object* object) {
 	return error;
 }
 
+// A program that the agent can do without. Of those with one purpose the first whose tracepoint has this form is taken.
+struct Optional {
+	const char* purpose;
+	const char* program;
+	const char* tracepoint;
+	int parameters;
+};
+
+const char* const kSubmitted = "calls made through io_uring";
+const char* const kCompleted = "results of calls made through io_uring";
+const char* const kOverflown = "results of io_uring calls when its completion queue is full";
+const Optional kOptional[] = {
+	{kSubmitted, "uring_submit", "io_uring_submit_req", 1},
+	{kSubmitted, "uring_submit_sqe", "io_uring_submit_sqe", 2},
+	{kCompleted, "uring_complete", "io_uring_complete", 3},
+	{kCompleted, "uring_complete_values", "io_uring_complete", 7},
+	{kOverflown, "uring_overflow", "io_uring_cqe_overflow", 5},
+};
+const char* const kPurposes[] = {kSubmitted, kCompleted, kOverflown};
+
+// How many parameters the tracepoint has; -1: the kernel has it not. Its first is the program's own context.
+int ParametersOf(const btf* types, const char* tracepoint) {
+	int id = btf__find_by_name_kind(types, (std::string("btf_trace_") + tracepoint).c_str(), BTF_KIND_TYPEDEF);
+	if (id < 0) return -1;
+	const btf_type* type = btf__type_by_id(types, btf__type_by_id(types, id)->type);
+	if (!type || !btf_is_ptr(type)) return -1;
+	type = btf__type_by_id(types, type->type);
+	return type && btf_is_func_proto(type) ? btf_vlen(type) - 1 : -1;
+}
+
+const Optional* FindOptional(const char* program) {
+	for (const Optional& optional : kOptional)
+		if (!strcmp(optional.program, program)) return &optional;
+	return nullptr;
+}
+
+// The programs that fit this kernel, one for each purpose; what is left without one is added to `blind_spots`.
+std::vector<const Optional*> Choose(const std::string& leave_out, std::vector<std::string>* blind_spots) {
+	std::vector<const Optional*> chosen;
+	btf* types = btf__load_vmlinux_btf();
+	for (const char* purpose : kPurposes) {
+		std::string reason;
+		const Optional* found = nullptr;
+		for (const Optional& optional : kOptional) {
+			if (optional.purpose != purpose || found) continue;
+			int parameters = types && leave_out != optional.tracepoint
+						 ? ParametersOf(types, optional.tracepoint)
+						 : -1;
+			if (parameters == optional.parameters) found = &optional;
+			if (!reason.empty()) reason += ", ";
+			reason += std::string(parameters < 0 ? "no " : "another form of ") + optional.tracepoint;
+		}
+		if (found)
+			chosen.push_back(found);
+		else
+			blind_spots->push_back(std::string(purpose) + ": the kernel has " + reason);
+	}
+	btf__free(types);
+	return chosen;
+}
+
 } // namespace
+
+std::vector<std::string> FindBlindSpots(const std::string& leave_out) {
+	std::vector<std::string> blind_spots;
+	Choose(leave_out, &blind_spots);
+	return blind_spots;
+}
 
 bpf_map* Programs::Map(const char* name) {
 	return bpf_object__find_map_by_name(object_, name);
 }
 
-Failure Programs::Load(const std::string& path, const Sizes& sizes) {
-	libbpf_set_print(Complain);
+Failure Programs::Open(const std::string& path, const Sizes& sizes) {
 	complaints.clear();
 	object_ = bpf_object__open_file(path.c_str(), nullptr);
 	if (!object_) return Fail(errno, "cannot read the kernel programs " + path);
@@ -63,7 +130,32 @@ Failure Programs::Load(const std::string& path, const Sizes& sizes) {
 		if (!map || bpf_map__set_max_entries(map, wanted[i]))
 			return Fail(EINVAL, std::string("no ring ") + kRingMaps[i]);
 	}
-	if (int error = LoadUndisturbed(object_)) return Fail(-error, "the kernel refuses the programs");
+	return {};
+}
+
+Failure Programs::Load(const std::string& path, const Sizes& sizes, const std::string& leave_out) {
+	libbpf_set_print(Complain);
+	std::vector<const Optional*> chosen = Choose(leave_out, &blind_spots_);
+	for (;;) {
+		Failure failure = Open(path, sizes);
+		if (failure.code) return failure;
+		bpf_program* program;
+		bpf_object__for_each_program(program, object_) {
+			const Optional* optional = FindOptional(bpf_program__name(program));
+			bool wanted = !optional || std::find(chosen.begin(), chosen.end(), optional) != chosen.end();
+			bpf_program__set_autoload(program, wanted);
+		}
+		int error = LoadUndisturbed(object_);
+		if (!error) break;
+		failure = Fail(-error, "the kernel refuses the programs");
+		if (chosen.empty()) return failure;
+		// Once more with the essential ones alone: should they be refused as well, it is for them that we fail.
+		for (const Optional* optional : chosen)
+			blind_spots_.push_back(std::string(optional->purpose) + ": " + failure.message);
+		chosen.clear();
+		bpf_object__close(object_);
+		object_ = nullptr;
+	}
 	for (int i = 0; i < RINGS; i++) {
 		bpf_map* map = Map(kRingMaps[i]);
 		// The kernel's rounding to pages is libbpf's as well.
@@ -77,8 +169,15 @@ Failure Programs::Attach() {
 	complaints.clear();
 	bpf_program* program;
 	bpf_object__for_each_program(program, object_) {
+		if (!bpf_program__autoload(program)) continue;
 		bpf_link* link = bpf_program__attach(program);
-		if (!link) return Fail(errno, std::string("cannot attach ") + bpf_program__name(program));
+		if (!link) {
+			Failure failure = Fail(errno, std::string("cannot attach ") + bpf_program__name(program));
+			const Optional* optional = FindOptional(bpf_program__name(program));
+			if (!optional) return failure;
+			blind_spots_.push_back(std::string(optional->purpose) + ": " + failure.message);
+			continue;
+		}
 		links_.push_back(link);
 	}
 	return {};

@@ -21,6 +21,9 @@ struct Failure {
 
 enum RingName { LIFECYCLE = 0, BULK = 1, DOORBELL = 2, RINGS = 3 };
 
+// What no program can see on this kernel, as far as its types tell.
+std::vector<std::string> FindBlindSpots(const std::string& leave_out);
+
 class Programs {
       public:
 	Programs() = default;
@@ -29,7 +32,8 @@ class Programs {
 	~Programs() { Close(); }
 
 	// Loads; nothing is attached yet, so that the tables can be filled.
-	Failure Load(const std::string& path, const Sizes& sizes);
+	// `leave_out` names a tracepoint that is treated as if the kernel had it not.
+	Failure Load(const std::string& path, const Sizes& sizes, const std::string& leave_out);
 	Failure Attach();
 	void Close();
 	bool closed() const { return object_ == nullptr; }
@@ -41,11 +45,15 @@ class Programs {
 	Failure Ignore(uint32_t tgid, bool ignored);
 	// Sums over the CPUs, then the runs the kernel skipped because the CPU was already inside a program.
 	std::vector<uint64_t> Counters();
+	// What no program sees here, and why; for a person.
+	const std::vector<std::string>& blind_spots() const { return blind_spots_; }
 
       private:
+	Failure Open(const std::string& path, const Sizes& sizes);
 	bpf_map* Map(const char* name);
 
 	bpf_object* object_ = nullptr;
 	std::vector<bpf_link*> links_;
+	std::vector<std::string> blind_spots_;
 	Ring rings_[RINGS];
 };

@@ -152,6 +152,8 @@ static __noinline int read_request(struct uring_request *to, struct io_kiocb *re
 	case OP_LISTEN: {
 		struct io_listen *listen = (void *)req;
 
+		if (!bpf_core_type_exists(struct io_listen)) /* before 6.11 */
+			return 0;
 		to->args[1] = BPF_CORE_READ(listen, backlog);
 		return 1;
 	}
@@ -215,10 +217,7 @@ static __noinline int send_request(struct uring_request *request, s64 result, u3
 	return send(&call, shape);
 }
 
-/* include/trace/events/io_uring.h: TP_PROTO(struct io_kiocb *req), from 6.3 on. After the request was read from the
- * submission queue, in the thread that submits: the process's own, or its ring's (SQPOLL). */
-SEC("tp_btf/io_uring_submit_req")
-int BPF_PROG(uring_submit, struct io_kiocb *req)
+static __always_inline int submit(struct io_kiocb *req)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u8 op = BPF_CORE_READ(req, opcode);
@@ -261,6 +260,22 @@ int BPF_PROG(uring_submit, struct io_kiocb *req)
 	return 0;
 }
 
+/* include/trace/events/io_uring.h: TP_PROTO(struct io_kiocb *req), from 6.3 on. After the request was read from the
+ * submission queue, in the thread that submits: the process's own, or its ring's (SQPOLL). The loader takes, of two
+ * programs for one purpose, the one whose tracepoint has the kernel's number of parameters. */
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(uring_submit, struct io_kiocb *req)
+{
+	return submit(req);
+}
+
+/* TP_PROTO(struct io_kiocb *req, bool force_nonblock), 6.0 to 6.2: the same under its former name. */
+SEC("tp_btf/io_uring_submit_sqe")
+int BPF_PROG(uring_submit_sqe, struct io_kiocb *req)
+{
+	return submit(req);
+}
+
 static __always_inline int complete(u64 ring, u64 request, u64 user_data, s32 result)
 {
 	struct uring_key key = { ring, user_data };
@@ -282,6 +297,14 @@ SEC("tp_btf/io_uring_complete")
 int BPF_PROG(uring_complete, struct io_ring_ctx *ring, void *req, struct io_uring_cqe *cqe)
 {
 	return complete((u64)ring, (u64)req, BPF_CORE_READ(cqe, user_data), BPF_CORE_READ(cqe, res));
+}
+
+/* TP_PROTO(void *ctx, void *req, u64 user_data, int res, unsigned cflags, u64 extra1, u64 extra2): its form before the
+ * entry was handed on as a whole. */
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(uring_complete_values, void *ring, void *req, u64 user_data, s32 result)
+{
+	return complete((u64)ring, (u64)req, user_data, result);
 }
 
 /* TP_PROTO(void *ctx, unsigned long long user_data, s32 res, u32 cflags, void *ocqe): instead of the former where the

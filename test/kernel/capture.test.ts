@@ -4,6 +4,8 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findBlindSpots } from '#native';
+import { openCapture } from '../../agent/capture/kernel.ts';
 import { captureTypes } from '../../agent/capture/shapes.ts';
 import { decodeExec, decodeFork, file, socket } from '../../agent/events/decode.ts';
 import { compile, makeFolder, pick, Recorder, type Run } from './recorder.ts';
@@ -298,6 +300,24 @@ describe('the capture', () => {
     execFileSync(stimulus, ['nothing']);
     expect(small.events).toHaveLength(seen);
     expect(small.capture.counters().bulk).toBe(bulk);
+  });
+
+  test('goes without a hook that the kernel has not, and names what is not seen', () => {
+    const outcome = openCapture({
+      types: ['openat'],
+      lifecycleBytes: 65_536,
+      bulkBytes: 65_536,
+      onEvent: () => undefined,
+      leaveOut: 'io_uring_submit_req',
+    });
+    if (!outcome.ok) throw new Error(outcome.reason);
+    outcome.capture.close();
+    expect(outcome.blindSpots).toEqual([
+      expect.stringMatching(
+        /^calls made through io_uring: the kernel has no io_uring_submit_req, no io_uring_submit_sqe$/,
+      ),
+    ]);
+    expect(findBlindSpots()).toEqual([]);
   });
 
   test('delivers without being asked', async () => {
