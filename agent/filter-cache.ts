@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Log } from '#rules/cli/log';
 import { makeFolder } from '#rules/cli/make-folder';
 import type { CheckedNode } from '#rules/language/checked';
 import type { CompiledRuleSet } from '#rules/language/compile';
 import type { Scene } from './fields/scene.ts';
-import { compileFilter } from './pushdown/compile.ts';
-import { encodeFilter, layout } from './pushdown/encode.ts';
+import type { FilterOrder, MadeFilter } from './filter-worker.ts';
+import { layout } from './pushdown/encode.ts';
 
 /** Filters that are kept; of more, the ones that were used longest ago go. */
 const MOST_KEPT = 8;
@@ -25,32 +26,55 @@ export type FilterOptions = {
   readonly log: Log;
 };
 
+/** The kernel's filter for the rules. */
+export type FilterSource = {
+  /** From an earlier start with the same rules. */
+  readonly kept: Uint8Array | undefined;
+  /** Makes it in a thread of its own, which takes a second or two, and keeps it. Undefined: it was stopped, or failed and said so. */
+  make(): { readonly tables: Promise<Uint8Array | undefined>; stop(): Promise<unknown> };
+};
+
 /**
- * The kernel's filter for the rules. To make one takes about a second, so it is kept in the data folder, under the hash
- * of all it is made from. A folder that cannot be used costs that second again, no more.
+ * Filters are kept in the data folder, each under the hash of all it is made from. A folder that cannot be used costs
+ * the making at each start, no more.
  */
-export function loadFilter(
+export function openFilter(
   { rules }: CompiledRuleSet<Scene>,
   { types, kept, dataFolder, version, log }: FilterOptions,
-): Uint8Array {
+): FilterSource {
   const folder = join(dataFolder, 'filters');
   const parts = rules.map(({ rule }) => [textOf(rule.condition), rule.eventSet.kind, [...rule.eventSet.names]]);
   const key = digest(JSON.stringify([version, sources(), kept, types, parts])).toString('hex');
-  const found = readKept(join(folder, key));
-  if (found !== undefined) return found;
-  const filter = compileFilter(
-    rules.map(({ rule }) => rule),
-    types,
-    new Set(kept),
-  );
-  if (filter.simplified.length > 0)
-    log('info', 'the rules ask for more than the kernel can look at: it sends more than they need', {
-      simplified: filter.simplified.join('; '),
-    });
-  const tables = encodeFilter(filter);
-  keep(folder, key, tables);
-  return tables;
+  return {
+    kept: readKept(join(folder, key)),
+    make() {
+      const order: FilterOrder = {
+        rules: rules.map(({ rule: { condition, eventSet } }) => ({ condition, eventSet })),
+        types,
+        kept,
+      };
+      const worker = new Worker(workerUrl, { workerData: order });
+      const tables = new Promise<Uint8Array | undefined>((resolve) => {
+        worker.once('message', ({ tables: made, simplified }: MadeFilter) => {
+          if (simplified.length > 0)
+            log('info', 'the rules ask for more than the kernel can look at: it sends more than they need', {
+              simplified: simplified.join('; '),
+            });
+          keep(folder, key, made);
+          resolve(made);
+        });
+        worker.once('error', (error) => {
+          log('error', 'the filter for the kernel cannot be made: it sends all events', { reason: String(error) });
+          resolve(undefined);
+        });
+        worker.once('exit', () => resolve(undefined));
+      });
+      return { tables, stop: () => worker.terminate() };
+    },
+  };
 }
+
+const workerUrl = new URL(`./filter-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
 
 const digest = (bytes: string | Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 

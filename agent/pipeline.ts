@@ -12,7 +12,7 @@ import { needEnvironment } from './engine/needs.ts';
 import { describedTypes } from './fields/arguments.ts';
 import { bindField } from './fields/bind.ts';
 import type { Scene, Surroundings } from './fields/scene.ts';
-import { loadFilter } from './filter-cache.ts';
+import { openFilter } from './filter-cache.ts';
 import { openOutputs } from './outputs/all.ts';
 import type { Output, OutputCounters } from './outputs/output.ts';
 import { mountOf, readCgroupMounts } from './respond/cgroup.ts';
@@ -139,6 +139,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
   });
 
   let ticker: NodeJS.Timeout | undefined;
+  let isClosed = false;
   const tick = () => {
     ticker = engine.tick(performance.now()) > 0 ? setTimeout(tick, TICK_MS) : undefined;
   };
@@ -147,7 +148,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
   const filter =
     filtering === 'off'
       ? undefined
-      : loadFilter(rules, { types, kept: neededCalls, dataFolder, version: agentVersion, log });
+      : openFilter(rules, { types, kept: neededCalls, dataFolder, version: agentVersion, log });
   const opened = openCapture({
     types: [...types, ...neededCalls],
     ...options.rings,
@@ -159,7 +160,12 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
   });
   if (!opened.ok) return opened;
   const { capture } = opened;
-  capture.setFilter(filter);
+  capture.setFilter(filter?.kept);
+  // Until there is one the kernel sends all that is asked for.
+  const making = filter !== undefined && filter.kept === undefined ? filter.make() : undefined;
+  void making?.tables.then((tables) => {
+    if (tables !== undefined && !isClosed) capture.setFilter(tables);
+  });
   for (const alert of blindSpotAlerts(opened.blindSpots)) raise(alert);
 
   // What starts from here on is in the ring already; what ran before is read now, before any event is looked at.
@@ -228,6 +234,8 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
       counters,
       filtered: () => capture.filtered(),
       async close() {
+        isClosed = true;
+        const stopped = making?.stop();
         for (const timer of timers) clearInterval(timer);
         clearTimeout(ticker);
         capture.drain();
@@ -237,7 +245,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
         containers.close();
         kubernetes?.close();
         mesos?.close();
-        await Promise.all(outputs.map((output) => output.close(CLOSE_OUTPUTS_MS)));
+        await Promise.all([stopped, ...outputs.map((output) => output.close(CLOSE_OUTPUTS_MS))]);
       },
     },
   };

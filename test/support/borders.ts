@@ -33,6 +33,7 @@ const flow: Readonly<Record<string, readonly string[]>> = {
     'spool',
     'outputs',
     'respond',
+    'filter-worker.ts',
     'filter-cache.ts',
     'pipeline.ts',
     'cli',
