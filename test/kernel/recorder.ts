@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type Capture, type CaptureCounters, type CaptureOptions, openCapture } from '../../agent/capture/kernel.ts';
 import { memoryProfiles } from '../../agent/config/memory.ts';
 import type { Event } from '../../agent/events/event.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** A compiler comes with what builds the native parts. */
 export function compile(source: string, folder: string): string {
@@ -47,8 +48,14 @@ export class Recorder {
     const { pid } = child;
     if (pid === undefined) throw new Error(`cannot start ${program}`);
     const [code] = await once(child, 'exit');
-    this.capture.drain();
+    // A record that another CPU is still writing holds back what lies behind it. An exit may also be lost: in a full ring.
+    await eventually('the exit', () => this.#hasEnded(pid), 2_000).catch(() => undefined);
     return { pid, code: Number(code), events: this.events.filter((event) => event.pid === pid) };
+  }
+
+  #hasEnded(pid: number): true | undefined {
+    this.capture.drain();
+    return this.events.some((event) => event.kind === 'exit' && event.pid === pid) || undefined;
   }
 
   close(): CaptureCounters {
