@@ -41,7 +41,12 @@ const CALLS = 512;
 const COMPAT_CALLS = 576;
 const SHAPE_BYTES = 12;
 const CALL_UNKNOWN = 0xffff;
-const CALL_SOCKETCALL = 0xfffe;
+/** 32-bit calls that the kernel side translates: their arguments are not those of a 64-bit call. */
+const translated: ReadonlyMap<string, number> = new Map([
+  ['socketcall', 0xfffe],
+  ['old_mmap', 0xfffd],
+  ['old_umount', 0xfffc],
+]);
 const decoders = { file: 1, socket: 2, call: 3, descriptor: 4 } as const;
 
 const file = (shape: Omit<FileShape, 'decoder'>): FileShape => ({ decoder: 'file', ...shape });
@@ -134,6 +139,7 @@ const shapes: Readonly<Record<string, Shape>> = {
   fanotify_mark: file({ fd: 1, base2: 4, path2: 5, flags: 2 }),
   add_key: file({ path: 1, base: 'none', extra: 2 }),
   request_key: file({ path: 1, base: 'none', extra: 2 }),
+  prctl: file({ extra: 2 }),
   pidfd_open: file({ flags: 2, fd: 'return' }),
   pidfd_getfd: descriptor(RETURN),
   socket: socket({ fd: 'return' }),
@@ -249,7 +255,7 @@ function position(argument: number | 'none' | 'return' | undefined): number {
 export function encodeCompatCalls(): Uint8Array {
   const table = new Uint32Array(COMPAT_CALLS).fill(CALL_UNKNOWN);
   for (const [number, name] of [...i386Calls, ...x32Calls]) {
-    table[number] = name === 'socketcall' ? CALL_SOCKETCALL : (numberOfCall(name) ?? CALL_UNKNOWN);
+    table[number] = translated.get(name) ?? numberOfCall(name) ?? CALL_UNKNOWN;
   }
   return new Uint8Array(table.buffer);
 }

@@ -48,10 +48,10 @@ const x64From424 = `
 /** 32-bit numbers, under the name of the 64-bit call that takes the same arguments (asm/unistd_32.h). */
 const i386From0 = `
   restart_syscall exit fork read write open close wait4 creat link unlink execve chdir time mknod chmod lchown - -
-  lseek getpid mount umount2 setuid getuid - ptrace alarm - pause utime - - access - - sync kill rename mkdir rmdir
+  lseek getpid mount old_umount setuid getuid - ptrace alarm - pause utime - - access - - sync kill rename mkdir rmdir
   dup pipe times - brk setgid getgid - geteuid getegid acct umount2 - ioctl fcntl - setpgid - - umask chroot ustat
   dup2 getppid getpgrp setsid - - - setreuid setregid - - sethostname setrlimit getrlimit getrusage gettimeofday
-  settimeofday getgroups setgroups select symlink - readlink uselib swapon reboot - mmap munmap truncate ftruncate
+  settimeofday getgroups setgroups select symlink - readlink uselib swapon reboot - old_mmap munmap truncate ftruncate
   fchmod fchown getpriority setpriority - statfs fstatfs ioperm socketcall syslog setitimer getitimer stat lstat
   fstat - iopl vhangup - - wait4 swapoff sysinfo - fsync - clone setdomainname uname modify_ldt adjtimex mprotect -
   create_module init_module delete_module get_kernel_syms quotactl getpgid fchdir - sysfs personality afs_syscall
@@ -128,7 +128,7 @@ export function numberOfCall(name: string): number | undefined {
 /** Names of all calls, by rising number. */
 export const callNames: readonly string[] = entries.map(([, name]) => name);
 
-/** Pairs of a 32-bit number and the name of its 64-bit call; `socketcall` has none. */
+/** Pairs of a 32-bit number and the name of its 64-bit call; `socketcall`, `old_mmap` and `old_umount` are translated. */
 export const i386Calls: readonly (readonly [number, string])[] = [...table(0, i386From0), ...table(393, i386From393)];
 
 /** Pairs of an x32 number, without its marking bit, and the name of its 64-bit call. */

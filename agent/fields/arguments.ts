@@ -129,8 +129,8 @@ const parameters: Readonly<Record<string, readonly Parameter[]>> = {
   rmdir: [result, pathOnly],
   mkdir: [result, pathOnly, mode('mode', modeBits)],
   mkdirat: [result, firstFolder('dirfd'), pathOnly, mode('mode', modeBits)],
-  mknod: [result, pathOnly, mode('mode', nodeModes)],
-  mknodat: [result, firstFolder('dirfd'), pathOnly, mode('mode', nodeModes)],
+  mknod: [result, pathOnly, mode('mode', nodeModes), unsigned('dev', 2)],
+  mknodat: [result, firstFolder('dirfd'), pathOnly, mode('mode', nodeModes), unsigned('dev', 3)],
   rename: [result, firstPath('oldpath'), otherPath('newpath')],
   renameat: [result, firstFolder('olddirfd'), firstPath('oldpath'), otherFolder('newdirfd'), otherPath('newpath')],
   renameat2: [

@@ -296,6 +296,20 @@ export const prctlOptions: ReadonlyMap<number, string> = new Map([
   [0x5961_6d61, 'PR_SET_PTRACER'],
 ]);
 
+/** linux/quota.h: a command's upper 24 bits, and its lowest eight. */
+export const quotaCommands: ReadonlyMap<number, string> = new Map([
+  [0x80_0001, 'Q_SYNC'],
+  [0x80_0002, 'Q_QUOTAON'],
+  [0x80_0003, 'Q_QUOTAOFF'],
+  [0x80_0004, 'Q_GETFMT'],
+  [0x80_0005, 'Q_GETINFO'],
+  [0x80_0006, 'Q_SETINFO'],
+  [0x80_0007, 'Q_GETQUOTA'],
+  [0x80_0008, 'Q_SETQUOTA'],
+  [0x80_0009, 'Q_GETNEXTQUOTA'],
+]);
+export const quotaTypes = count('USRQUOTA GRPQUOTA PRJQUOTA');
+
 /** enum bpf_cmd of linux/bpf.h. */
 export const bpfCommands = count(`
   BPF_MAP_CREATE BPF_MAP_LOOKUP_ELEM BPF_MAP_UPDATE_ELEM BPF_MAP_DELETE_ELEM BPF_MAP_GET_NEXT_KEY BPF_PROG_LOAD

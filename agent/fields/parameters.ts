@@ -121,13 +121,19 @@ export const group = (name: string, index: number): Parameter =>
     (scene) => scene.around.users.groupName(uint(scene, index) ?? -1),
   );
 
-/** A number that has a name: a request, a command, a family. */
-export const named = (name: string, index: number, names: ReadonlyMap<number, string>): Parameter =>
-  parameter(
-    name,
-    (scene) => int(scene, index),
-    (scene) => names.get(int(scene, index) ?? -1),
-  );
+/** A number that has a name: a request, a command, a family; `part` takes it out of the argument. */
+export function named(
+  name: string,
+  index: number,
+  names: ReadonlyMap<number, string>,
+  part = (value: number): number => value,
+): Parameter {
+  const raw = (scene: Scene) => {
+    const value = int(scene, index);
+    return value === undefined ? undefined : part(value);
+  };
+  return parameter(name, raw, (scene) => names.get(raw(scene) ?? -1));
+}
 
 const onlyFile = (read: (scene: Scene) => string | undefined) => (scene: Scene) =>
   scene.kind === 'file' ? read(scene) : undefined;

@@ -11,6 +11,8 @@ import {
   prctlOptions,
   protectionFlags,
   ptraceRequests,
+  quotaCommands,
+  quotaTypes,
   resources,
   seccompOperations,
   signalNames,
@@ -27,6 +29,7 @@ import {
   integer,
   missing,
   named,
+  ofEvent,
   ofProcess,
   opened,
   otherFolder,
@@ -38,10 +41,16 @@ import {
   user,
 } from './parameters.ts';
 
+const PR_SET_NAME = 15n;
+
 const fd = given('fd', 0);
 const path = firstPath('path');
 const memory = [missing('vm_size'), missing('vm_rss'), missing('vm_swap')];
 const attribute = extraText('name');
+/** prctl(2): its second argument, where that is a name. */
+const nameOfThread = ofEvent('arg2_str', ({ kind, event }) =>
+  kind === 'file' && event.argument(0) === PR_SET_NAME ? file.extra(event) : undefined,
+);
 const nameOfKey = [firstText('type'), extraText('description')];
 
 /** Parameters of calls on processes, memory, mounts and the kernel itself, in the original's order where it has them. */
@@ -73,7 +82,7 @@ export const systemParameters: Readonly<Record<string, readonly Parameter[]>> = 
   unshare: [result, flags('flags', cloneFlags, 0)],
   setsid: [result],
   setpgid: [result, integer('pid', 0), integer('pgid', 1)],
-  prctl: [result, named('option', 0, prctlOptions), missing('arg2_str'), unsigned('arg2_int', 1)],
+  prctl: [result, named('option', 0, prctlOptions), nameOfThread, unsigned('arg2_int', 1)],
   personality: [result, unsigned('persona', 0)],
   seccomp: [result, named('op', 0, seccompOperations), unsigned('flags', 1)],
   prlimit: [
@@ -101,7 +110,7 @@ export const systemParameters: Readonly<Record<string, readonly Parameter[]>> = 
   mprotect: [result, unsigned('addr', 0), unsigned('length', 1), flags('prot', protectionFlags, 2)],
   pkey_mprotect: [result, unsigned('addr', 0), unsigned('length', 1), flags('prot', protectionFlags, 2)],
   brk: [result, ...memory, unsigned('addr', 0)],
-  memfd_create: [opened, firstPath('name'), flags('flags', memoryFileFlags)],
+  memfd_create: [opened, firstText('name'), flags('flags', memoryFileFlags)],
   memfd_secret: [opened, descriptorFlags('flags', 0)],
   userfaultfd: [opened, descriptorFlags('flags', 0)],
   init_module: [result, missing('img'), unsigned('length', 1), extraText('uargs')],
@@ -117,7 +126,13 @@ export const systemParameters: Readonly<Record<string, readonly Parameter[]>> = 
   keyctl: [result, named('operation', 0, keyCommands)],
   add_key: [result, ...nameOfKey],
   request_key: [result, ...nameOfKey],
-  quotactl: [result, firstPath('special'), unsigned('cmd', 0), integer('id', 2)],
+  quotactl: [
+    result,
+    firstPath('special'),
+    named('cmd', 0, quotaCommands, (value) => value >>> 8),
+    named('type', 0, quotaTypes, (value) => value & 0xff),
+    integer('id', 2),
+  ],
   open_tree: [opened, firstFolder('dirfd'), path, flags('flags', lookupFlags)],
   move_mount: [
     result,

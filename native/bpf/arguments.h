@@ -3,6 +3,9 @@
 #define LANNER_ARGUMENTS_H
 
 #define X32_BIT 0x40000000u
+/* asm/unistd_64.h */
+#define NR_MMAP 9
+#define NR_UMOUNT2 166
 
 struct call {
 	u64 args[8]; /* by position from 1; [0] is 0, [7] what the call returned */
@@ -99,6 +102,33 @@ static __always_inline void unpack_socketcall(struct call *call)
 	call->nr = numbers[which];
 	for (int i = 0; i < 6; i++)
 		call->args[i + 1] = words[i];
+}
+
+/* Number 90 of 32-bit processes takes the address of mmap's six arguments (mm/mmap.c: struct mmap_arg_struct). */
+static __always_inline void unpack_old_mmap(struct call *call)
+{
+	u32 words[6] = {};
+
+	bpf_probe_read_user(words, sizeof(words), (void *)call->args[1]);
+	call->nr = NR_MMAP;
+	for (int i = 0; i < 6; i++)
+		call->args[i + 1] = words[i];
+}
+
+/* A 32-bit call becomes the 64-bit one that does the same. */
+static __always_inline void translate(struct call *call, u32 which)
+{
+	if (which == CALL_SOCKETCALL) {
+		unpack_socketcall(call);
+		return;
+	}
+	call->flags |= FLAG_SOCKETCALL;
+	if (which == CALL_OLD_MMAP) {
+		unpack_old_mmap(call);
+		return;
+	}
+	call->nr = NR_UMOUNT2;
+	call->args[2] = 0; /* number 22 has no flags */
 }
 
 /* Two words that lie in a row: a pointer and a length. */

@@ -148,10 +148,10 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	u32 flags = 0;
 	u32 nr = call_number(task, regs, &flags);
 
-	if (nr == CALL_SOCKETCALL) {
+	if (nr >= CALL_OLD_UMOUNT && nr < CALL_UNKNOWN) {
 		call.flags = flags;
 		read_arguments(&call, regs);
-		unpack_socketcall(&call);
+		translate(&call, nr);
 		nr = call.nr;
 		flags = call.flags;
 	}

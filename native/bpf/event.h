@@ -36,7 +36,7 @@ enum event_flag {
 	FLAG_MEMFD = 8,         /* exec: the program is an anonymous memory file */
 	FLAG_THREAD = 16,       /* fork: a thread, not a process */
 	FLAG_TEXT_CUT = 32,     /* a path was longer than TEXT_MAX, its end was kept; or a string did not fit */
-	FLAG_SOCKETCALL = 64,   /* i386 socketcall(2), translated */
+	FLAG_SOCKETCALL = 64,   /* a 32-bit call of other arguments, translated */
 	FLAG_CREATED = 128,     /* the file was made when it was opened */
 	FLAG_LOWER_LAYER = 256, /* the file lies in a read-only layer of an overlay */
 	FLAG_NEW_PEER = 512,    /* a datagram to or from another peer than the socket's last one */
@@ -196,9 +196,11 @@ _Static_assert(sizeof(struct call_shape) == 12, "call_shape");
 #define CALLS 512
 /* 32-bit numbers, and from 512 on those that only x32 has. */
 #define COMPAT_CALLS 576
-/* In the table of 32-bit numbers: not known, or socketcall. */
+/* In the table of 32-bit numbers: not known, or to be translated. */
 #define CALL_UNKNOWN 0xffffu
 #define CALL_SOCKETCALL 0xfffeu
+#define CALL_OLD_MMAP 0xfffdu
+#define CALL_OLD_UMOUNT 0xfffcu
 
 enum call_decoder {
 	DECODE_NOT = 0,
