@@ -14,17 +14,13 @@ export function takeLock(
   const mine = `${path}.${process.pid}`;
   try {
     writeFileSync(mine, `${process.pid} ${startTicks(process.pid)}\n`, { mode: 0o600 });
-    for (let tries = 0; tries < 3; tries++) {
-      try {
-        // A link, so that nobody ever reads a lock that does not name its owner yet.
-        linkSync(mine, path);
-        return { ok: true, release: () => releaseLock(path) };
-      } catch (error) {
-        if (!isCode(error, 'EEXIST')) throw error;
-      }
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      // A link, so that nobody ever reads a lock that does not name its owner yet.
+      if (link(mine, path)) return { ok: true, release: () => releaseLock(path) };
       const owner = livingOwner(path);
       if (owner !== undefined) return { ok: false, owner };
-      dropStale(path, `${mine}.stale`);
+      if (replaceStale(mine, path)) return { ok: true, release: () => releaseLock(path) };
+      Atomics.wait(pause, 0, 0, PAUSE_MS);
     }
     return { ok: false, owner: livingOwner(path) ?? 0 };
   } finally {
@@ -32,16 +28,40 @@ export function takeLock(
   }
 }
 
-/** Takes away the lock of an owner that is gone. When another process was quicker, it is theirs that went: it goes back. */
-function dropStale(path: string, aside: string): void {
+/** Somebody else is at the takeover, which takes well under a millisecond. */
+const PAUSE_MS = 5;
+const MOST_TRIES = 200;
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Puts our lock in the place of one whose owner is gone; whether we did. One process at a time, or a lock that was just
+ * taken over would be taken for the stale one: whoever is at it holds a lock of its own meanwhile.
+ */
+function replaceStale(mine: string, path: string): boolean {
+  const guard = `${path}.takeover`;
+  if (!link(mine, guard)) {
+    // Killed in the middle of it.
+    if (livingOwner(guard) === undefined) rmSync(guard, { force: true });
+    return false;
+  }
   try {
-    renameSync(path, aside);
+    if (livingOwner(path) !== undefined) return false;
+    renameSync(mine, path);
+    return true;
+  } finally {
+    rmSync(guard, { force: true });
+  }
+}
+
+/** Whether the name was free. */
+function link(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return; // another process has done it
+    if (isCode(error, 'EEXIST')) return false;
     throw error;
   }
-  if (livingOwner(aside) !== undefined) linkSync(aside, path);
-  unlinkSync(aside);
 }
 
 function isCode(error: unknown, code: string): boolean {
