@@ -87,7 +87,8 @@ describe('calls on sockets', () => {
   beforeAll(async () => {
     server = createServer((socket) => {
       socket.on('error', () => {});
-      socket.end('hello');
+      // Ends when the client has: a connection that is half closed is not connected any more.
+      socket.write('hello');
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();
