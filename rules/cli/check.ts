@@ -4,7 +4,7 @@ import type { LoadOutcome } from '../language/load.ts';
 import { readYaml } from '../language/yaml-reader.ts';
 import { type Command, exitCodes, readArgs, UsageError } from './command-line.ts';
 import { loadFiles } from './load-files.ts';
-import { toLoadResults } from './load-results.ts';
+import { type ReadFile, toLoadResults } from './load-results.ts';
 import { builtInRules, readRuleFiles } from './rule-files.ts';
 import { toSarif } from './sarif.ts';
 
@@ -23,7 +23,7 @@ export const check: Command = {
     if (values.json === true && values.sarif === true) throw new UsageError('--json and --sarif exclude each other');
     const outcome = loadFiles(positionals);
     if (values.json === true) {
-      const results = toLoadResults(outcome, checkSchemas(positionals));
+      const results = toLoadResults(outcome, readAgain(positionals));
       process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);
     } else if (values.sarif === true)
       process.stdout.write(`${JSON.stringify(toSarif('lanner rules check', outcome), undefined, 2)}\n`);
@@ -33,9 +33,14 @@ export const check: Command = {
   },
 };
 
-function checkSchemas(paths: readonly string[]): ReadonlyMap<string, readonly string[]> {
+function readAgain(paths: readonly string[]): ReadonlyMap<string, ReadFile> {
   const { files } = readRuleFiles(paths.length === 0 ? [builtInRules] : paths);
-  return new Map(files.map((file) => [file.path, checkFalcoSchema(readYaml(file).documents)]));
+  return new Map(
+    files.map((file) => {
+      const { documents } = readYaml(file);
+      return [file.path, { documents, schemaWarnings: checkFalcoSchema(documents) }];
+    }),
+  );
 }
 
 function report(outcome: LoadOutcome): string {

@@ -1,7 +1,9 @@
 import { type Diagnostic, isWarning } from '../language/diagnostic.ts';
+import { type FalcoContext, falcoContext } from '../language/falco-context.ts';
 import type { LoadOutcome } from '../language/load.ts';
 import { locate } from '../language/source.ts';
 import { deprecatedFieldIn } from '../language/warnings.ts';
+import type { Value } from '../language/yaml-reader.ts';
 
 /** The codes in words, as Falco gives them. */
 const descriptions: Readonly<Record<string, string>> = {
@@ -34,61 +36,49 @@ export type Message = {
   readonly message: string;
   /** As in Falco's results: the field that a warning about one is about. */
   readonly deprecated_field?: string;
-  readonly context: {
-    /** Falco's: line, column and offset count from 0. */
-    readonly locations: readonly {
-      readonly item_type: string;
-      readonly item_name: string;
-      readonly position: Position;
-    }[];
-    readonly snippet: string;
-  };
+  readonly context: FalcoContext;
   /** Ours: where exactly, counted from 1 as editors do. */
   readonly place: { readonly path: string; readonly line: number; readonly column: number; readonly offset: number };
 };
 
-type Position = { readonly name: string; readonly line: number; readonly column: number; readonly offset: number };
+/** A file's documents, and what Falco's JSON schema does not allow in them. */
+export type ReadFile = { readonly documents: readonly Value[]; readonly schemaWarnings: readonly string[] };
 
 /**
  * What `falco --validate` prints as JSON, with places besides, and with every error instead of the first.
- * `schemaWarnings`: by path, what Falco's JSON schema does not allow.
+ * `files`: by path.
  */
-export function toLoadResults(outcome: LoadOutcome, schemaWarnings: ReadonlyMap<string, readonly string[]>): object {
+export function toLoadResults(outcome: LoadOutcome, files: ReadonlyMap<string, ReadFile>): object {
+  const documents = new Map([...files].map(([path, file]) => [path, file.documents]));
   return {
-    falco_load_results: outcome.files.map(({ path, ok, diagnostics }) => ({
-      name: path,
-      successful: ok,
-      schema_valid: (schemaWarnings.get(path) ?? []).length === 0,
-      schema_warnings: schemaWarnings.get(path) ?? [],
-      errors: diagnostics.filter(({ code }) => !isWarning(code)).map(toMessage),
-      warnings: diagnostics.filter(({ code }) => isWarning(code)).map(toMessage),
-    })),
+    falco_load_results: outcome.files.map(({ path, ok, diagnostics }) => {
+      const schemaWarnings = files.get(path)?.schemaWarnings ?? [];
+      const messages = (kind: 'errors' | 'warnings'): readonly Message[] =>
+        diagnostics
+          .filter(({ code }) => isWarning(code) === (kind === 'warnings'))
+          .map((diagnostic) => toMessage(diagnostic, documents));
+      return {
+        name: path,
+        successful: ok,
+        schema_valid: schemaWarnings.length === 0,
+        schema_warnings: schemaWarnings,
+        errors: messages('errors'),
+        warnings: messages('warnings'),
+      };
+    }),
   };
 }
 
-function toMessage(diagnostic: Diagnostic): Message {
+function toMessage(diagnostic: Diagnostic, documents: ReadonlyMap<string, readonly Value[]>): Message {
   const { code, message, source, span } = diagnostic;
-  const { path, line, column, offset, lineText } = locate(source, span.start);
-  const position: Position = { name: path, line: line - 1, column: column - 1, offset };
-  const [kind = '', ...words] = (source.owner ?? '').split(' ');
-  const name = words.join(' ');
+  const { path, line, column, offset } = locate(source, span.start);
   const field = code === 'LOAD_DEPRECATED_ITEM' ? deprecatedFieldIn(message) : undefined;
-  const locations = [
-    { item_type: 'rules content', item_name: '', position: { name: path, line: 0, column: 0, offset: 0 } },
-  ];
-  if (kind === '') locations.push({ item_type: 'rules content item', item_name: '', position });
-  else
-    locations.push({
-      item_type: `${kind} condition`,
-      item_name: kind === 'rule' ? String(JSON.parse(name)) : name,
-      position,
-    });
   return {
     code,
     codedesc: descriptions[code] ?? code,
     message,
     ...(field === undefined ? {} : { deprecated_field: field }),
-    context: { locations, snippet: `${lineText}\n${' '.repeat(column - 1)}^\n` },
+    context: falcoContext(diagnostic, documents),
     place: { path, line, column, offset },
   };
 }

@@ -125,7 +125,7 @@ describe('the tools for rule files', () => {
             {
               code: 'LOAD_DEPRECATED_ITEM',
               deprecated_field: 'evt.dir',
-              context: { locations: [{}, { item_type: 'rule condition', item_name: 'a "b"' }] },
+              context: { locations: [{}, { item_type: 'rule', item_name: 'a "b"' }, { item_type: 'rule condition' }] },
             },
           ],
         },
