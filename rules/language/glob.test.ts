@@ -39,6 +39,20 @@ describe('compileGlob', () => {
     expect(['aecd', 'abcX', 'abcx'].filter(matches)).toEqual([]);
   });
 
+  it.for([
+    // What glibc's fnmatch says with FNM_CASEFOLD: classes are not folded, all else is.
+    { pattern: '[[:upper:]]', fits: 'AB' },
+    { pattern: '[[:lower:]]', fits: 'ab' },
+    { pattern: '[^[:upper:]]', fits: 'ab1' },
+    { pattern: '[[:upper:]a]', fits: 'aAB' },
+    { pattern: '[A-A]', fits: 'aA' },
+    { pattern: '[!A]', fits: 'bB1' },
+    { pattern: '[Z-b]', fits: '' },
+  ])('iglob folds $pattern as glibc does', ({ pattern, fits }) => {
+    const matches = compileGlob(pattern, 'iglob');
+    expect([...'aAbB1'].filter(matches).join('')).toBe(fits);
+  });
+
   it('? stands for one byte, as the value is bytes', () => {
     expect(compileGlob('??')('\u00c3\u00a9')).toBe(true);
     expect(compileGlob('[\u00c3]?')('\u00c3\u00a9')).toBe(true);

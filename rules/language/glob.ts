@@ -18,13 +18,7 @@ export function compileGlob(pattern: string, letterCase: GlobCase = 'glob'): (va
   if (simple !== undefined) return simple;
   const tokens = readTokens(pattern, letterCase);
   // A trailing backslash escapes nothing: fnmatch then matches nothing.
-  if (tokens === undefined) return () => false;
-  if (letterCase === 'glob') return (value) => matchTokens(tokens, value);
-  return (value) =>
-    matchTokens(
-      tokens,
-      value.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()),
-    );
+  return tokens === undefined ? () => false : (value) => matchTokens(tokens, value);
 }
 
 function compileSimple(pattern: string): ((value: string) => boolean) | undefined {
@@ -46,7 +40,11 @@ function compileSimple(pattern: string): ((value: string) => boolean) | undefine
 
 function readTokens(pattern: string, letterCase: GlobCase): readonly Token[] | undefined {
   const tokens: Token[] = [];
-  const fold = (code: number): number => (letterCase === 'iglob' && code >= 65 && code <= 90 ? code + 32 : code);
+  const pushByte = (code: number): void => {
+    const members = new Uint8Array(256);
+    for (const same of letterCase === 'iglob' ? cases(code) : [code]) members[same] = 1;
+    tokens.push(letterCase === 'iglob' ? { kind: 'set', members } : { kind: 'byte', code });
+  };
   for (let at = 0; at < pattern.length; at++) {
     const char = pattern[at];
     if (char === '*') {
@@ -54,7 +52,7 @@ function readTokens(pattern: string, letterCase: GlobCase): readonly Token[] | u
     } else if (char === '?') {
       tokens.push({ kind: 'any' });
     } else if (char === '[') {
-      const set = readSet(pattern, at, fold);
+      const set = readSet(pattern, at, letterCase);
       if (set === undefined) tokens.push({ kind: 'byte', code: 91 });
       else {
         tokens.push({ kind: 'set', members: set.members });
@@ -63,9 +61,9 @@ function readTokens(pattern: string, letterCase: GlobCase): readonly Token[] | u
     } else if (char === '\\') {
       at++;
       if (at === pattern.length) return undefined;
-      tokens.push({ kind: 'byte', code: fold(pattern.charCodeAt(at)) });
+      pushByte(pattern.charCodeAt(at));
     } else {
-      tokens.push({ kind: 'byte', code: fold(pattern.charCodeAt(at)) });
+      pushByte(pattern.charCodeAt(at));
     }
   }
   return tokens;
@@ -90,7 +88,7 @@ const classes: Readonly<Record<string, RegExp>> = {
 function readSet(
   pattern: string,
   open: number,
-  fold: (code: number) => number,
+  letterCase: GlobCase,
 ): { readonly members: Uint8Array; readonly end: number } | undefined {
   let at = open + 1;
   const negated = pattern[at] === '!' || pattern[at] === '^';
@@ -114,7 +112,7 @@ function readSet(
       high = upper.code;
       at = upper.next;
     }
-    for (let code = fold(low.code); code <= fold(high); code++) members[code] = 1;
+    addRange(members, low.code, high, letterCase);
   }
   if (negated) for (let code = 0; code < 256; code++) members[code] = members[code] === 1 ? 0 : 1;
   return { members, end: at };
@@ -123,6 +121,24 @@ function readSet(
 function readMember(pattern: string, at: number): { readonly code: number; readonly next: number } | undefined {
   const escaped = pattern[at] === '\\' ? at + 1 : at;
   return escaped < pattern.length ? { code: pattern.charCodeAt(escaped) & 0xff, next: escaped + 1 } : undefined;
+}
+
+/** Both cases of a letter of ASCII. */
+function cases(code: number): readonly number[] {
+  const low = toLower(code);
+  return low >= 97 && low <= 122 ? [low, low - 32] : [code];
+}
+
+function toLower(code: number): number {
+  return code >= 65 && code <= 90 ? code + 32 : code;
+}
+
+/** glibc's fnmatch with FNM_CASEFOLD folds both ends of a range and the letter; what a class like `[:upper:]` names it does not fold. */
+function addRange(members: Uint8Array, low: number, high: number, letterCase: GlobCase): void {
+  const folds = letterCase === 'iglob';
+  for (let code = folds ? toLower(low) : low; code <= (folds ? toLower(high) : high); code++) {
+    for (const same of folds ? cases(code) : [code]) if (!folds || toLower(same) === code) members[same] = 1;
+  }
 }
 
 function addClass(members: Uint8Array, name: string): void {

@@ -63,6 +63,9 @@ describe('readYaml: what it reads', () => {
     { what: 'quoted keys', text: `- "a": 1\n  'b c': 2\n`, gives: [{ a: '1', 'b c': '2' }] },
     { what: 'unknown tags', text: '- !mine a\n- !!str b\n', gives: ['a', 'b'] },
     { what: 'a merge key as any other', text: '- &a {k: v}\n- <<: *a\n', gives: [{ k: 'v' }, { '<<': { k: 'v' } }] },
+    // Like yaml-cpp: nothing between commas is a null, and a comma at the end is none.
+    { what: 'commas with nothing between them', text: '- [a,,b, ,\n c,]\n', gives: [['a', null, 'b', null, 'c']] },
+    { what: 'a comma with nothing before it', text: '- [,a]\n', gives: [[null, 'a']] },
     // Like yaml-cpp: brackets and quotes need no indent.
     {
       what: 'brackets whose lines are indented too little',
