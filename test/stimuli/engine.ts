@@ -49,13 +49,26 @@ export async function startOwnEngine(folder: string): Promise<OwnEngine> {
   const wrapper = join(folder, 'runtime.sh');
   writeFileSync(wrapper, runtimeWithin(heldCapabilities()), { mode: 0o755 });
   const at = (name: string) => join(folder, name);
+  // Not this machine's own configuration: a setting that stands in both is refused.
+  writeFileSync(at('daemon.json'), '{}');
   const log = openSync(at('log'), 'w');
   // It ends with this process, however that ends.
   const daemon = spawn(
     'setpriv',
     [
       ...['--pdeathsig', 'TERM', 'dockerd'],
-      ...['--host', `unix://${socket}`, '--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid')],
+      ...[
+        '--config-file',
+        at('daemon.json'),
+        '--host',
+        `unix://${socket}`,
+        '--data-root',
+        at('data'),
+        '--exec-root',
+        at('exec'),
+        '--pidfile',
+        at('pid'),
+      ],
       ...['--bridge', 'none', '--iptables=false', '--ip6tables=false'],
       ...['--add-runtime', `within=${wrapper}`, '--default-runtime', 'within'],
     ],

@@ -83,14 +83,14 @@ describe('what engines keep in files', () => {
     });
   });
 
-  it('reads names and images of podman from the list of its storage', () => {
+  it.for(['containers.json', 'volatile-containers.json'])('reads names and images of podman from %s', (list) => {
     const metadata = JSON.stringify({ 'image-name': 'localhost/app:1', name: 'web' });
     const files = lay({
       [`storage/overlay-containers/${id}/userdata/config.json`]: {
         ...spec,
         annotations: { 'io.podman.annotations.privileged': 'FALSE' },
       },
-      'storage/overlay-containers/containers.json': [
+      [`storage/overlay-containers/${list}`]: [
         { id: 'other', names: ['no'] },
         { id, names: ['web'], image: 'ef'.repeat(32), created: '2026-11-23T14:00:00Z', metadata },
       ],

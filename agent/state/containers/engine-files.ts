@@ -102,7 +102,10 @@ function readStorage(storages: readonly string[], { id, engine }: CgroupContaine
     for (const driver of ['overlay', 'vfs', 'btrfs', 'zfs']) {
       const spec = readSpec(readJson(`${storage}/${driver}-containers/${id}/userdata/config.json`));
       if (spec === undefined) continue;
-      const listed = readListed(readJson(`${storage}/${driver}-containers/containers.json`), id);
+      // Newer storage lists what ends with the machine apart: whatever `podman run --rm` started.
+      const lists = ['containers.json', 'volatile-containers.json'];
+      const found = lists.map((list) => readListed(readJson(`${storage}/${driver}-containers/${list}`), id));
+      const listed = found.find((entry) => entry !== undefined) ?? {};
       return { engine: engine === 'unknown' ? 'podman' : engine, details: { ...spec, ...listed }, isComplete: false };
     }
   }
@@ -110,9 +113,9 @@ function readStorage(storages: readonly string[], { id, engine }: CgroupContaine
 }
 
 /** An entry of containers.json: names, the image, and in `metadata` what podman wrote. */
-function readListed(list: unknown, id: string): Partial<ContainerDetails> {
+function readListed(list: unknown, id: string): Partial<ContainerDetails> | undefined {
   const entry = Array.isArray(list) ? list.find((each) => isJson(each) && each['id'] === id) : undefined;
-  if (!isJson(entry)) return {};
+  if (!isJson(entry)) return undefined;
   const metadata = parseJson(textOf(entry['metadata']) ?? '');
   const told = isJson(metadata) ? metadata : {};
   const image = textOf(told['image-name']);
