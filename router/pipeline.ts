@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { matchPlaybooks } from '#playbooks/language/match';
 import { type Playbook, withoutSteps } from '#playbooks/language/playbook';
 import type { Run, RunMode } from '#playbooks/language/run';
@@ -208,7 +207,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     channel.close();
     responding.close();
     server.close();
-    await Promise.race([worker.close(), sleep(WORKER_END_MS, undefined, { ref: false })]);
+    await worker.close(WORKER_END_MS);
     await queue.close().catch(() => undefined);
     disconnect();
   };

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DelayedError, Queue, Worker } from 'bullmq';
 import type { RunTrigger } from '#playbooks/language/playbook';
 import type { GuardNote } from '#playbooks/language/run';
@@ -91,7 +92,10 @@ export function makeRunQueue(connection: Redis): RunQueue {
 /** `wait`: nothing to do before then. */
 export type JobResult = { readonly kind: 'finished' } | { readonly kind: 'wait'; readonly untilMs: number };
 
-export type RunWorker = { close(): Promise<void> };
+export type RunWorker = {
+  /** Takes no more jobs, gives those under way `graceMs` to end, and lets go of Redis, whether or not it answers. */
+  close(graceMs: number): Promise<void>;
+};
 
 /** Takes jobs and performs them; a job whose performer rejects comes back later, with growing waits. */
 export function makeRunWorker(
@@ -134,9 +138,12 @@ export function makeRunWorker(
       });
   });
   return {
-    async close() {
+    async close(graceMs) {
       stop.abort(new Error('the router stops'));
-      await worker.close();
+      // Without Redis neither pausing nor an unforced close ever ends, and the worker's own connection keeps the process alive.
+      const paused = worker.pause().catch(() => undefined);
+      await Promise.race([paused, sleep(graceMs, undefined, { ref: false })]);
+      await worker.close(true);
     },
   };
 }

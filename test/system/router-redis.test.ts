@@ -27,8 +27,8 @@ function servers(): readonly number[] {
 
 const ask = async (path: string) => fetch(`http://${listen}${path}`).catch(() => undefined); // not listening
 
-async function start(): Promise<void> {
-  router = spawn(process.execPath, ['lanner.ts', 'router', '--data', dataFolder, '--listen', listen], {
+async function start(...more: readonly string[]): Promise<void> {
+  router = spawn(process.execPath, ['lanner.ts', 'router', '--data', dataFolder, '--listen', listen, ...more], {
     cwd: new URL('../..', import.meta.url).pathname,
     stdio: 'ignore',
   });
@@ -114,5 +114,28 @@ describe('the Redis of our own', () => {
       20_000,
     );
     expect(answer).toContain('Kept');
+  });
+});
+
+describe('a Redis of somebody else', () => {
+  it('does not keep the router from ending when it is gone', async () => {
+    await end('SIGTERM');
+    const port = await freePort();
+    const redis = spawn('redis-server', ['--port', String(port), '--dir', dataFolder, '--save', ''], {
+      stdio: 'ignore',
+    });
+    try {
+      await start('--redis', `redis://127.0.0.1:${port}`);
+      redis.kill('SIGKILL');
+      await eventually(
+        'the router to miss it',
+        async () => (await ask('/readyz'))?.status === 503 || undefined,
+        20_000,
+      );
+      await end('SIGTERM');
+      expect(router.exitCode).toBe(0);
+    } finally {
+      redis.kill('SIGKILL');
+    }
   });
 });
