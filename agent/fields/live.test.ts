@@ -91,6 +91,8 @@ describe('probes of a container', () => {
   it('are not a process that only looks like it', () => {
     const other = sceneIn({ health }, { argv: ['/bin/sh'] });
     expect(read('proc.is_container_healthcheck', other.probe)).toBe(false);
+    const became = sceneIn({ health }, { argv: ['curl', 'localhost'], firstArgv: health.split(' ') });
+    expect(read('proc.is_container_healthcheck', became.probe)).toBe(true);
     const first = sceneIn({ health }, { vpid: 1 });
     expect(read('proc.is_container_healthcheck', first.probe)).toBe(false);
     expect(read('proc.is_container_healthcheck', sceneOf(event))).toBe(false);

@@ -32,7 +32,8 @@ const isProbe =
     if (scene.container === undefined) return false;
     const command = probesOf(scene)?.[kind];
     if (command === undefined) return scene.container.status === 'known' ? false : undefined;
-    return enteredBy(scene)?.argv.join(' ') === command;
+    const entered = enteredBy(scene);
+    return entered !== undefined && (entered.firstArgv ?? entered.argv).join(' ') === command;
   };
 
 const command =

@@ -54,6 +54,9 @@ function adopt(process: Process, ppid: number): void {
 function followExec(event: Event, processes: ProcessTable): Process {
   const { pid, ppid, startNs } = event;
   const exec = decodeExec(event);
+  const before = processes.peek(pid);
+  // An engine puts its own program into the container's cgroup, which then starts what was asked for.
+  const isIn = before?.execNs !== undefined && before.cgroup === exec.cgroup && isStartOf(before.startNs, startNs);
   const process: Process = {
     pid,
     startNs,
@@ -63,6 +66,7 @@ function followExec(event: Event, processes: ProcessTable): Process {
     comm: event.comm,
     exePath: exec.exePath,
     argv: exec.argv,
+    firstArgv: isIn ? (before.firstArgv ?? before.argv) : undefined,
     cwd: exec.cwd,
     tty: exec.tty,
     sid: exec.sid,
@@ -111,6 +115,7 @@ function followFork(event: Event, processes: ProcessTable): Process | undefined 
       vpid: fork.vpid,
       // The first process of a pid namespace: its session and group are outside.
       ...(fork.vpid === 1 && fork.pid !== 1 && { vsid: 0, vpgid: 0 }),
+      firstArgv: undefined,
       execNs: undefined,
       exitNs: undefined,
     });

@@ -17,6 +17,8 @@ export type Process = {
   exePath: string | undefined;
   /** argv[0] first. Empty for kernel threads. */
   argv: readonly string[];
+  /** What it ran first in its cgroup, when that was another program: a shell often becomes the command that it was given. */
+  firstArgv?: readonly string[] | undefined;
   cwd: string | undefined;
   /** Device number of the controlling terminal, 0 for none. */
   tty: number;

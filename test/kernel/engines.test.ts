@@ -8,6 +8,7 @@ import { KubernetesServer } from '../../agent/state/orchestrators/kubernetes-ser
 import { type Agent, startAgent } from '../support/agent.ts';
 import { type Containerd, startContainerd } from '../support/containerd.ts';
 import { docker, image } from '../support/docker.ts';
+import { kubeconfigOf } from '../support/kubeconfig.ts';
 
 const run = promisify(execFile);
 
@@ -35,7 +36,7 @@ let agent: Agent;
 beforeAll(async () => {
   containerd = await startContainerd();
   const kubeconfig = join(folder, 'kubeconfig');
-  writeFileSync(kubeconfig, kubeconfigOf(await cluster.listen()));
+  writeFileSync(kubeconfig, kubeconfigOf(await cluster.listen(), 'secret'));
   fillCluster();
   const cri = ['--engine', `containerd=${containerd.socket}`];
   agent = await startAgent(rules, [...cri, '--kubeconfig', kubeconfig, '--kubernetes-node', 'n1']);
@@ -47,13 +48,6 @@ afterAll(async () => {
   await containerd?.close();
   rmSync(folder, { recursive: true });
 });
-
-const kubeconfigOf = (url: URL) => `
-current-context: test
-contexts: [{name: test, context: {cluster: test, user: test}}]
-clusters: [{name: test, cluster: {server: "${url.origin}"}}]
-users: [{name: test, user: {token: secret}}]
-`;
 
 /** The API server knows the pod that the test starts, and what owns it. */
 function fillCluster(): void {

@@ -1,3 +1,4 @@
+import { containerRows } from './fields-containers-table.ts';
 import { at, connect, eventAndProcessRows, holds, missing, type Row, tuple } from './fields-table.ts';
 
 const [exec, open] = [at('exec'), at('open')];
@@ -77,34 +78,35 @@ const descriptors: Readonly<Record<string, Row>> = {
   'group.name': exec('root'),
 };
 
-const shownBy = (file: string, names: string): Readonly<Record<string, Row>> =>
-  Object.fromEntries(names.split(/\s+/).map((name): [string, Row] => [name, { shownBy: file }]));
+/** Of tasks of Mesos and applications of Marathon, whose servers mesos.test.ts has. */
+const tasks: Readonly<Record<string, Row>> = Object.fromEntries(
+  [
+    'mesos.task.name',
+    'mesos.task.id',
+    'mesos.task.label[team]',
+    'mesos.task.labels',
+    'mesos.framework.name',
+    'mesos.framework.id',
+    'marathon.app.name',
+    'marathon.app.id',
+    'marathon.app.label[tier]',
+    'marathon.app.labels',
+    'marathon.group.name',
+    'marathon.group.id',
+  ].map((field): [string, Row] => [field, { shownBy: 'test/kernel/mesos.test.ts' }]),
+);
 
-const containers: Readonly<Record<string, Row>> = {
-  ...shownBy(
-    'test/kernel/engines.test.ts',
-    `container.id container.full_id container.name container.image container.image.id container.type container.privileged
-    container.mounts container.image.repository container.image.tag container.host_network container.healthcheck
-    container.ip k8s.ns.name k8s.pod.name k8s.pod.uid k8s.pod.sandbox_id k8s.pod.label k8s.pod.ip`,
-  ),
-  ...shownBy('test/kernel/agent.test.ts', 'container.mount.dest'),
-  ...shownBy(
-    'agent/fields/container.test.ts',
-    `container.mount container.mount.source container.mount.mode container.mount.rdwr container.mount.propagation
-    container.image.digest container.start_ts container.duration container.host_pid container.host_ipc`,
-  ),
-  ...shownBy(
-    'agent/fields/orchestrators.test.ts',
-    `k8s.pod.id k8s.pod.full_sandbox_id k8s.pod.labels k8s.rc.name k8s.rc.id k8s.rc.label k8s.rc.labels
-    k8s.svc.name k8s.svc.id k8s.svc.label k8s.svc.labels k8s.ns.id k8s.ns.label k8s.ns.labels k8s.rs.name k8s.rs.id
-    k8s.rs.label k8s.rs.labels k8s.deployment.name k8s.deployment.id k8s.deployment.label k8s.deployment.labels
-    mesos.task.name mesos.task.id mesos.task.label mesos.task.labels mesos.framework.name mesos.framework.id
-    marathon.app.name marathon.app.id marathon.app.label marathon.app.labels marathon.group.name marathon.group.id
-    k8s.sa.name k8s.daemonset.name k8s.daemonset.id k8s.statefulset.name k8s.statefulset.id k8s.job.name k8s.job.id
-    k8s.cronjob.name k8s.cronjob.id container.cni.json k8s.pod.cni.json`,
-  ),
-  ...shownBy('agent/fields/live.test.ts', 'container.liveness_probe container.readiness_probe'),
-};
+const containers: Readonly<Record<string, Row>> = Object.fromEntries(
+  Object.keys(containerRows).map((field): [string, Row] => [
+    field,
+    { shownBy: 'test/kernel/fields-containers-table.ts' },
+  ]),
+);
 
 /** Every field as a rule names it, and where its value is shown. */
-export const rows: Readonly<Record<string, Row>> = { ...eventAndProcessRows, ...descriptors, ...containers };
+export const rows: Readonly<Record<string, Row>> = {
+  ...eventAndProcessRows,
+  ...descriptors,
+  ...containers,
+  ...tasks,
+};

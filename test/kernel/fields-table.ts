@@ -56,7 +56,7 @@ export type Scene = keyof typeof scenes;
 export type Near = { readonly near: number; readonly by: number };
 /** A text with these parts in this order. */
 export type Parts = { readonly parts: readonly string[] };
-type Expected = string | number | boolean | null | readonly string[] | Near | Parts;
+export type Expected = string | number | boolean | null | readonly string[] | Near | Parts;
 
 type Holds = (known: Pick<Facts, 'port' | 'startedNs'>) => string;
 
@@ -64,7 +64,7 @@ export type Row =
   | { readonly scene: Scene; readonly value: (facts: Facts) => Expected }
   /** Has no value of its own: a condition that holds, and one that does not. */
   | { readonly scene: Scene; readonly holds: Holds; readonly fails: string }
-  /** Another test shows its value, or the catalogue says why there is none. */
+  /** Another test asserts its value on a real event, or the catalogue says why there is none. */
   | { readonly shownBy: string }
   | { readonly scene: Scene; readonly missing: true };
 
@@ -90,6 +90,12 @@ const S = 1e9;
 const opened = ({ report }: Facts) => near((report('before') + report('after')) / 2, 20 * MS);
 const tuple = ({ report, port }: Facts) => `127.0.0.1:${report('port')}->127.0.0.1:${port}`;
 const number = (value: unknown): number => (typeof value === 'number' ? value : Number.NaN);
+/** The shell that is farthest up, by the names that the kernel has. */
+function oldestShell({ pid, stat, nameOf }: Facts): number | null {
+  let oldest: number | null = null;
+  for (let at = pid; at > 0; at = Number(stat(at)[1])) if (nameOf(at).endsWith('sh')) oldest = at;
+  return oldest;
+}
 const tty = ({ pid, stat }: Facts) => Number(stat(pid)[4]);
 
 const event: Readonly<Record<string, Row>> = {
@@ -213,7 +219,7 @@ const process: Readonly<Record<string, Row>> = {
   'proc.env[LANNER_MARK]': exec('marked'),
   'proc.aenv[LANNER_MARK]': exec(['marked']),
   'proc.cwd': exec(({ folder }) => `${folder}/`),
-  'proc.loginshellid': { shownBy: 'agent/fields/bind.test.ts' },
+  'proc.loginshellid': exec(oldestShell),
   'proc.tty': exec(tty),
   'proc.pid': exec(({ pid }) => pid),
   'proc.ppid': exec(({ shell }) => shell),
@@ -267,9 +273,6 @@ const process: Readonly<Record<string, Row>> = {
   'proc.stdin.name': exec(({ linkOf, pid }) => linkOf(pid, 'fd/0')),
   'proc.stdout.name': exec(({ linkOf, pid }) => linkOf(pid, 'fd/1')),
   'proc.stderr.name': exec('/dev/null'),
-  'proc.is_container_healthcheck': { shownBy: 'agent/fields/live.test.ts' },
-  'proc.is_container_liveness_probe': { shownBy: 'agent/fields/live.test.ts' },
-  'proc.is_container_readiness_probe': { shownBy: 'agent/fields/live.test.ts' },
   'thread.cap_permitted': exec(({ capabilities }) => ({ parts: capabilities('CapPrm') })),
   'thread.cap_inheritable': exec(({ capabilities }) => ({ parts: capabilities('CapInh') })),
   'thread.cap_effective': exec(({ capabilities }) => ({ parts: capabilities('CapEff') })),

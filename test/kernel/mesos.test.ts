@@ -12,6 +12,7 @@ const run = promisify(execFile);
 
 const fields = [
   'proc.args container.id container.type container.name mesos.task.id mesos.task.name mesos.task.labels mesos.framework.id',
+  'mesos.task.label[team] marathon.app.label[tier]',
   'mesos.framework.name marathon.app.id marathon.app.name marathon.app.labels marathon.group.id marathon.group.name',
 ]
   .join(' ')
@@ -139,8 +140,10 @@ const told = {
 };
 const asked = {
   'mesos.task.name': 'web.shop',
+  'mesos.task.label[team]': 'x',
   'mesos.task.labels': 'team:x',
   'mesos.framework.name': 'marathon',
+  'marathon.app.label[tier]': 'front',
   'marathon.app.labels': 'tier:front',
 };
 const unknown = Object.fromEntries(Object.keys(asked).map((field) => [field, null]));

@@ -13,6 +13,8 @@ const fields = [
   'k8s.rs.name k8s.rs.id k8s.rs.labels k8s.deployment.name k8s.deployment.id k8s.deployment.labels',
   'k8s.rc.name k8s.svc.name k8s.svc.id k8s.daemonset.name k8s.daemonset.id k8s.statefulset.name k8s.statefulset.id',
   'k8s.job.name k8s.job.id k8s.cronjob.name k8s.cronjob.id container.liveness_probe container.mounts',
+  'k8s.ns.label[team] k8s.svc.label[of] k8s.svc.labels k8s.rs.label[app] k8s.deployment.label[of] k8s.rc.id k8s.rc.label[app]',
+  'k8s.rc.labels container.readiness_probe',
 ]
   .join(' ')
   .split(' ');
@@ -20,6 +22,11 @@ const rules = `- rule: marked
   desc: a shell that the test started in a pod
   condition: evt.type=execve and container.id != host and proc.name=sh and proc.args contains "mark-"
   output: "%${fields.join(' %')}"
+  priority: NOTICE
+- rule: probe
+  desc: what kubelet runs in a container to ask how it is
+  condition: evt.type=execve and proc.args in (mark-live, mark-ready)
+  output: "%proc.args %proc.is_container_liveness_probe %proc.is_container_readiness_probe"
   priority: NOTICE
 `;
 
@@ -96,7 +103,8 @@ const podSpec = (first: string) => ({
       image: `docker.io/library/${image}`,
       imagePullPolicy: 'Never',
       command: ['/bin/sh', '-c', `: mark-${first}; while true; do sleep 1; done`],
-      livenessProbe: { exec: { command: ['/bin/true'] }, periodSeconds: 60 },
+      livenessProbe: { exec: { command: ['/bin/true', 'mark-live'] }, periodSeconds: 60 },
+      readinessProbe: { exec: { command: ['/bin/true', 'mark-ready'] }, periodSeconds: 60 },
     },
   ],
 });
@@ -141,10 +149,8 @@ const uidOf = async (path: string) => objectSchema.parse(await cluster.admin.mus
 
 describe('a shell in a pod raises an alert that names the pod and what owns it', () => {
   test('a deployment, by its replica set', async () => {
-    const service = await create(inShop('/api/v1', 'services'), 'front', {
-      selector: { app: 'web' },
-      ports: [{ port: 80 }],
-    });
+    const selecting = { selector: { app: 'web' }, ports: [{ port: 80 }] };
+    const service = await create(inShop('/api/v1', 'services'), 'front', selecting, { labels: { of: 'service' } });
     const labels = { of: 'deployment' };
     const deployment = await create(inShop('/apis/apps/v1', 'deployments'), 'web', workload('web'), { labels });
     const { pod, alert } = await shellIn('web', 'web');
@@ -154,10 +160,12 @@ describe('a shell in a pod raises an alert that names the pod and what owns it',
       'container.name': 'app',
       'container.type': 'containerd',
       'container.image.repository': 'docker.io/library/lanner-busybox',
-      'container.liveness_probe': '/bin/true',
+      'container.liveness_probe': '/bin/true mark-live',
+      'container.readiness_probe': '/bin/true mark-ready',
       'container.mounts': expect.stringContaining('/var/run/secrets/kubernetes.io/serviceaccount:'),
       'k8s.ns.name': namespace,
       'k8s.ns.id': await uidOf(`/api/v1/namespaces/${namespace}`),
+      'k8s.ns.label[team]': 'x',
       'k8s.ns.labels': 'team:x',
       'k8s.pod.name': pod.name,
       'k8s.pod.id': pod.uid,
@@ -169,12 +177,16 @@ describe('a shell in a pod raises an alert that names the pod and what owns it',
       'k8s.sa.name': 'seller',
       'k8s.rs.name': replicaSet,
       'k8s.rs.id': await uidOf(`${inShop('/apis/apps/v1', 'replicasets')}/${replicaSet}`),
+      'k8s.rs.label[app]': 'web',
       'k8s.rs.labels': expect.stringContaining('app:web'),
       'k8s.deployment.name': 'web',
       'k8s.deployment.id': deployment,
+      'k8s.deployment.label[of]': 'deployment',
       'k8s.deployment.labels': 'of:deployment',
       'k8s.svc.name': 'front',
       'k8s.svc.id': service,
+      'k8s.svc.label[of]': 'service',
+      'k8s.svc.labels': 'of:service',
       'k8s.rc.name': null,
       'k8s.daemonset.name': null,
       'k8s.job.name': null,
@@ -234,9 +246,16 @@ describe('a shell in a pod raises an alert that names the pod and what owns it',
 
   test('a replication controller', async () => {
     const { template } = workload('old');
-    await create(inShop('/api/v1', 'replicationcontrollers'), 'old', { selector: { app: 'old' }, template });
+    const spec = { selector: { app: 'old' }, template };
+    const uid = await create(inShop('/api/v1', 'replicationcontrollers'), 'old', spec, { labels: { app: 'older' } });
     const { alert } = await shellIn('old', 'old');
-    expect(alert).toMatchObject({ 'k8s.rc.name': 'old', 'k8s.rs.name': null });
+    expect(alert).toMatchObject({
+      'k8s.rc.name': 'old',
+      'k8s.rc.id': uid,
+      'k8s.rc.label[app]': 'older',
+      'k8s.rc.labels': 'app:older',
+      'k8s.rs.name': null,
+    });
   });
 
   test('a static pod, which kubelet runs by itself', async () => {
@@ -253,6 +272,17 @@ describe('a shell in a pod raises an alert that names the pod and what owns it',
       'k8s.pod.labels': 'app:static',
       'k8s.rs.name': null,
     });
+  });
+});
+
+test('what kubelet runs as a probe is told as one', async () => {
+  expect(await alertOf('live')).toMatchObject({
+    'proc.is_container_liveness_probe': true,
+    'proc.is_container_readiness_probe': false,
+  });
+  expect(await alertOf('ready')).toMatchObject({
+    'proc.is_container_liveness_probe': false,
+    'proc.is_container_readiness_probe': true,
   });
 });
 

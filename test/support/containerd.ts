@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -33,6 +33,8 @@ export type Pod = {
   readonly id: string;
   /** Makes a container and starts it; gives its id. */
   run(options: PodContainerOptions): Promise<string>;
+  /** Runs a command in one of its containers as kubelet does for a probe: ExecSync. */
+  exec(id: string, command: readonly string[]): Promise<void>;
   /** ContainerState by its number in api.proto; 0: not known any more. */
   state(id: string): Promise<number>;
   /** Waits for its end first: removing would kill it, perhaps before its program began. */
@@ -44,6 +46,8 @@ export type Containerd = {
   readonly socket: string;
   pod(options: PodOptions): Promise<Pod>;
   ctr(...args: readonly string[]): Promise<string>;
+  /** What the network plugin noted as the address of a pod. */
+  addressOf(sandbox: string): string;
   /** Stops answering and goes on again: SIGSTOP and SIGCONT. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
   close(): Promise<void>;
@@ -133,6 +137,9 @@ export async function startContainerd(): Promise<Containerd> {
         await call('StartContainer', [[1, made]]);
         return made;
       },
+      async exec(made, command) {
+        await call('ExecSync', [[1, made], ...command.map((word): Fields[number] => [2, word]), [3, 10]]);
+      },
       async state(made) {
         const method = '/runtime.v1.RuntimeService/ContainerStatus';
         const answer = await channel.call({ method, request: encodeMessage([[1, made]]), timeoutMs: 30_000 });
@@ -148,7 +155,12 @@ export async function startContainerd(): Promise<Containerd> {
       },
     };
   };
-  return { socket, pod, ctr, signal: (signal) => void daemon.kill(signal), close };
+  const addressOf = (sandbox: string) => {
+    const notes = join(folder, 'ipam/lanner-test');
+    const found = readdirSync(notes).find((name) => readFileSync(join(notes, name), 'utf8').startsWith(sandbox));
+    return found ?? '';
+  };
+  return { socket, pod, ctr, addressOf, signal: (signal) => void daemon.kill(signal), close };
 }
 
 async function answers(channel: GrpcChannel): Promise<boolean> {
