@@ -73,6 +73,26 @@ const commands = {
     summary: 'follow the chain of the audit log',
     load: async () => (await import('./router/cli/audit-verify.ts')).auditVerify,
   },
+  'destinations list': {
+    summary: 'say how the destinations of messages do',
+    load: async () => (await import('./router/cli/destinations.ts')).listDestinations,
+  },
+  'destinations test': {
+    summary: 'send a marked test message to a destination',
+    load: async () => (await import('./router/cli/destinations.ts')).testDestination,
+  },
+  'dead-letters list': {
+    summary: 'list messages that were given up',
+    load: async () => (await import('./router/cli/dead-letters.ts')).listDeadLetters,
+  },
+  'dead-letters replay': {
+    summary: 'try messages again that were given up',
+    load: async () => (await import('./router/cli/dead-letters.ts')).replayDeadLetters,
+  },
+  'dead-letters purge': {
+    summary: 'forget messages that were given up',
+    load: async () => (await import('./router/cli/dead-letters.ts')).purgeDeadLetters,
+  },
   fields: { summary: 'list the fields', load: async () => (await import('./rules/cli/fields.ts')).fields },
   doctor: { summary: 'say what this machine lacks', load: async () => (await import('./agent/cli/doctor.ts')).doctor },
 } as const satisfies Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>;

@@ -2,10 +2,12 @@ import { matchPlaybooks } from '#playbooks/language/match';
 import { type Playbook, withoutSteps } from '#playbooks/language/playbook';
 import type { Run, RunMode } from '#playbooks/language/run';
 import type { Log } from '#rules/cli/log';
-import { actionCatalogue } from './actions/all.ts';
+import { actionCatalogue, outwardCatalogue } from './actions/all.ts';
 import type { Listen } from './config/options.ts';
+import type { RouterFile } from './config/router-file.ts';
 import { makeApp } from './http/app.ts';
 import { makeGuard } from './http/auth.ts';
+import { describeDestination, measureDestination } from './http/destination-routes.ts';
 import { makeMetrics } from './http/metrics.ts';
 import { makeServer } from './http/server.ts';
 import { alertIdOf } from './ingest/alert-id.ts';
@@ -15,6 +17,7 @@ import { makeChannel } from './nodes/channel.ts';
 import { makeOutbox } from './nodes/outbox.ts';
 import { makeNodeRegistry } from './nodes/registry.ts';
 import { openResponding } from './nodes/responding.ts';
+import { makeOutward } from './queue/outward.ts';
 import { type JobResult, makeRunQueue, makeRunWorker, type RunJob, runIdOf } from './queue/queue.ts';
 import { type ConnectionUse, connect, type RedisAddress, whenReady } from './redis/connection.ts';
 import { makeMemoryWatch } from './redis/memory.ts';
@@ -23,6 +26,7 @@ import { performRun } from './runs/perform.ts';
 import type { RunPorts } from './runs/ports.ts';
 import { makeAlertStore } from './store/alerts.ts';
 import { makeAuditLog } from './store/audit.ts';
+import { makeDestinationStore } from './store/destinations.ts';
 import { makeGates } from './store/gates.ts';
 import { makeLiveFeed } from './store/live.ts';
 import { makeRunStore } from './store/runs.ts';
@@ -39,6 +43,7 @@ export type RouterSettings = {
   readonly listen: Listen;
   readonly token: string;
   readonly playbooks: readonly Playbook[];
+  readonly file: RouterFile;
   readonly mode: RunMode;
   /** `/readyz` says no before so many nodes are connected here. */
   readonly leastNodes: number;
@@ -82,10 +87,26 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   );
   const channel = makeChannel({ outbox, registry, responding, isAllowed, log, nowMs });
 
+  const outward = makeOutward(requests, jobs, {
+    destinations: settings.file.destinations,
+    actions: outwardCatalogue,
+    store: makeDestinationStore(requests, nowMs),
+    secrets: settings.secrets,
+    audit: audit.append,
+    nowMs,
+    log,
+    counted: (destination, outcome, waitedMs) => {
+      metrics.deliveries.inc({ destination, outcome });
+      if (outcome === 'delivered') metrics.deliverySeconds.observe({ destination }, waitedMs / 1_000);
+    },
+  });
+
   const ports: RunPorts = {
     actions: actionCatalogue,
     ledger: runs,
     sendToNode: outbox.send,
+    hand: outward.hand,
+    explainHand: outward.explainHand,
     audit: audit.append,
     secrets: settings.secrets,
     nowMs,
@@ -119,8 +140,8 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     return performed;
   };
   if (settings.isAlone) {
-    const count = await queue.reclaim();
-    if (count > 0) log('info', 'runs that were cut off go on', { count });
+    const count = (await queue.reclaim()) + (await outward.reclaim());
+    if (count > 0) log('info', 'runs and deliveries that were cut off go on', { count });
   }
   const worker = makeRunWorker(jobs, perform, log);
 
@@ -162,12 +183,15 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
           memory: { ok: memory.refusal() === undefined, detail: memory.refusal() ?? 'enough' },
           nodes: { ok: nodes >= settings.leastNodes, detail: `${nodes} connected, ${settings.leastNodes} wanted` },
         };
-        return { ready: Object.values(parts).every(({ ok }) => ok), parts };
+        const ready = Object.values(parts).every(({ ok }) => ok);
+        const destinations = (await outward.states().catch(() => [])).map(describeDestination);
+        return { ready, parts: { ...parts, ...Object.fromEntries(destinations) } };
       },
       async measure() {
         metrics.respondingStopped.set(responding.current() === undefined ? 0 : 1);
         metrics.redisUp.set((await redisAnswers()) ? 1 : 0);
         metrics.nodesConnected.set(channel.connected());
+        for (const state of await outward.states().catch(() => [])) measureDestination(state, metrics);
         const counts = await queue.counts().catch(() => ({}));
         for (const playbook of playbooks) {
           if (playbook.limits.blast === undefined) continue;
@@ -197,6 +221,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
       },
     },
     audit,
+    destinations: { ...outward, audit: audit.append },
     failed: (error) => log('error', 'a request failed', { reason: error.message }),
   });
 
@@ -207,7 +232,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     channel.close();
     responding.close();
     server.close();
-    await worker.close(WORKER_END_MS);
+    await Promise.all([worker.close(WORKER_END_MS), outward.close(WORKER_END_MS)]);
     await queue.close().catch(() => undefined);
     disconnect();
   };

@@ -155,6 +155,16 @@ function checkAbilities(
         span,
       );
   }
+  // The message waits in the destination's queue, and a queue is no place for secrets.
+  if (action.via === true && valueAt(step.with, ['via']) !== undefined) {
+    for (const { name: secret, source, span } of secrets)
+      report(
+        'LOAD_ERR_YAML_VALIDATE',
+        `a step with via has no secrets: ${secret} belongs to the settings of the destination`,
+        source,
+        span,
+      );
+  }
   if (!step.hasUndo) return;
   const undo: Path = [...step.path, 'undo_after'];
   if (action.undo === undefined || !catalogue.has(action.undo)) {
@@ -245,8 +255,15 @@ function buildAction(step: ReadActionStep, path: Path, parts: Parts, outer: Guar
       undo,
       foreach,
       where: step.where ?? 'router',
+      ...viaOf(action, step.with),
     },
   ];
+}
+
+/** What is filled in later is looked at then. */
+function viaOf(action: ActionSpec, params: ReadActionStep['with']): Pick<ActionStep, 'via'> {
+  const via = action.via === true ? params?.['via'] : undefined;
+  return typeof via === 'string' && !via.includes('%') ? { via } : {};
 }
 
 function buildRemedy(written: ReadStep['on_error'], path: Path, parts: Parts): OnError {

@@ -21,6 +21,8 @@ export type ActionSpec = {
   readonly undo?: string;
   /** Distances beside those of its side: an action of a node that the kernel can carry out says so here. */
   readonly kernel?: true;
+  /** A step may name a destination (`via`) that takes the message. */
+  readonly via?: true;
 };
 
 export type ActionCatalogue = ReadonlyMap<string, ActionSpec>;
@@ -87,6 +89,8 @@ export type ActionStep = {
   /** Fills in the list to go through. */
   readonly foreach: Fill | undefined;
   readonly where: Distance;
+  /** The destination that the step names, where that is no template. */
+  readonly via?: string | undefined;
 };
 
 export type ParallelStep = {

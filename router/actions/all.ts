@@ -1,4 +1,5 @@
 import type { Action } from '../runs/action.ts';
+import type { OutwardAction } from '../runs/outward.ts';
 import { containerKill } from './container-kill.ts';
 import { containerPause } from './container-pause.ts';
 import { containerRemove } from './container-remove.ts';
@@ -32,7 +33,15 @@ const nodeActions = [
   evidenceCollect,
 ];
 
+/** What tells the world; destinations are of these kinds. */
+const outwardActions: readonly OutwardAction[] = [webhook];
+
+/** By name. */
+export const outwardCatalogue: ReadonlyMap<string, OutwardAction> = new Map(
+  outwardActions.map((action) => [action.name, action]),
+);
+
 /** Every action, by the name that `uses` says. */
 export const actionCatalogue: ReadonlyMap<string, Action> = new Map(
-  [...nodeActions, webhook, email, program, log].map((action) => [action.name, action]),
+  [...nodeActions, ...outwardActions, email, program, log].map((action) => [action.name, action]),
 );

@@ -40,6 +40,8 @@ function perform(answer: Partial<Receipt> | 'silence' | Error, changes: Partial<
     {
       alert: raised,
       alertId: 'an-alert',
+      hand: () => Promise.reject(new Error('no destination here')),
+      explainHand: () => ({ status: 'failed', retry: false, reason: 'no destination here' }),
       playbook: 'p',
       mode: 'enforce',
       idempotencyKey: 'an-alert/p/kill',

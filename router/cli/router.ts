@@ -8,13 +8,15 @@ import { type Log, makeLog } from '#rules/cli/log';
 import { makeFolder } from '#rules/cli/make-folder';
 import { renderDiagnostic } from '#rules/language/diagnostic';
 import type { SourceFile } from '#rules/language/source';
-import { actionCatalogue } from '../actions/all.ts';
+import { actionCatalogue, outwardCatalogue } from '../actions/all.ts';
 import { ROUTER_USAGE, type RouterOptions, readRouterOptions } from '../config/options.ts';
+import { emptyRouterFile, type RouterFile, readRouterFile } from '../config/router-file.ts';
 import { readOrMakeToken, TokenError } from '../config/token.ts';
 import { type RunningRouter, startRouter } from '../pipeline.ts';
 import type { RedisAddress } from '../redis/connection.ts';
 import { type EmbeddedRedis, startEmbedded } from '../redis/embedded.ts';
 import { makeSecrets } from '../runs/secrets.ts';
+import { findStrayVias } from './find-stray-vias.ts';
 import { renderRun } from './render-run.ts';
 
 /** `lanner router`: takes alerts, performs playbooks. */
@@ -35,16 +37,23 @@ async function runRouter(options: RouterOptions): Promise<number> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
   let files: readonly SourceFile[];
+  let configuration: SourceFile | undefined;
+  const { configPath } = options;
   try {
+    if (configPath !== undefined) configuration = { path: configPath, text: readFileSync(configPath, 'utf8') };
     files = options.playbookPaths.flatMap(readPlaybookFiles);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;
-    process.stderr.write(`lanner router: playbooks cannot be read: ${error.message}\n`);
+    process.stderr.write(`lanner router: a file cannot be read: ${error.message}\n`);
     return exitCodes.failed;
   }
   const loaded = loadPlaybooks(files, actionCatalogue);
   for (const error of loaded.errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
-  if (!loaded.ok) return exitCodes.failed;
+  const file = configuration === undefined ? emptyRouterFile : readFile(configuration);
+  if (!loaded.ok || file === undefined) return exitCodes.failed;
+  const strays = findStrayVias(loaded.playbooks, file.destinations);
+  for (const stray of strays) process.stderr.write(`lanner router: ${stray}\n`);
+  if (strays.length > 0) return exitCodes.failed;
 
   let token: string;
   try {
@@ -66,6 +75,7 @@ async function runRouter(options: RouterOptions): Promise<number> {
       listen: options.listen,
       token,
       playbooks: loaded.playbooks,
+      file,
       mode: options.mode,
       leastNodes: options.leastNodes,
       secrets: makeSecrets(join(options.dataFolder, 'secrets'), process.env),
@@ -83,6 +93,14 @@ async function runRouter(options: RouterOptions): Promise<number> {
   await running.close();
   await redis.embedded?.close();
   return exitCodes.ok;
+}
+
+function readFile(source: SourceFile): RouterFile | undefined {
+  const kinds = new Map([...outwardCatalogue].map(([name, { sender }]) => [name, sender.settings] as const));
+  const read = readRouterFile(source, kinds);
+  if (read.ok) return read.file;
+  for (const error of read.errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
+  return undefined;
 }
 
 async function openRedis(

@@ -24,11 +24,12 @@ export const up: Command = {
   --data DIR         where everything is kept; ${defaultDataFolder()} if not given
   --listen HOST:PORT where console and API listen; ${DEFAULT_LISTEN} if not given
   --config F         the agent's configuration file (agent/README.md)
+  --router-config F  the router's configuration file (router/README.md); DIR/router.yaml if not given
   --profile NAME     which built-in rules are on: default, strict or all
   --rules PATH       rule files or folders instead of the built-in ones; several may follow
   --playbooks PATH   playbook files or folders instead of the built-in ones; several may follow`,
   usage:
-    '[--enforce] [--json] [--data DIR] [--listen HOST:PORT] [--config F] [--profile NAME] [--rules PATH…] [--playbooks PATH…]',
+    '[--enforce] [--json] [--data DIR] [--listen HOST:PORT] [--config F] [--router-config F] [--profile NAME] [--rules PATH…] [--playbooks PATH…]',
   run: async (args) => {
     const { values, positionals } = readArgs(args, {
       enforce: { type: 'boolean' },
@@ -36,6 +37,7 @@ export const up: Command = {
       data: { type: 'string' },
       listen: { type: 'string' },
       config: { type: 'string' },
+      'router-config': { type: 'string' },
       profile: { type: 'string' },
       rules: { type: 'string', multiple: true },
       playbooks: { type: 'string', multiple: true },
@@ -60,6 +62,7 @@ export const up: Command = {
         ...['--data', data, '--listen', listen, '--nodes', '1'],
         ...(values.enforce === true ? ['--enforce'] : []),
         ...(values.json === true ? ['--json'] : []),
+        ...(values['router-config'] === undefined ? [] : ['--config', values['router-config']]),
         ...playbooks.flatMap((path) => ['--playbooks', path]),
       ],
       agent: [

@@ -22,6 +22,8 @@ export type RouterOptions = {
   /** Files and folders. */
   readonly playbookPaths: readonly string[];
   readonly mode: RunMode;
+  /** The configuration file; `undefined`: `router.yaml` in the data folder, if there is one. */
+  readonly configPath: string | undefined;
   /** `undefined`: a Redis of our own. */
   readonly redisUrl: string | undefined;
   /** `/readyz` says no until this many nodes are connected. */
@@ -30,7 +32,7 @@ export type RouterOptions = {
 };
 
 export const ROUTER_USAGE =
-  '[--listen HOST:PORT] [--data DIR] [--token-file F] [--playbooks PATH…] [--enforce] [--redis URL] [--nodes N] [--json]';
+  '[--listen HOST:PORT] [--data DIR] [--token-file F] [--config F] [--playbooks PATH…] [--enforce] [--redis URL] [--nodes N] [--json]';
 
 /** `DIR/.lanner` in a checkout, `/var/lib/lanner` when installed. */
 export function defaultDataFolder(): string {
@@ -42,6 +44,7 @@ export function readRouterOptions(args: readonly string[]): RouterOptions {
     listen: { type: 'string', default: DEFAULT_LISTEN },
     data: { type: 'string' },
     'token-file': { type: 'string' },
+    config: { type: 'string' },
     playbooks: { type: 'string', multiple: true, default: [] },
     enforce: { type: 'boolean', default: false },
     redis: { type: 'string' },
@@ -58,10 +61,17 @@ export function readRouterOptions(args: readonly string[]): RouterOptions {
     tokenFile: resolve(values['token-file'] ?? join(dataFolder, 'token')),
     playbookPaths: paths.length === 0 ? [builtInPlaybooks] : paths,
     mode: values.enforce ? 'enforce' : 'dry-run',
+    configPath: configPath(values.config, dataFolder),
     redisUrl: values.redis === undefined ? undefined : readRedisUrl(values.redis),
     leastNodes: readCount('--nodes', values.nodes),
     output: values.json ? 'json' : 'text',
   };
+}
+
+function configPath(given: string | undefined, dataFolder: string): string | undefined {
+  if (given !== undefined) return resolve(given);
+  const usual = join(dataFolder, 'router.yaml');
+  return isPresent(usual) ? usual : undefined;
 }
 
 /**

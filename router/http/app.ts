@@ -7,6 +7,7 @@ import { type AlertRoutes, alertRoutes } from './alert-routes.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { requireToken } from './auth.ts';
 import { consoleRoutes } from './console-routes.ts';
+import { type DestinationRoutes, deadLetterRoutes, destinationRoutes } from './destination-routes.ts';
 import { type HealthRoutes, healthRoutes } from './health-routes.ts';
 import { liveRoutes } from './live-routes.ts';
 import { type PlaybookRoutes, playbookRoutes } from './playbook-routes.ts';
@@ -23,6 +24,7 @@ export type AppParts = {
   readonly responding: RespondingRoutes;
   readonly playbooks: PlaybookRoutes;
   readonly audit: Pick<AuditLog, 'read'>;
+  readonly destinations: DestinationRoutes;
   readonly failed: (error: Error) => void;
 };
 
@@ -35,6 +37,8 @@ export function makeApp(parts: AppParts): Hono {
   app.route('/api/playbooks', playbookRoutes(parts.playbooks));
   app.route('/api/audit', auditRoutes(parts.audit));
   app.route('/api/responding', respondingRoutes(parts.responding));
+  app.route('/api/destinations', destinationRoutes(parts.destinations));
+  app.route('/api/dead-letters', deadLetterRoutes(parts.destinations));
   app.route('/api/events', liveRoutes(parts.feed));
   app.get('/api/nodes', async (context) => context.json({ nodes: await parts.nodes.all() }));
   app.route('/', healthRoutes(parts.health));

@@ -60,6 +60,31 @@ export function makeMetrics() {
       labelNames: ['state'],
       registers,
     }),
+    deliveries: new Counter({
+      name: 'lanner_deliveries_total',
+      help: 'Attempts to deliver a message to a destination: delivered, again (it is tried again) or dead (it is not).',
+      labelNames: ['destination', 'outcome'],
+      registers,
+    }),
+    deliverySeconds: new Histogram({
+      name: 'lanner_delivery_seconds',
+      help: 'From when a message was handed over to when its destination took it.',
+      labelNames: ['destination'],
+      buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 300, 3_600],
+      registers,
+    }),
+    destinationMessages: new Gauge({
+      name: 'lanner_destination_messages',
+      help: 'Messages of a destination by state: waiting, active, dead.',
+      labelNames: ['destination', 'state'],
+      registers,
+    }),
+    destinationUp: new Gauge({
+      name: 'lanner_destination_up',
+      help: '0 while the breaker of a destination is open: it failed so often that nothing is sent for a while.',
+      labelNames: ['destination'],
+      registers,
+    }),
     nodesConnected: new Gauge({
       name: 'lanner_nodes_connected',
       help: 'Nodes whose channel is open at this replica.',

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { DelayedError, Queue, Worker } from 'bullmq';
 import type { RunTrigger } from '#playbooks/language/playbook';
 import type { GuardNote } from '#playbooks/language/run';
@@ -7,6 +6,7 @@ import { type Alert, alertSchema } from '#rules/alert';
 import { alertJson, parseAlertJson } from '#rules/alert-json';
 import type { Log } from '#rules/cli/log';
 import type { Redis } from '../redis/connection.ts';
+import { endWorker } from './end-worker.ts';
 
 /** What a job carries: the alert with its id, which playbook, and why. */
 export type RunJob = {
@@ -140,10 +140,7 @@ export function makeRunWorker(
   return {
     async close(graceMs) {
       stop.abort(new Error('the router stops'));
-      // Without Redis neither pausing nor an unforced close ever ends, and the worker's own connection keeps the process alive.
-      const paused = worker.pause().catch(() => undefined);
-      await Promise.race([paused, sleep(graceMs, undefined, { ref: false })]);
-      await worker.close(true);
+      await endWorker(worker, graceMs);
     },
   };
 }

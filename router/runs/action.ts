@@ -19,6 +19,9 @@ export type ActionContext = {
   /** Hides this step's secrets. For foreign text, before it is cut: half a secret would not be recognised later. */
   readonly mask: (text: string) => string;
   readonly sendToNode: RunPorts['sendToNode'];
+  /** Puts a message into the queue of its destination; `explainHand` says what that would do. */
+  readonly hand: RunPorts['hand'];
+  readonly explainHand: RunPorts['explainHand'];
 };
 
 export type ActionResult =
@@ -37,6 +40,9 @@ export type Action = ActionSpec & {
   readonly target: (params: unknown, masked: unknown) => string;
 };
 
+/** The parameters as they came, for those who pass them on. */
+type Filled = { readonly filled: unknown };
+
 type Definition<P extends object> = {
   readonly name: string;
   readonly side: ActionSpec['side'];
@@ -46,15 +52,16 @@ type Definition<P extends object> = {
   readonly outputs?: ActionSpec['outputs'];
   readonly undo?: ActionSpec['undo'];
   readonly kernel?: ActionSpec['kernel'];
+  readonly via?: ActionSpec['via'];
   /** What is acted on, in few letters; without it, a hash of all parameters. */
   target?(params: P): string;
-  run(params: P, context: ActionContext): Promise<ActionResult>;
+  run(params: P, context: ActionContext & Filled): Promise<ActionResult>;
   /** What a dry run says: `would …`. May ask, must not act. */
   dryRun(params: P, context: ActionContext): Promise<ActionResult> | ActionResult;
 };
 
 export function defineAction<P extends object>(definition: Definition<P>): Action {
-  const { name, side, doc, params, idempotent, outputs, undo, kernel } = definition;
+  const { name, side, doc, params, idempotent, outputs, undo, kernel, via } = definition;
   return {
     name,
     side,
@@ -64,6 +71,7 @@ export function defineAction<P extends object>(definition: Definition<P>): Actio
     ...(outputs === undefined ? {} : { outputs }),
     ...(undo === undefined ? {} : { undo }),
     ...(kernel === undefined ? {} : { kernel }),
+    ...(via === undefined ? {} : { via }),
     target(filled, masked) {
       const read = params.safeParse(filled);
       const target = read.success ? definition.target?.(read.data) : undefined;
@@ -77,7 +85,8 @@ export function defineAction<P extends object>(definition: Definition<P>): Actio
         const reason = `${issue?.path.join('.') || name}: ${issue?.message ?? 'wrong parameters'}`;
         return { status: 'failed', retry: false, reason };
       }
-      return context.mode === 'dry-run' ? definition.dryRun(read.data, context) : definition.run(read.data, context);
+      if (context.mode === 'dry-run') return definition.dryRun(read.data, context);
+      return definition.run(read.data, { ...context, filled });
     },
   };
 }

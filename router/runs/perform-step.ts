@@ -116,6 +116,8 @@ async function act(
     signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     mask: (text) => maskSecrets(text, [...live.secrets]),
     sendToNode: ports.sendToNode,
+    hand: ports.hand,
+    explainHand: ports.explainHand,
   });
 }
 

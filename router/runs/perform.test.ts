@@ -58,6 +58,8 @@ function setUp(steps: string, perform: Perform = async () => done, mode: RunMode
   const ports: RunPorts = {
     actions,
     ledger: memory.ledger,
+    hand: () => Promise.reject(new Error('no destination here')),
+    explainHand: () => ({ status: 'failed', retry: false, reason: 'no destination here' }),
     sendToNode: () => Promise.reject(new Error('no node')),
     audit: async (entry) => void audited.push(entry),
     secrets: (name) => (name === 'KEY' ? 's3cret' : undefined),

@@ -1,7 +1,8 @@
 import type { NodeCommand, Receipt } from '#playbooks/command';
 import type { Secrets } from '#playbooks/language/playbook';
 import type { Run } from '#playbooks/language/run';
-import type { Action } from './action.ts';
+import type { Action, ActionResult } from './action.ts';
+import type { Message } from './outward.ts';
 
 /**
  * Where a run's journal lives. Kept in Redis, so that a worker that dies in the middle leaves everything that the next
@@ -28,6 +29,10 @@ export type RunPorts = {
   readonly ledger: Ledger;
   /** Delivers the command to its node and resolves with the node's receipt; rejects with the signal's reason. */
   sendToNode(node: string, command: NodeCommand, signal: AbortSignal): Promise<Receipt>;
+  /** Resolves when the message lies in its destination's queue: `done`; the destination does the rest. */
+  readonly hand: (message: Message) => Promise<ActionResult>;
+  /** What handing something to that destination would do. */
+  readonly explainHand: (via: string, uses: string) => ActionResult;
   /** Resolves when the audit log has it. */
   readonly audit: (entry: AuditEntry) => Promise<void>;
   readonly secrets: Secrets;

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Secrets } from '#playbooks/language/playbook';
+import type { Filled, Secrets } from '#playbooks/language/playbook';
 
 const MOST_LENGTH = 64 * 1024;
+const MOST_DEPTH = 8;
 
 /**
  * `%{secret.NAME}`: the file NAME in the secrets folder, else the variable LANNER_SECRET_NAME. Read when it is needed, so
@@ -21,3 +22,31 @@ export function makeSecrets(folder: string, environment: Readonly<Record<string,
     }
   };
 }
+
+/** The settings of a destination with their `%{secret.NAME}` filled in; nothing else is a template there. */
+export function fillSecrets(
+  settings: unknown,
+  secrets: Secrets,
+): Omit<Filled & { ok: true }, 'masked'> | MissingSecret {
+  const used: string[] = [];
+  const missing: string[] = [];
+  const fill = (value: unknown, depth: number): unknown => {
+    if (typeof value === 'string')
+      return value.replace(/%\{secret\.([A-Za-z_]\w*)\}/g, (_, name: string) => {
+        const secret = secrets(name);
+        if (secret === undefined) missing.push(name);
+        else used.push(secret);
+        return secret ?? '';
+      });
+    if (depth > MOST_DEPTH || typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value)) return value.map((item) => fill(item, depth + 1));
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, depth + 1)]));
+  };
+  const value = fill(settings, 0);
+  const [first] = missing;
+  return first === undefined
+    ? { ok: true, value, secrets: used }
+    : { ok: false, reason: `there is no secret ${first}` };
+}
+
+type MissingSecret = { readonly ok: false; readonly reason: string };

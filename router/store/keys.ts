@@ -29,6 +29,8 @@ export const keys = {
   outbox: (node: string) => `{lanner}:node:${node}:outbox`,
   /** String: the receipt of a command as JSON, with an expiry. */
   receipt: (command: string) => `{lanner}:receipt:${command}`,
+  /** Hash: how a destination does. */
+  destination: (name: string) => `{lanner}:destination:${name}`,
   /** String: that nodes are not to respond, as JSON; not there: they may. */
   responding: '{lanner}:responding',
   /** Channel: the word on responding has changed. */

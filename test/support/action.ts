@@ -38,6 +38,8 @@ export async function perform(name: string, params: unknown, options: Performing
     signal: AbortSignal.timeout(timeoutMs),
     mask: (text) => maskSecrets(text, secrets),
     sendToNode: () => Promise.reject(new Error('no node here')),
+    hand: () => Promise.reject(new Error('no destination here')),
+    explainHand: () => ({ status: 'failed', retry: false, reason: 'no destination here' }),
     ...changes,
   });
 }

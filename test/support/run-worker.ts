@@ -21,6 +21,8 @@ export async function work({ socket, runId, playbook: text }: Work): Promise<Run
       actions: actionCatalogue,
       ledger: makeRunStore(redis),
       sendToNode: () => Promise.reject(new Error('no node here')),
+      hand: () => Promise.reject(new Error('no destination here')),
+      explainHand: () => ({ status: 'failed', retry: false, reason: 'no destination here' }) as const,
       audit: async () => undefined,
       secrets: () => undefined,
       nowMs: () => Date.now(),

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { retryAfterMs } from '../../router/actions/webhook.ts';
+import { retryAfterMs } from '../../router/clients/retry-after.ts';
 import { alert, perform } from '../support/action.ts';
 import { hostile } from '../support/hostile.ts';
 
