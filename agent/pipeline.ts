@@ -79,6 +79,8 @@ export type RunningAgent = {
   counters(): AgentCounters;
   /** What the kernel sent and dropped, by type of event. */
   filtered(): Readonly<Record<string, FilterCounters>>;
+  /** Files of alerts that were moved away are begun anew. */
+  reopen(): void;
   close(): Promise<void>;
 };
 
@@ -233,6 +235,9 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
       engines: containers.engines().map(({ name }) => name),
       counters,
       filtered: () => capture.filtered(),
+      reopen() {
+        for (const output of outputs) output.reopen?.();
+      },
       async close() {
         isClosed = true;
         const stopped = making?.stop();

@@ -36,6 +36,8 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 missing=''
 miss() { missing="$missing $*"; }
+# Of a pattern: whether any file fits it.
+there() { [ -e "$1" ]; }
 
 find_missing() {
 	missing=''
@@ -68,6 +70,8 @@ find_missing() {
 	has vim.tiny || miss vim-tiny
 	has python3 || miss python3
 	has zstd || miss zstd
+	has rsyslogd || [ -x /usr/sbin/rsyslogd ] || miss rsyslog
+	there /usr/lib/*/rsyslog/lmnsd_gtls.so || miss rsyslog-gnutls
 	has clang-format || miss clang-format
 	has shellcheck || miss shellcheck
 	has openssl || miss openssl

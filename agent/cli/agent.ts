@@ -98,6 +98,8 @@ async function runAgent(options: AgentOptions): Promise<number> {
   unblock(process.stdout);
   unblock(process.stderr);
   announce(start.agent, options, log);
+  // Falco's signal for it, and so what people's logrotate sends.
+  process.on('SIGUSR1', () => start.agent.reopen());
   await stopped.promise;
   await start.agent.close();
   claim.release();

@@ -16,6 +16,8 @@ import { type ResponseSettings, responseKeys, responseSchema, usualResponse } fr
  */
 export type Configuration = {
   readonly rulesFiles: readonly string[] | undefined;
+  /** The file of the agent's own outputs. */
+  readonly outputsFile: string | undefined;
   readonly matching: 'first' | 'all' | undefined;
   /** Less severe rules are not watched for. */
   readonly minPriority: Priority | undefined;
@@ -35,6 +37,7 @@ const MIB = 1024 * 1024;
 
 export const emptyConfiguration: Configuration = {
   rulesFiles: undefined,
+  outputsFile: undefined,
   matching: undefined,
   minPriority: undefined,
   selections: [],
@@ -82,6 +85,7 @@ const addition = z.strictObject({
 
 const schema = z.strictObject({
   rules_files: z.array(text).min(1, 'expected a path').optional(),
+  outputs_file: text.optional(),
   rule_matching: z.enum(['first', 'all'], { error: 'expected first or all' }).optional(),
   priority: priority.optional(),
   rules: z.array(entry).max(10_000).default([]),
@@ -142,6 +146,7 @@ export function readConfiguration(file: SourceFile): ConfigurationResult {
     ok: true,
     configuration: {
       rulesFiles: value.rules_files,
+      outputsFile: value.outputs_file,
       matching: value.rule_matching,
       minPriority: value.priority,
       selections: value.rules.map(toSelection),

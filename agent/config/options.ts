@@ -13,6 +13,7 @@ import { type EngineSocket, readEngineSocket } from './engine-socket.ts';
 import type { FalcoJsonParts } from './json-parts.ts';
 import { type KubernetesAccess, readInCluster, readKubeconfig } from './kubernetes.ts';
 import type { RingSizes } from './memory.ts';
+import { type OutputSettings, readOutputs } from './outputs.ts';
 import type { ResponseSettings } from './protection.ts';
 
 export type AgentOptions = {
@@ -29,6 +30,8 @@ export type AgentOptions = {
   readonly output: 'json' | 'text' | 'colour';
   /** What alerts as JSON hold, on standard output and in the file. */
   readonly jsonParts: FalcoJsonParts;
+  /** What the file of outputs asks for; `undefined`: there is none, and alerts go to standard output. */
+  readonly outputs: readonly OutputSettings[] | undefined;
   /** Alerts are appended to this file as well. */
   readonly alertsFile: string | undefined;
   readonly router: { readonly url: URL; readonly tokenFile: string } | undefined;
@@ -142,6 +145,7 @@ export function readAgentOptions(
     isoTimes: configuration.isoTimes,
     output: options.json || configuration.json === true ? 'json' : isTerminal ? 'colour' : 'text',
     jsonParts: configuration.jsonParts,
+    outputs: configuration.outputsFile === undefined ? undefined : readOutputsFile(configuration.outputsFile),
     alertsFile: options['alerts-file'] === undefined ? undefined : resolve(options['alerts-file']),
     router:
       options.router === undefined
@@ -171,16 +175,29 @@ const profiles: Readonly<Record<'default' | 'strict' | 'all', readonly Selection
 
 /** Paths in the file are meant from the folder that it stands in. */
 function readConfigurationFile(file: string): Configuration {
-  let text: string;
+  const read = readConfiguration({ path: file, text: readText(file) });
+  if (!read.ok) throw new UsageError(`--config: mistakes in ${file}\n${read.errors.map(renderDiagnostic).join('\n')}`);
+  const { rulesFiles, outputsFile } = read.configuration;
+  const from = (path: string): string => resolve(dirname(file), path);
+  return {
+    ...read.configuration,
+    rulesFiles: rulesFiles?.map(from),
+    outputsFile: outputsFile === undefined ? undefined : from(outputsFile),
+  };
+}
+
+function readOutputsFile(file: string): readonly OutputSettings[] {
+  const read = readOutputs({ path: file, text: readText(file) });
+  if (read.ok) return read.outputs;
+  throw new UsageError(`--config: mistakes in ${file}\n${read.errors.map(renderDiagnostic).join('\n')}`);
+}
+
+function readText(file: string): string {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (error) {
     throw new UsageError(`--config: ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const read = readConfiguration({ path: file, text });
-  if (!read.ok) throw new UsageError(`--config: mistakes in ${file}\n${read.errors.map(renderDiagnostic).join('\n')}`);
-  const { rulesFiles } = read.configuration;
-  return { ...read.configuration, rulesFiles: rulesFiles?.map((path) => resolve(dirname(file), path)) };
 }
 
 /** Inside a cluster, what kubelet gave the pod; a kubeconfig that is named goes first. NODE_NAME is how manifests hand it down. */

@@ -5,6 +5,8 @@ export type Output = {
   readonly name: string;
   write(alert: Alert): void;
   counters(): OutputCounters;
+  /** For those who move a file away: what is written from now on goes to a new one. */
+  reopen?(): void;
   /** Hands on what it holds, within `withinMs`; may be called twice. */
   close(withinMs: number): Promise<void>;
 };
@@ -15,4 +17,6 @@ export type OutputCounters = {
   readonly held: number;
   /** Lost: the output's bound was reached, or the other side refused for good. */
   readonly lost: number;
+  /** Kept back by the output's own rate. */
+  readonly limited?: number;
 };

@@ -6,11 +6,22 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** What came of a request; status 0 when there was no answer. */
 export type Answer = { readonly status: number; readonly reason: string; readonly retryAfterMs: number | undefined };
 
-/** Posts JSON texts in one request, on a connection that is kept. */
-export function makePoster(target: URL, token: string): (bodies: readonly string[]) => Promise<Answer> {
+export type PosterSettings = {
+  readonly userAgent?: string;
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+};
+
+/** Posts JSON texts in one request, on a connection that is kept. Redirects are not followed: a token goes nowhere else. */
+export function makePoster(
+  target: URL,
+  token: string | undefined,
+  { userAgent, ...tls }: PosterSettings = {},
+): (bodies: readonly string[]) => Promise<Answer> {
   const secure = target.protocol === 'https:';
   const agent = secure
-    ? new TlsAgent({ keepAlive: true, maxSockets: 1 })
+    ? new TlsAgent({ keepAlive: true, maxSockets: 1, ...tls })
     : new Agent({ keepAlive: true, maxSockets: 1 });
   const ask = secure ? tlsRequest : request;
   return (bodies) =>
@@ -23,7 +34,8 @@ export function makePoster(target: URL, token: string): (bodies: readonly string
           agent,
           method: 'POST',
           headers: {
-            authorization: `Bearer ${token}`,
+            ...(token !== undefined && { authorization: `Bearer ${token}` }),
+            ...(userAgent !== undefined && { 'user-agent': userAgent }),
             'content-type': bodies.length === 1 ? 'application/json' : 'application/x-ndjson',
             'content-length': Buffer.byteLength(body),
           },

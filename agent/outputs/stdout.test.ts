@@ -22,16 +22,16 @@ describe('alerts on standard output', () => {
     { name: 'line ends of Unicode', text: 'a\u2028b', shown: 'a\\u{2028}b' },
     { name: 'nothing else', text: 'grün 日本 😀', shown: 'grün 日本 😀' },
   ])('escapes $name', ({ text, shown }) => {
-    expect(renderAlert(alertOf(text), 'text')).toBe(`${shown}\n`);
+    expect(renderAlert(alertOf(text), 'text')).toBe(shown);
   });
 
   it('colours by priority and ends the colour on the line', () => {
-    expect(renderAlert(alertOf('x'), 'colour')).toBe('\u001b[1;31mx\u001b[0m\n');
+    expect(renderAlert(alertOf('x'), 'colour')).toBe('\u001b[1;31mx\u001b[0m');
   });
 
   it('is one line of Falco’s JSON, without our own part', () => {
     const line = renderAlert(alertOf('a\nb'), 'json');
-    expect(line.split('\n')).toHaveLength(2);
+    expect(line).not.toContain('\n');
     expect(Object.keys(JSON.parse(line))).not.toContain('lanner');
   });
 });

@@ -3,6 +3,7 @@ import { printable } from '#rules/language/printable';
 import { falcoJson } from '../alerts/falco-json.ts';
 import type { FalcoJsonParts } from '../config/json-parts.ts';
 import type { Output } from './output.ts';
+import type { Sink } from './sink.ts';
 
 export type StdoutForm = {
   readonly form: 'json' | 'text' | 'colour';
@@ -23,29 +24,34 @@ const colours: Readonly<Record<Priority, string>> = {
   Debug: '\u001b[90m',
 };
 
-/** One line an alert: Falco's JSON, or `TIME: PRIORITY text`. */
+/** Falco's JSON, or `TIME: PRIORITY text`; without a line break. */
 export function renderAlert(alert: Alert, { form, jsonParts }: StdoutForm): string {
-  if (form === 'json') return `${falcoJson(alert, jsonParts)}\n`;
+  if (form === 'json') return falcoJson(alert, jsonParts);
   const line = printable(alert.output);
-  return form === 'colour' ? `${colours[alert.priority]}${line}\u001b[0m\n` : `${line}\n`;
+  return form === 'colour' ? `${colours[alert.priority]}${line}\u001b[0m` : line;
 }
 
 export function makeStdout(stream: NodeJS.WriteStream, form: StdoutForm): Output {
+  const { send, ...sink } = makeStdoutSink(stream);
+  return { name: 'stdout', write: (alert) => send(renderAlert(alert, form), 0), ...sink };
+}
+
+export function makeStdoutSink(stream: NodeJS.WriteStream): Sink {
   let written = 0;
   let lost = 0;
   // The reader went away: nothing more to do here, other outputs go on.
   stream.on('error', () => undefined);
   return {
-    name: 'stdout',
-    write(alert) {
+    send(line) {
       if (stream.destroyed || stream.writableLength > MOST_BEHIND_BYTES) {
         lost++;
         return;
       }
-      stream.write(renderAlert(alert, form));
+      stream.write(`${line}\n`);
       written++;
     },
     counters: () => ({ written, held: stream.writableLength > 0 ? 1 : 0, lost }),
+    reopen: () => undefined,
     close: (withinMs) =>
       new Promise((resolve) => {
         if (stream.destroyed || stream.writableLength === 0) return resolve();
