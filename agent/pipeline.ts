@@ -4,11 +4,12 @@ import { comparedTexts } from '#rules/language/compared-texts';
 import { type CompiledRuleSet, compileRuleSet } from '#rules/language/compile';
 import type { RuleSet } from '#rules/language/rule-set';
 import { makeAlert } from './alerts/make-alert.ts';
-import { type CaptureCounters, type FilterCounters, openCapture } from './capture/kernel.ts';
+import { type Capture, type CaptureCounters, type FilterCounters, openCapture } from './capture/kernel.ts';
 import type { AgentOptions } from './config/options.ts';
 import { Engine, type EngineCounters, type Fired } from './engine/engine.ts';
 import { blindSpotAlerts, type InternalAlert, LossWatch } from './engine/loss.ts';
 import { needEnvironment } from './engine/needs.ts';
+import type { Losses } from './events/losses.ts';
 import { describedTypes } from './fields/arguments.ts';
 import { bindField } from './fields/bind.ts';
 import type { Scene, Surroundings } from './fields/scene.ts';
@@ -72,11 +73,16 @@ type AgentCounters = {
   readonly outputs: Readonly<Record<string, OutputCounters>>;
 };
 
+/** Of the kernel side and of the engine; their causes differ. */
+const joinLosses = (capture: Capture, engine: Engine): Losses => ({ ...capture.losses(), ...engine.losses.counts() });
+
 export type RunningAgent = {
   readonly rules: CompiledRuleSet<Scene>;
   /** Names of the container engines that were found. */
   readonly engines: readonly string[];
   counters(): AgentCounters;
+  /** What was lost, by cause and type of event. */
+  losses(): Losses;
   /** What the kernel sent and dropped, by type of event. */
   filtered(): Readonly<Record<string, FilterCounters>>;
   /** Files of alerts that were moved away are begun anew. */
@@ -182,6 +188,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
     containers: containers.counters,
     outputs: Object.fromEntries(outputs.map((output) => [output.name, output.counters()])),
   });
+  const losses = () => joinLosses(capture, engine);
   const { sinceBootNs } = clock;
   const heal = makeHealer({ processes, listPids, readProcess, sinceBootNs, later: setImmediate });
   const healAfterLoss = () => {
@@ -191,7 +198,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
   const channel = options.router && token !== undefined ? openChannel(options.router.url, token) : undefined;
   const timers = [
     setInterval(() => clock.measure(), MEASURE_CLOCK_MS),
-    setInterval(makeLossLook(counters, raise, healAfterLoss), LOOK_FOR_LOSS_MS),
+    setInterval(makeLossLook(counters, losses, raise, healAfterLoss), LOOK_FOR_LOSS_MS),
     setInterval(() => {
       const hidden = engine.hidden.look(performance.now());
       if (hidden !== undefined) raise(hidden);
@@ -234,6 +241,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
       rules,
       engines: containers.engines().map(({ name }) => name),
       counters,
+      losses,
       filtered: () => capture.filtered(),
       reopen() {
         for (const output of outputs) output.reopen?.();
@@ -362,6 +370,7 @@ function makeInternal(ports: AlertPorts, outputs: readonly Output[], log: Log): 
 /** What is lost is said, and the state is compared with the kernel. */
 function makeLossLook(
   counters: () => AgentCounters,
+  losses: () => Losses,
   raise: (alert: InternalAlert) => void,
   heal: () => void,
 ): () => void {
@@ -370,7 +379,7 @@ function makeLossLook(
     const { capture, engine, outputs } = counters();
     const lostAlerts = Object.values(outputs).reduce((sum, { lost }) => sum + lost, 0);
     const { lifecycle, bulk, dropped } = capture;
-    const now = { events: lifecycle + bulk, dropped, lostAlerts, pending: engine.pending };
+    const now = { events: lifecycle + bulk, dropped, losses, lostAlerts, pending: engine.pending };
     const found = watch.look(now, performance.now());
     for (const alert of found.alerts) raise(alert);
     if (!found.isStateStale) return;

@@ -44,6 +44,10 @@ export type NativeCapture = {
   setCgroupKind(cgroup: number, kind: 0 | 1 | 2): void;
   /** By system call, two numbers: how many the filter sent and dropped. */
   filterCounters(): Float64Array;
+  /**
+   * A row of `enum loss` (native/bpf/event.h) for each system call, one for exits, one for what was made outside a known call.
+   */
+  losses(): Float64Array;
   /** In the order of `enum counter` in native/bpf/event.h, then the runs that the kernel skipped. */
   counters(): readonly number[];
   /** What no program sees here, and why, as sentences. Empty on kernels that have every hook. */

@@ -1,6 +1,8 @@
 import { type NativeCapture, openNative, type Ring, rings } from '#native';
 import { nameOfCall } from '../events/calls.ts';
 import { Event } from '../events/event.ts';
+import type { Losses } from '../events/losses.ts';
+import { readLosses } from './losses.ts';
 import { Merge } from './merge.ts';
 import { CopyingReader, InPlaceReader, type RingReader } from './ring-reader.ts';
 import { type Details, encodeCompatCalls, encodeShapes } from './shapes.ts';
@@ -86,6 +88,7 @@ export class Capture {
   #drainedMs = 0;
   #closed = false;
   #lastCounters: CaptureCounters | undefined;
+  #lastLosses: Losses = {};
   #lastFiltered: Readonly<Record<string, FilterCounters>> = {};
   #generation = 0;
 
@@ -213,11 +216,17 @@ export class Capture {
     return { lifecycle, bulk, dropped: { lifecycleFull, bulkFull, noScratch, recursion } };
   }
 
+  /** The same losses by cause and type of event, and what else the kernel side left out. Dearer than `counters()`. */
+  losses(): Losses {
+    return this.#closed ? this.#lastLosses : readLosses(this.#native.losses());
+  }
+
   /** What is still in the rings is not delivered: call `drain()` before for that. */
   close(): void {
     if (this.#closed) return;
     this.#lastCounters = this.counters();
     this.#lastFiltered = this.filtered();
+    this.#lastLosses = this.losses();
     this.#closed = true;
     clearTimeout(this.#timer);
     clearImmediate(this.#next);

@@ -160,7 +160,7 @@ function readToken({ router }: AgentOptions): Token | undefined {
 }
 
 /** Tells people on standard error, and `lanner up` through its channel, what is watched. */
-function announce({ rules, engines, counters }: RunningAgent, options: AgentOptions, log: Log): void {
+function announce({ rules, engines, counters, losses }: RunningAgent, options: AgentOptions, log: Log): void {
   const events = rules.eventTypes === 'all' ? 'every event type' : `${rules.eventTypes.size} event types`;
   const lines = [
     `watching ${options.node}: ${rules.rules.length} rules on ${events}`,
@@ -183,6 +183,6 @@ function announce({ rules, engines, counters }: RunningAgent, options: AgentOpti
     dropped: counters().capture.dropped,
   });
   // Whoever started us may ask what has come through so far.
-  process.on('message', () => process.send?.({ kind: 'counters', counters: counters() }));
+  process.on('message', () => process.send?.({ kind: 'counters', counters: counters(), losses: losses() }));
   process.channel?.unref();
 }

@@ -3,6 +3,7 @@ import { fieldCatalogue } from '#rules/fields';
 import { compileRuleSet } from '#rules/language/compile';
 import { loadRules } from '#rules/language/load';
 import type { Event } from '../events/event.ts';
+import { recordFlags } from '../events/layout.ts';
 import { writeRecord } from '../events/write-record.ts';
 import { bindField } from '../fields/bind.ts';
 import type { Scene } from '../fields/scene.ts';
@@ -167,6 +168,7 @@ describe('the engine', () => {
     expect(texts).toEqual(['sh <NA> <NA>', 'ls <NA> <NA>']);
     expect(parts[1]).toMatchObject({ enrichment: 'pending' });
     expect(engine.counters).toMatchObject({ waited: 1, pending: 2, matched: 2 });
+    expect(engine.losses.counts()).toEqual({ container_wait_over: { execve: 2 } });
   });
 
   it('bounds how many wait', () => {
@@ -177,6 +179,10 @@ describe('the engine', () => {
     engine.tick(500);
     expect(texts).toHaveLength(5_000);
     expect(texts.at(-1)).toBe('p5100 <NA> <NA>');
+    expect(engine.losses.counts()).toEqual({
+      container_wait_full: { execve: 4_097 },
+      container_wait_over: { execve: 903 },
+    });
   });
 
   it('does not wait for an engine that is not there', () => {
@@ -191,6 +197,28 @@ describe('the engine', () => {
     engine.handle(execOf('sh', inside));
     expect(texts).toEqual(['sh <NA> <NA>']);
     expect(parts[0]).toMatchObject({ enrichment: 'pending' });
+    expect(engine.losses.counts()).toEqual({ container_engine_silent: { execve: 1 } });
+  });
+
+  it('counts by type what a record lacks, and records that it cannot read', () => {
+    const { engine } = setUp('known', 'evt.type=openat');
+    engine.handle(execOf('sh', { pid: 10 }));
+    const known = { pid: 10, tid: 10, start_ns: 10 * second, ppid: 1 };
+    const open = (flags: number, more = {}) =>
+      engine.handle(writeRecord('file', 'openat', { numbers: { ...known, flags, ...more } }));
+    open(0);
+    open(recordFlags.textCut | recordFlags.textUnread);
+    open(recordFlags.textUnread, { ret: -14 });
+    open(recordFlags.uring | recordFlags.noResult);
+    open(0, { pid: 77, tid: 77 });
+    open(0, { kind: 99 });
+    expect(engine.losses.counts()).toEqual({
+      text_cut: { openat: 1 },
+      text_unread: { openat: 1 },
+      result_unknown: { openat: 1 },
+      process_unknown: { openat: 1 },
+      unknown_record: { unknown: 1 },
+    });
   });
 
   it('finds the container of an event by the number of its group', () => {

@@ -1,6 +1,8 @@
 import type { LannerPart } from '#rules/alert';
 import type { CompiledRule, CompiledRuleSet } from '#rules/language/compile';
 import type { Event } from '../events/event.ts';
+import { recordFlags } from '../events/layout.ts';
+import { LossTally } from '../events/losses.ts';
 import type { Scene, Surroundings } from '../fields/scene.ts';
 import type { Cgroups } from '../state/cgroups.ts';
 import type { Look } from '../state/changes.ts';
@@ -40,12 +42,19 @@ export type EngineOptions = {
 
 export type EngineCounters = { events: number; matched: number; waited: number; pending: number };
 
+/** What a record can lack. */
+const PARTIAL = recordFlags.textCut | recordFlags.textUnread | recordFlags.argsCut | recordFlags.noResult;
+/** Where a call was given no memory of the process, nobody could read it. */
+const EFAULT = 14;
+
 /**
  * Each event in turn: the state is brought up to date, then the rules are asked. An event of a container that is still
  * unknown waits for the engine's answer, because a rule that names an image must not miss the container's first process.
  */
 export class Engine {
   readonly counters: EngineCounters = { events: 0, matched: 0, waited: 0, pending: 0 };
+  /** What events lacked, by cause and type. */
+  readonly losses = new LossTally();
   /** Calls that rules may have missed. */
   readonly hidden = new HiddenCalls();
   readonly #options: EngineOptions;
@@ -56,18 +65,25 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#waiting = new Waiting((held) => this.#match(held), options.waitMs);
+    this.#waiting = new Waiting((held, lack) => {
+      if (lack !== undefined) this.losses.add(lack, held.type);
+      this.#match(held);
+    }, options.waitMs);
     this.#previousNs = options.around.startedNs;
   }
 
   handle(event: Event): void {
     const { processes, rules, cgroups, look } = this.#options;
     const { kind } = event;
-    if (kind === undefined) return;
+    if (kind === undefined) {
+      this.losses.add('unknown_record', event.type);
+      return;
+    }
     const number = ++this.counters.events;
     const process = follow(event, processes, look);
     if (kind === 'exec' && process?.cgroup !== undefined) cgroups.learn(event.cgroupId, process.cgroup);
-    if (!event.hasResult) this.hidden.note(event);
+    if (process === undefined && kind !== 'exit') this.losses.add('process_unknown', event.type);
+    if ((event.flags & PARTIAL) !== 0) this.#notePartial(event);
     if (isUnread(event)) return;
     const previousNs = this.#previousNs;
     this.#previousNs = event.timeNs;
@@ -80,9 +96,13 @@ export class Engine {
     }
     const container = this.#containerOf(event, process);
     const seen = { event, kind, type, process, container, number, previousNs };
-    if (container?.status === 'waiting' && this.#waiting.hold(container.id, seen, this.#options.nowMs())) {
-      this.counters.waited++;
-      return;
+    if (container?.status === 'waiting') {
+      const lack = this.#waiting.hold(container.id, seen, this.#options.nowMs());
+      if (lack === undefined) {
+        this.counters.waited++;
+        return;
+      }
+      this.losses.add(lack, type);
     }
     this.#match(seen);
   }
@@ -118,10 +138,21 @@ export class Engine {
     if (named !== undefined) expect(named);
   }
 
+  #notePartial(event: Event): void {
+    const { flags, type } = event;
+    if (!event.hasResult) {
+      this.losses.add('result_unknown', type);
+      this.hidden.note(event);
+    }
+    if ((flags & (recordFlags.textCut | recordFlags.argsCut)) !== 0) this.losses.add('text_cut', type);
+    if ((flags & recordFlags.textUnread) !== 0 && event.ret !== -EFAULT) this.losses.add('text_unread', type);
+  }
+
   #match(seen: Omit<Scene, 'around'>): void {
     const { rules, fired, around } = this.#options;
     this.#scene ??= { ...seen, around };
     const scene = Object.assign(this.#scene, seen);
+    if (scene.container?.status === 'silent') this.losses.add('container_engine_silent', scene.type);
     for (const rule of rules.match(scene.type, scene)) {
       this.counters.matched++;
       if (isPending(scene.container)) this.counters.pending++;

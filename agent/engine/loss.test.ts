@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { Losses } from '../events/losses.ts';
 import { blindSpotAlerts, type LossCounters, LossWatch } from './loss.ts';
 
 const counters = (events: number, more: Partial<LossCounters> = {}, bulkFull = 0): LossCounters => ({
   events,
   dropped: { lifecycleFull: 0, bulkFull, noScratch: 0, recursion: 0 },
+  losses: () => ({}),
   lostAlerts: 0,
   pending: 0,
   ...more,
@@ -48,6 +50,19 @@ describe('losses', () => {
         }),
       },
     ]);
+  });
+
+  it('name the types of events that lost most since they were told last', () => {
+    const watch = new LossWatch(0);
+    const types = (losses: Losses, dropped: number, nowMs: number) =>
+      watch.look(counters(nowMs * 1e3, { losses: () => losses }, dropped), nowMs).alerts[0]?.fields;
+    const first: Losses = { bulk_ring_full: { openat: 5, read: 1 }, text_cut: { connect: 99 } };
+    expect(types(first, 6, 1_000)).toEqual({ count: 6, bulk_ring_full: 6, types: 'openat 5, read 1' });
+    const then: Losses = {
+      bulk_ring_full: { openat: 5, read: 4, a: 2, b: 1, c: 1, d: 1, e: 1 },
+      scratch_in_use: { read: 1 },
+    };
+    expect(types(then, 15, 62_000)?.['types']).toBe('read 4, a 2, b 1, c 1, d 1, …');
   });
 
   it('make no flood of alerts', () => {

@@ -1,4 +1,5 @@
 import type { Priority } from '#rules/alert';
+import { dropsByType, type Losses } from '../events/losses.ts';
 
 /** Something that the agent says of itself: `Lanner internal: …`. */
 export type InternalAlert = {
@@ -18,6 +19,8 @@ export type LossCounters = {
     readonly noScratch: number;
     readonly recursion: number;
   };
+  /** The same by type of event; asked for when there is something to tell. */
+  readonly losses: () => Losses;
   /** Alerts that an output could not hand on. */
   readonly lostAlerts: number;
   /** Events that were matched without their container's details, because too many waited or its engine was silent. */
@@ -42,9 +45,12 @@ export type LossFinding = {
 };
 
 const MINUTE_MS = 60_000;
+/** Types of events that an alert names. */
+const MOST_TYPES = 5;
 const nothing: LossCounters = {
   events: 0,
   dropped: { lifecycleFull: 0, bulkFull: 0, noScratch: 0, recursion: 0 },
+  losses: () => ({}),
   lostAlerts: 0,
   pending: 0,
 };
@@ -57,6 +63,7 @@ export class LossWatch {
   #filledMs: number;
   /** What was told, and when; a loss after a quiet minute is told at once. */
   #told = nothing;
+  #toldTypes: ReadonlyMap<string, number> = new Map();
   #toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(nowMs: number, limits: LossLimits = usualLimits) {
@@ -75,12 +82,19 @@ export class LossWatch {
       alerts.push(dropAlert(drops, events, now, before));
     }
     if (nowMs - this.#toldMs >= MINUTE_MS) {
-      const found = sumAlerts(now, this.#told);
+      const found = sumAlerts(now, this.#told, () => this.#newTypes(now.losses()));
       alerts.push(...found);
       this.#told = now;
       if (found.length > 0) this.#toldMs = nowMs;
     }
     return { alerts, isStateStale: drops > 0 };
+  }
+
+  /** Drops by type since the last time. */
+  #newTypes(losses: Losses): ReadonlyMap<string, number> {
+    const before = this.#toldTypes;
+    this.#toldTypes = dropsByType(losses);
+    return new Map([...this.#toldTypes].map(([type, count]) => [type, count - (before.get(type) ?? 0)]));
   }
 
   #claim(nowMs: number): boolean {
@@ -146,7 +160,11 @@ function dropAlert(drops: number, events: number, now: LossCounters, before: Los
 }
 
 /** Since the last ones, which is a minute at the most. */
-function sumAlerts(now: LossCounters, before: LossCounters): InternalAlert[] {
+function sumAlerts(
+  now: LossCounters,
+  before: LossCounters,
+  types: () => ReadonlyMap<string, number>,
+): InternalAlert[] {
   const drops = dropsOf(now) - dropsOf(before);
   const alerts = now.lostAlerts - before.lostAlerts;
   const pending = now.pending - before.pending;
@@ -154,8 +172,17 @@ function sumAlerts(now: LossCounters, before: LossCounters): InternalAlert[] {
   const say = (what: string, count: number, message: string, causes: InternalAlert['fields'] = {}) => {
     if (count > 0) found.push({ what, priority: 'Warning', message, fields: { count, ...causes } });
   };
-  say('events dropped', drops, `${drops} events dropped within a minute.`, causesOf(now, before));
+  const details = drops > 0 ? { ...causesOf(now, before), ...mostOf(types()) } : {};
+  say('events dropped', drops, `${drops} events dropped within a minute.`, details);
   say('alerts lost', alerts, `${alerts} alerts lost within a minute.`);
   say('containers unknown', pending, `${pending} alerts within a minute lack what a container engine would have told.`);
   return found;
+}
+
+/** The types that lost most, with their counts. */
+function mostOf(types: ReadonlyMap<string, number>): { readonly types?: string } {
+  const most = [...types].filter(([, count]) => count > 0).toSorted(([, one], [, other]) => other - one);
+  if (most.length === 0) return {};
+  const shown = most.slice(0, MOST_TYPES).map(([type, count]) => `${type} ${count}`);
+  return { types: shown.join(', ') + (most.length > MOST_TYPES ? ', …' : '') };
 }

@@ -1,3 +1,4 @@
+import type { LossCause } from '../events/losses.ts';
 import type { Scene } from '../fields/scene.ts';
 import type { Container } from '../state/containers/container.ts';
 
@@ -5,36 +6,38 @@ import type { Container } from '../state/containers/container.ts';
 const MOST_HELD = 4_096;
 
 type Held = Omit<Scene, 'around'>;
+/** Why an event goes on without its container's details. */
+type Lack = LossCause & `container_wait_${string}`;
 type Line = { readonly untilMs: number; events: Held[] };
 
 /** Events of containers that no engine has described yet, in order for each container. */
 export class Waiting {
   readonly #lines = new Map<string, Line>();
-  readonly #goOn: (held: Held) => void;
+  readonly #goOn: (held: Held, lack: Lack | undefined) => void;
   readonly #waitMs: number;
   #count = 0;
 
-  constructor(goOn: (held: Held) => void, waitMs: number) {
+  constructor(goOn: (held: Held, lack: Lack | undefined) => void, waitMs: number) {
     this.#goOn = goOn;
     this.#waitMs = waitMs;
   }
 
-  /** `false`: this one does not wait, because its container has been waited for long enough or too many wait. */
-  hold(id: string, seen: Held, nowMs: number): boolean {
+  /** `undefined`: it waits. Else why it does not: its container has been waited for long enough, or too many wait. */
+  hold(id: string, seen: Held, nowMs: number): Lack | undefined {
     let line = this.#lines.get(id);
     if (line === undefined) {
       line = { untilMs: nowMs + this.#waitMs, events: [] };
       this.#lines.set(id, line);
     }
-    if (nowMs >= line.untilMs) return false;
+    if (nowMs >= line.untilMs) return 'container_wait_over';
     if (this.#count >= MOST_HELD) {
       // Its own earlier events go first, so that the order holds.
-      this.#empty(line, undefined);
-      return false;
+      this.#empty(line, 'container_wait_full');
+      return 'container_wait_full';
     }
     line.events.push({ ...seen, event: seen.event.retain() });
     this.#count++;
-    return true;
+    return undefined;
   }
 
   release(id: string, container: Container): void {
@@ -46,17 +49,20 @@ export class Waiting {
 
   /** Lines stay until the engine has answered: that they were waited for is remembered. */
   expire(nowMs: number): void {
-    for (const line of this.#lines.values()) if (nowMs >= line.untilMs) this.#empty(line, undefined);
+    for (const line of this.#lines.values()) if (nowMs >= line.untilMs) this.#empty(line, 'container_wait_over');
   }
 
   get count(): number {
     return this.#count;
   }
 
-  #empty(line: Line, container: Container | undefined): void {
+  #empty(line: Line, known: Container | Lack): void {
     const { events } = line;
     line.events = [];
     this.#count -= events.length;
-    for (const held of events) this.#goOn(container === undefined ? held : { ...held, container });
+    for (const held of events) {
+      if (typeof known === 'string') this.#goOn(held, known);
+      else this.#goOn({ ...held, container: known }, undefined);
+    }
   }
 }

@@ -112,4 +112,5 @@ export const recordFlags = {
   newPeer: 512,
   uring: 1024,
   noResult: 2048,
+  textUnread: 4096,
 } as const;

@@ -41,6 +41,13 @@ Napi::Array Texts(Napi::Env env, const std::vector<std::string>& texts) {
 	return out;
 }
 
+Napi::Value Numbers(Napi::Env env, const std::vector<uint64_t>& values) {
+	auto out = Napi::Float64Array::New(env, values.size());
+	for (size_t i = 0; i < values.size(); i++)
+		out[i] = static_cast<double>(values[i]);
+	return out;
+}
+
 class Capture : public Napi::ObjectWrap<Capture> {
       public:
 	static Napi::Function Define(Napi::Env env) {
@@ -53,6 +60,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
 			 InstanceMethod("setCgroupKind", &Capture::SetCgroupKind),
 			 InstanceMethod("filterCounters", &Capture::FilterCounters),
 			 InstanceMethod("counters", &Capture::Counters),
+			 InstanceMethod("losses", &Capture::Losses),
 			 InstanceMethod("blindSpots", &Capture::BlindSpots), InstanceMethod("close", &Capture::Close)});
 	}
 
@@ -228,11 +236,13 @@ class Capture : public Napi::ObjectWrap<Capture> {
 	Napi::Value FilterCounters(const Napi::CallbackInfo& info) {
 		Napi::Env env = info.Env();
 		if (programs_.closed()) return Closed(env);
-		std::vector<uint64_t> sums = ::FilterCounters(programs_.object());
-		auto out = Napi::Float64Array::New(env, sums.size());
-		for (size_t i = 0; i < sums.size(); i++)
-			out[i] = static_cast<double>(sums[i]);
-		return out;
+		return Numbers(env, ::FilterCounters(programs_.object()));
+	}
+
+	// By type of event, LOSSES numbers.
+	Napi::Value Losses(const Napi::CallbackInfo& info) {
+		if (programs_.closed()) return Closed(info.Env());
+		return Numbers(info.Env(), programs_.Losses());
 	}
 
 	// In the order of enum counter in event.h, then the skipped runs.

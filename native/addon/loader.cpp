@@ -67,6 +67,23 @@ const Optional kOptional[] = {
 };
 const char* const kPurposes[] = {kSubmitted, kCompleted, kOverflown};
 
+// Numbers of x86_64 calls.
+const uint32_t kExecve = 59, kClone = 56;
+
+// Runs that the kernel skipped because the CPU was inside a program already.
+uint64_t SkippedRuns(bpf_program* program) {
+	bpf_prog_info info = {};
+	uint32_t length = sizeof(info);
+	return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length) ? 0 : info.recursion_misses;
+}
+
+// Of which events a program makes records: the row of those that are lost when the kernel skips its run.
+uint32_t RowOf(const char* program) {
+	if (!strcmp(program, "process_exec")) return kExecve;
+	if (!strcmp(program, "process_fork")) return kClone;
+	return strcmp(program, "process_exit") ? LOSS_OTHER : LOSS_EXIT;
+}
+
 // How many parameters the tracepoint has; -1: the kernel has it not. Its first is the program's own context.
 int ParametersOf(const btf* types, const char* tracepoint) {
 	int id = btf__find_by_name_kind(types, (std::string("btf_trace_") + tracepoint).c_str(), BTF_KIND_TYPEDEF);
@@ -214,6 +231,22 @@ Failure Programs::Ignore(uint32_t tgid, bool ignored) {
 	return {};
 }
 
+std::vector<uint64_t> Programs::Losses() {
+	std::vector<uint64_t> sums(LOSS_ROWS * LOSSES, 0);
+	int cpus = libbpf_num_possible_cpus();
+	if (cpus < 1) return sums;
+	std::vector<uint64_t> values(static_cast<size_t>(cpus) * LOSSES);
+	for (uint32_t row = 0; row < LOSS_ROWS; row++) {
+		if (bpf_map_lookup_elem(bpf_map__fd(Map("losses")), &row, values.data())) continue;
+		for (size_t i = 0; i < values.size(); i++)
+			sums[row * LOSSES + i % LOSSES] += values[i];
+	}
+	bpf_program* program;
+	bpf_object__for_each_program(program, object_)
+		sums[RowOf(bpf_program__name(program)) * LOSSES + LOSS_RECURSION] += SkippedRuns(program);
+	return sums;
+}
+
 std::vector<uint64_t> Programs::Counters() {
 	std::vector<uint64_t> sums(COUNTERS + 1, 0);
 	int cpus = libbpf_num_possible_cpus();
@@ -226,10 +259,7 @@ std::vector<uint64_t> Programs::Counters() {
 	}
 	bpf_program* program;
 	bpf_object__for_each_program(program, object_) {
-		bpf_prog_info info = {};
-		uint32_t length = sizeof(info);
-		if (!bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
-			sums[COUNTERS] += info.recursion_misses;
+		sums[COUNTERS] += SkippedRuns(program);
 	}
 	return sums;
 }

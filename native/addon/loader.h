@@ -43,6 +43,8 @@ class Programs {
 	// Writes an array map from its first element on; `bytes` is a whole number of elements.
 	Failure Fill(const char* map, const uint8_t* bytes, size_t size);
 	Failure Ignore(uint32_t tgid, bool ignored);
+	// By type of event (rows of LOSSES): sums over the CPUs.
+	std::vector<uint64_t> Losses();
 	// Sums over the CPUs, then the runs the kernel skipped because the CPU was already inside a program.
 	std::vector<uint64_t> Counters();
 	// What no program sees here, and why; for a person.

@@ -185,8 +185,10 @@ static __always_inline void append_data(struct scratch *scratch, struct text *te
 	hide(length);
 	if (length > DATA_MAX || end > RECORD_MAX - TEXT_MAX)
 		return;
-	if (bpf_probe_read_user(&scratch->record[end], length, (void *)at))
+	if (bpf_probe_read_user(&scratch->record[end], length, (void *)at)) {
+		scratch->lost |= FLAG_TEXT_UNREAD;
 		return;
+	}
 	text->offset = end;
 	text->length = length;
 	scratch->end = end + length;

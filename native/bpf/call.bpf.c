@@ -1,4 +1,5 @@
 #define AT_FDCWD -100
+#define NR_PRCTL 157
 #define FMODE_CREATED 0x100000 /* linux/fs.h */
 
 /* The folder a relative path starts from: the current one, or that of a descriptor. */
@@ -59,7 +60,7 @@ static __always_inline void fill_flags(struct file_event *event, struct call *ca
 static __noinline int send_file(struct call *call, struct call_shape *shape)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct scratch *scratch = take_scratch();
+	struct scratch *scratch = take_scratch(EVENT_FILE, call->nr);
 	struct file_event *event;
 
 	if (!scratch)
@@ -79,6 +80,8 @@ static __noinline int send_file(struct call *call, struct call_shape *shape)
 	append_named(scratch, &event->path, call, argument(call, shape->path), 0);
 	append_named(scratch, &event->path2, call, argument(call, shape->path2), 1);
 	append_string(scratch, &event->extra, (void *)argument(call, shape->extra), false);
+	if (call->nr == NR_PRCTL) /* of most options it is no address */
+		scratch->lost = 0;
 	append_resolved(scratch, event, call);
 	if (!event->resolved.length && shape->base != ARGUMENT_NONE)
 		append_base(scratch, &event->base, event, &event->path, event->dirfd);

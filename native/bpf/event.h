@@ -43,6 +43,7 @@ enum event_flag {
 	FLAG_URING = 1024,      /* done through io_uring; nr is that of the system call that does the same */
 	FLAG_NO_RESULT =
 		2048, /* io_uring: how it ended is not known; of a call record: nor is more, argument 1 is the opcode */
+	FLAG_TEXT_UNREAD = 4096, /* the memory where a string lies could not be read */
 };
 
 /* The longest string in a record, PATH_MAX. */
@@ -226,5 +227,19 @@ enum counter {
 	COUNT_NO_SCRATCH = 4,
 	COUNTERS = 5,
 };
+
+/* The same losses by type of event: for each type a row of these, per CPU. */
+enum loss {
+	LOSS_LIFECYCLE_FULL = 0,
+	LOSS_BULK_FULL = 1,
+	LOSS_NO_SCRATCH = 2,
+	LOSS_RECURSION = 3, /* filled by the loader: of the hook whose run the kernel skipped */
+	LOSS_MESSAGES = 4,  /* of one call: beyond MESSAGES_MAX; these are in no counter */
+	LOSSES = 5,
+};
+/* Rows: x86_64 system call numbers, then exits, then what was made outside a call that has a number. */
+#define LOSS_EXIT CALLS
+#define LOSS_OTHER (CALLS + 1)
+#define LOSS_ROWS (CALLS + 2)
 
 #endif

@@ -84,7 +84,7 @@ int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux
 
 	if (is_ignored(task->tgid))
 		return 0;
-	scratch = take_scratch();
+	scratch = take_scratch(EVENT_EXEC, nr);
 	if (!scratch)
 		return 0;
 	event = (void *)scratch->record;

@@ -22,7 +22,7 @@ struct scratch {
 	u8 record[RECORD_MAX];
 	u8 path[TEXT_MAX + PATH_MARGIN]; /* filled from its end, as a path is walked from its last name */
 	u32 end;                         /* where the next string goes in the record */
-	u32 cut;                         /* a string did not fit */
+	u32 lost;                        /* of strings: FLAG_TEXT_CUT, FLAG_TEXT_UNREAD */
 	u32 busy;                        /* a program is at work here */
 	struct walk walk;
 };
@@ -58,6 +58,17 @@ struct {
 	__type(value, u64);
 } counters SEC(".maps");
 
+struct losses_row {
+	u64 counts[LOSSES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LOSS_ROWS);
+	__type(key, u32);
+	__type(value, struct losses_row);
+} losses SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, CALLS);
@@ -89,17 +100,41 @@ static __always_inline void count(u32 counter)
 		*value += 1;
 }
 
-static __always_inline struct scratch *take_scratch(void)
+static __always_inline void add_loss(u32 loss, u32 kind, u32 nr, u64 events)
+{
+	u32 row = nr < CALLS ? nr : kind == EVENT_EXIT ? LOSS_EXIT : LOSS_OTHER;
+	struct losses_row *found = bpf_map_lookup_elem(&losses, &row);
+
+	if (found)
+		found->counts[loss] += events;
+}
+
+/* `counter` and `loss` are one cause. */
+static __always_inline void count_loss(u32 counter, u32 loss, u32 kind, u32 nr)
+{
+	count(counter);
+	add_loss(loss, kind, nr, 1);
+}
+
+/* For a look that makes no record: nothing is lost when another program has it. */
+static __always_inline struct scratch *borrow_scratch(void)
 {
 	u32 zero = 0;
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &zero);
 
-	if (!scratch || scratch->busy) {
-		count(COUNT_NO_SCRATCH);
+	if (!scratch || scratch->busy)
 		return 0;
-	}
 	scratch->busy = 1;
-	scratch->cut = 0;
+	scratch->lost = 0;
+	return scratch;
+}
+
+static __always_inline struct scratch *take_scratch(u32 kind, u32 nr)
+{
+	struct scratch *scratch = borrow_scratch();
+
+	if (!scratch)
+		count_loss(COUNT_NO_SCRATCH, LOSS_NO_SCRATCH, kind, nr);
 	return scratch;
 }
 
@@ -113,7 +148,7 @@ static __always_inline void submit_lifecycle(struct event_header *record, u32 le
 {
 	record->length = length;
 	if (length > RECORD_MAX || bpf_ringbuf_output(&lifecycle, record, length, 0))
-		count(COUNT_LIFECYCLE_FULL);
+		count_loss(COUNT_LIFECYCLE_FULL, LOSS_LIFECYCLE_FULL, record->kind, record->nr);
 	else
 		count(COUNT_LIFECYCLE);
 }
@@ -130,7 +165,7 @@ static __always_inline void submit_bulk(struct event_header *record, u32 length)
 {
 	record->length = length;
 	if (length > RECORD_MAX || bpf_ringbuf_output(&bulk, record, length, 0))
-		count(COUNT_BULK_FULL);
+		count_loss(COUNT_BULK_FULL, LOSS_BULK_FULL, record->kind, record->nr);
 	else
 		count(COUNT_BULK);
 }
@@ -140,8 +175,7 @@ static __always_inline struct event_header *finish(struct scratch *scratch)
 {
 	struct event_header *header = (void *)scratch->record;
 
-	if (scratch->cut)
-		header->flags |= FLAG_TEXT_CUT;
+	header->flags |= scratch->lost;
 	return header;
 }
 

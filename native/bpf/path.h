@@ -13,7 +13,7 @@ static __always_inline bool prepend(struct scratch *scratch, const void *name, u
 	if (length > 255)
 		length = 255;
 	if (position < length + 1) {
-		scratch->cut = 1;
+		scratch->lost |= FLAG_TEXT_CUT;
 		return false;
 	}
 	position -= length;

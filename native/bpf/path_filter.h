@@ -110,7 +110,7 @@ static __always_inline bool run_walked(struct pass *pass, struct scratch *scratc
 {
 	u32 at = scratch->walk.position;
 
-	if (scratch->cut || scratch->path[at & (TEXT_MAX - 1)] != '/')
+	if (scratch->lost || scratch->path[at & (TEXT_MAX - 1)] != '/')
 		return false;
 	pass->progress->at = at;
 	bpf_loop(TEXT_MAX / STRIDE, pass_walked, pass, 0);
@@ -246,7 +246,7 @@ static __noinline bool ask_path(struct filter *filter, struct scratch *scratch, 
 static __always_inline bool is_path_wanted(struct filter *filter, struct call *call, struct call_shape *shape,
 					   u8 column, u8 strict, s64 ret)
 {
-	struct scratch *scratch = take_scratch();
+	struct scratch *scratch = borrow_scratch();
 	bool wanted;
 
 	if (!scratch)

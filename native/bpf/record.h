@@ -16,14 +16,16 @@ static __always_inline void append_kernel(struct scratch *scratch, struct text *
 	u32 end = scratch->end;
 
 	if (end > RECORD_MAX - TEXT_MAX) {
-		scratch->cut = 1;
+		scratch->lost |= FLAG_TEXT_CUT;
 		return;
 	}
 	hide(length);
 	if (length > TEXT_MAX)
 		length = TEXT_MAX;
-	if (bpf_probe_read_kernel(&scratch->record[end], length, from))
+	if (bpf_probe_read_kernel(&scratch->record[end], length, from)) {
+		scratch->lost |= FLAG_TEXT_UNREAD;
 		return;
+	}
 	text->offset = end;
 	text->length = length;
 	scratch->end = end + length;
@@ -34,14 +36,16 @@ static __always_inline void append_user(struct scratch *scratch, struct text *te
 	u32 end = scratch->end;
 
 	if (end > RECORD_MAX - TEXT_MAX) {
-		scratch->cut = 1;
+		scratch->lost |= FLAG_TEXT_CUT;
 		return;
 	}
 	hide(length);
 	if (length > TEXT_MAX)
 		length = TEXT_MAX;
-	if (bpf_probe_read_user(&scratch->record[end], length, from))
+	if (bpf_probe_read_user(&scratch->record[end], length, from)) {
+		scratch->lost |= FLAG_TEXT_UNREAD;
 		return;
+	}
 	text->offset = end;
 	text->length = length;
 	scratch->end = end + length;
@@ -56,13 +60,15 @@ static __always_inline void append_string(struct scratch *scratch, struct text *
 	if (!from)
 		return;
 	if (end > RECORD_MAX - TEXT_MAX) {
-		scratch->cut = 1;
+		scratch->lost |= FLAG_TEXT_CUT;
 		return;
 	}
 	if (in_kernel)
 		length = bpf_probe_read_kernel_str(&scratch->record[end], TEXT_MAX, from);
 	else
 		length = bpf_probe_read_user_str(&scratch->record[end], TEXT_MAX, from);
+	if (length < 0)
+		scratch->lost |= FLAG_TEXT_UNREAD;
 	if (length <= 1 || length > TEXT_MAX)
 		return;
 	text->offset = end;

@@ -184,7 +184,7 @@ static __always_inline void note_peer(struct socket_event *event, struct sock *s
 
 static __noinline int send_socket(struct call *call, struct call_shape *shape)
 {
-	struct scratch *scratch = take_scratch();
+	struct scratch *scratch = take_scratch(EVENT_SOCKET, call->nr);
 	struct socket_event *event;
 	struct given given;
 	struct sock *sock;
@@ -246,6 +246,8 @@ static __noinline int send_messages(struct call *call, struct call_shape *shape)
 
 	if (sent < 1)
 		sent = 1;
+	if (sent > MESSAGES_MAX)
+		add_loss(LOSS_MESSAGES, EVENT_SOCKET, call->nr, sent - MESSAGES_MAX);
 	bpf_loop(sent > MESSAGES_MAX ? MESSAGES_MAX : sent, send_message, &messages, 0);
 	return 0;
 }

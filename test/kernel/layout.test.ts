@@ -46,6 +46,7 @@ const constants = {
   FLAG_NEW_PEER: recordFlags.newPeer,
   FLAG_URING: recordFlags.uring,
   FLAG_NO_RESULT: recordFlags.noResult,
+  FLAG_TEXT_UNREAD: recordFlags.textUnread,
 };
 
 test('the decoder reads where the C compiler puts the fields', () => {
