@@ -2,10 +2,11 @@ import { type NativeCapture, openNative, type Ring, rings } from '#native';
 import { nameOfCall } from '../events/calls.ts';
 import { Event } from '../events/event.ts';
 import type { Losses } from '../events/losses.ts';
+import { encodeCompatCalls } from './compat.ts';
 import { readLosses } from './losses.ts';
 import { Merge } from './merge.ts';
 import { CopyingReader, InPlaceReader, type RingReader } from './ring-reader.ts';
-import { type Details, encodeCompatCalls, encodeShapes } from './shapes.ts';
+import { type Details, encodeShapes } from './shapes.ts';
 
 export type CaptureOptions = {
   /** Event types wanted. Exec, fork and exit of processes always come. */

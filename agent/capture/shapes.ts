@@ -1,4 +1,4 @@
-import { callNames, i386Calls, numberOfCall, x32Calls } from '../events/calls.ts';
+import { callNames, numberOfCall } from '../events/calls.ts';
 
 /**
  * How the kernel side reads a call (`struct call_shape` in native/bpf/event.h): arguments are named by position from 1.
@@ -38,15 +38,7 @@ const dataKinds = { bytes: 1, iovec: 2, message: 3, pair: 4 } as const;
 const RETURN = 7;
 const NONE = 15;
 const CALLS = 512;
-const COMPAT_CALLS = 576;
 const SHAPE_BYTES = 12;
-const CALL_UNKNOWN = 0xffff;
-/** 32-bit calls that the kernel side translates: their arguments are not those of a 64-bit call. */
-const translated: ReadonlyMap<string, number> = new Map([
-  ['socketcall', 0xfffe],
-  ['old_mmap', 0xfffd],
-  ['old_umount', 0xfffc],
-]);
 const decoders = { file: 1, socket: 2, call: 3, descriptor: 4 } as const;
 
 const file = (shape: Omit<FileShape, 'decoder'>): FileShape => ({ decoder: 'file', ...shape });
@@ -249,15 +241,6 @@ const encodeData = (data: Data | undefined): number => (data === undefined ? 0 :
 function position(argument: number | 'none' | 'return' | undefined): number {
   if (argument === 'return') return RETURN;
   return argument === 'none' ? NONE : (argument ?? 0);
-}
-
-/** The kernel's table of 64-bit numbers by 32-bit numbers, and by those of x32 from 512 on. */
-export function encodeCompatCalls(): Uint8Array {
-  const table = new Uint32Array(COMPAT_CALLS).fill(CALL_UNKNOWN);
-  for (const [number, name] of [...i386Calls, ...x32Calls]) {
-    table[number] = translated.get(name) ?? numberOfCall(name) ?? CALL_UNKNOWN;
-  }
-  return new Uint8Array(table.buffer);
 }
 
 /** All event types that this capture can deliver. */

@@ -160,11 +160,7 @@ function dropAlert(drops: number, events: number, now: LossCounters, before: Los
 }
 
 /** Since the last ones, which is a minute at the most. */
-function sumAlerts(
-  now: LossCounters,
-  before: LossCounters,
-  types: () => ReadonlyMap<string, number>,
-): InternalAlert[] {
+function sumAlerts(now: LossCounters, before: LossCounters, types: () => ReadonlyMap<string, number>): InternalAlert[] {
   const drops = dropsOf(now) - dropsOf(before);
   const alerts = now.lostAlerts - before.lostAlerts;
   const pending = now.pending - before.pending;

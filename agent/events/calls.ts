@@ -45,17 +45,17 @@ const x64From424 = `
   removexattrat open_tree_attr file_getattr file_setattr
 `;
 
-/** 32-bit numbers, under the name of the 64-bit call that takes the same arguments (asm/unistd_32.h). */
+/** 32-bit numbers, under the name of the 64-bit call that does the same (asm/unistd_32.h). */
 const i386From0 = `
   restart_syscall exit fork read write open close wait4 creat link unlink execve chdir time mknod chmod lchown - -
-  lseek getpid mount old_umount setuid getuid - ptrace alarm - pause utime - - access - - sync kill rename mkdir rmdir
+  lseek getpid mount umount2 setuid getuid - ptrace alarm - pause utime - - access - - sync kill rename mkdir rmdir
   dup pipe times - brk setgid getgid - geteuid getegid acct umount2 - ioctl fcntl - setpgid - - umask chroot ustat
   dup2 getppid getpgrp setsid - - - setreuid setregid - - sethostname setrlimit getrlimit getrusage gettimeofday
-  settimeofday getgroups setgroups select symlink - readlink uselib swapon reboot - old_mmap munmap truncate ftruncate
+  settimeofday getgroups setgroups select symlink - readlink uselib swapon reboot - mmap munmap truncate ftruncate
   fchmod fchown getpriority setpriority - statfs fstatfs ioperm socketcall syslog setitimer getitimer stat lstat
   fstat - iopl vhangup - - wait4 swapoff sysinfo - fsync - clone setdomainname uname modify_ldt adjtimex mprotect -
   create_module init_module delete_module get_kernel_syms quotactl getpgid fchdir - sysfs personality afs_syscall
-  setfsuid setfsgid - getdents - flock msync readv writev getsid fdatasync _sysctl mlock munlock mlockall munlockall
+  setfsuid setfsgid lseek getdents select flock msync readv writev getsid fdatasync _sysctl mlock munlock mlockall munlockall
   sched_setparam sched_getparam sched_setscheduler sched_getscheduler sched_yield sched_get_priority_max
   sched_get_priority_min sched_rr_get_interval nanosleep mremap setresuid getresuid - query_module poll nfsservctl
   setresgid getresgid prctl rt_sigreturn rt_sigaction rt_sigprocmask rt_sigpending rt_sigtimedwait rt_sigqueueinfo
@@ -66,7 +66,7 @@ const i386From0 = `
   fremovexattr tkill sendfile futex sched_setaffinity sched_getaffinity set_thread_area get_thread_area io_setup
   io_destroy io_getevents io_submit io_cancel fadvise64 - exit_group lookup_dcookie epoll_create epoll_ctl
   epoll_wait remap_file_pages set_tid_address timer_create timer_settime timer_gettime timer_getoverrun timer_delete
-  clock_settime clock_gettime clock_getres clock_nanosleep - - tgkill utimes - vserver mbind get_mempolicy
+  clock_settime clock_gettime clock_getres clock_nanosleep - - tgkill utimes fadvise64 vserver mbind get_mempolicy
   set_mempolicy mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr kexec_load waitid - add_key
   request_key keyctl ioprio_set ioprio_get inotify_init inotify_add_watch inotify_rm_watch migrate_pages openat
   mkdirat mknodat fchownat futimesat newfstatat unlinkat renameat linkat symlinkat readlinkat fchmodat faccessat
@@ -128,7 +128,7 @@ export function numberOfCall(name: string): number | undefined {
 /** Names of all calls, by rising number. */
 export const callNames: readonly string[] = entries.map(([, name]) => name);
 
-/** Pairs of a 32-bit number and the name of its 64-bit call; `socketcall`, `old_mmap` and `old_umount` are translated. */
+/** Pairs of a 32-bit number and the name of its 64-bit call; `socketcall` is many. */
 export const i386Calls: readonly (readonly [number, string])[] = [...table(0, i386From0), ...table(393, i386From393)];
 
 /** Pairs of an x32 number, without its marking bit, and the name of its 64-bit call. */

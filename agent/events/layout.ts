@@ -106,7 +106,7 @@ export const recordFlags = {
   memfd: 8,
   thread: 16,
   textCut: 32,
-  socketcall: 64,
+  repacked: 64,
   created: 128,
   lowerLayer: 256,
   newPeer: 512,

@@ -59,8 +59,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
 			 InstanceMethod("ignore", &Capture::Ignore), InstanceMethod("setFilter", &Capture::SetFilter),
 			 InstanceMethod("setCgroupKind", &Capture::SetCgroupKind),
 			 InstanceMethod("filterCounters", &Capture::FilterCounters),
-			 InstanceMethod("counters", &Capture::Counters),
-			 InstanceMethod("losses", &Capture::Losses),
+			 InstanceMethod("counters", &Capture::Counters), InstanceMethod("losses", &Capture::Losses),
 			 InstanceMethod("blindSpots", &Capture::BlindSpots), InstanceMethod("close", &Capture::Close)});
 	}
 

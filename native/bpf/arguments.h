@@ -3,9 +3,6 @@
 #define LANNER_ARGUMENTS_H
 
 #define X32_BIT 0x40000000u
-/* asm/unistd_64.h */
-#define NR_MMAP 9
-#define NR_UMOUNT2 166
 
 struct call {
 	u64 args[8]; /* by position from 1; [0] is 0, [7] what the call returned */
@@ -46,7 +43,8 @@ static __always_inline struct file *file_in(struct call *call, s32 fd)
 	return call->knows_file ? (struct file *)call->file : file_of(fd);
 }
 
-static __always_inline u32 call_number(struct task_struct *task, struct pt_regs *regs, u32 *flags)
+/* `repack`: how its arguments are to be translated, and the parameter of that (enum repack). */
+static __always_inline u32 call_number(struct task_struct *task, struct pt_regs *regs, u32 *flags, u32 *repack)
 {
 	u32 nr = regs->orig_ax;
 	u32 *known;
@@ -64,7 +62,10 @@ static __always_inline u32 call_number(struct task_struct *task, struct pt_regs 
 			return nr;
 	}
 	known = bpf_map_lookup_elem(&compat_calls, &nr);
-	return known ? *known : CALL_UNKNOWN;
+	if (!known)
+		return CALL_UNKNOWN;
+	*repack = *known >> 16;
+	return *known & 0xffff;
 }
 
 static __always_inline void read_arguments(struct call *call, struct pt_regs *regs)
@@ -84,51 +85,6 @@ static __always_inline void read_arguments(struct call *call, struct pt_regs *re
 		call->args[5] = regs->r8;
 		call->args[6] = regs->r9;
 	}
-}
-
-/* socketcall(2): one number for all socket calls, their arguments in an array of 32-bit words. */
-static __always_inline void unpack_socketcall(struct call *call)
-{
-	static const u16 numbers[] = { 0,  41, 49, 42, 50, 43, 51, 52,  53,  0,  0,
-				       44, 45, 48, 54, 55, 46, 47, 288, 299, 307 };
-	u32 which = call->args[1];
-	u32 words[6] = {};
-
-	call->nr = CALL_UNKNOWN;
-	call->flags |= FLAG_SOCKETCALL;
-	if (which >= sizeof(numbers) / sizeof(numbers[0]) || !numbers[which])
-		return;
-	bpf_probe_read_user(words, sizeof(words), (void *)call->args[2]);
-	call->nr = numbers[which];
-	for (int i = 0; i < 6; i++)
-		call->args[i + 1] = words[i];
-}
-
-/* Number 90 of 32-bit processes takes the address of mmap's six arguments (mm/mmap.c: struct mmap_arg_struct). */
-static __always_inline void unpack_old_mmap(struct call *call)
-{
-	u32 words[6] = {};
-
-	bpf_probe_read_user(words, sizeof(words), (void *)call->args[1]);
-	call->nr = NR_MMAP;
-	for (int i = 0; i < 6; i++)
-		call->args[i + 1] = words[i];
-}
-
-/* A 32-bit call becomes the 64-bit one that does the same. */
-static __always_inline void translate(struct call *call, u32 which)
-{
-	if (which == CALL_SOCKETCALL) {
-		unpack_socketcall(call);
-		return;
-	}
-	call->flags |= FLAG_SOCKETCALL;
-	if (which == CALL_OLD_MMAP) {
-		unpack_old_mmap(call);
-		return;
-	}
-	call->nr = NR_UMOUNT2;
-	call->args[2] = 0; /* number 22 has no flags */
 }
 
 /* Two words that lie in a row: a pointer and a length. */

@@ -149,14 +149,16 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	struct call_shape *shape;
 	struct call call = {};
 	u32 flags = 0;
-	u32 nr = call_number(task, regs, &flags);
+	u32 repack = REPACK_NOT;
+	u32 nr = call_number(task, regs, &flags, &repack);
 
-	if (nr >= CALL_OLD_UMOUNT && nr < CALL_UNKNOWN) {
+	if (repack) {
+		flags |= FLAG_REPACKED;
+		call.nr = nr;
 		call.flags = flags;
 		read_arguments(&call, regs);
-		translate(&call, nr);
+		translate(&call, repack);
 		nr = call.nr;
-		flags = call.flags;
 	}
 	shape = bpf_map_lookup_elem(&shapes, &nr);
 	if (!shape || shape->decoder == DECODE_NOT)
@@ -167,7 +169,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	call.args[0] = 0;
 	call.args[ARGUMENT_RETURN] = ret;
 	call.flags = flags;
-	if (!(flags & FLAG_SOCKETCALL))
+	if (!(flags & FLAG_REPACKED))
 		read_arguments(&call, regs);
 	call.message = call.args[2];
 	if (!is_wanted(&call, shape, ret))

@@ -36,7 +36,7 @@ enum event_flag {
 	FLAG_MEMFD = 8,         /* exec: the program is an anonymous memory file */
 	FLAG_THREAD = 16,       /* fork: a thread, not a process */
 	FLAG_TEXT_CUT = 32,     /* a path was longer than TEXT_MAX, its end was kept; or a string did not fit */
-	FLAG_SOCKETCALL = 64,   /* a 32-bit call of other arguments, translated */
+	FLAG_REPACKED = 64,     /* a 32-bit call of other arguments, translated */
 	FLAG_CREATED = 128,     /* the file was made when it was opened */
 	FLAG_LOWER_LAYER = 256, /* the file lies in a read-only layer of an overlay */
 	FLAG_NEW_PEER = 512,    /* a datagram to or from another peer than the socket's last one */
@@ -197,11 +197,26 @@ _Static_assert(sizeof(struct call_shape) == 12, "call_shape");
 #define CALLS 512
 /* 32-bit numbers, and from 512 on those that only x32 has. */
 #define COMPAT_CALLS 576
-/* In the table of 32-bit numbers: not known, or to be translated. */
+/* In the table of 32-bit numbers: not known. */
 #define CALL_UNKNOWN 0xffffu
-#define CALL_SOCKETCALL 0xfffeu
-#define CALL_OLD_MMAP 0xfffdu
-#define CALL_OLD_UMOUNT 0xfffcu
+
+/*
+ * How the arguments of a 32-bit call become those of the 64-bit one. In that table: the 64-bit number, 16 bits; the
+ * way, 8 bits; its parameter, 8 bits.
+ */
+enum repack {
+	REPACK_NOT = 0,
+	REPACK_SOCKETCALL = 1, /* the call's number and arguments are in memory */
+	REPACK_ARRAY = 2,      /* so many arguments are in memory */
+	REPACK_NO_FLAGS = 3,   /* the second argument is missing */
+	REPACK_JOIN = 4,       /* two registers are a value: at (3 bits), then at (3 bits); what follows moves up */
+	REPACK_POSITION = 5,   /* the same at 4, and what follows stays */
+	REPACK_PAGES = 6,      /* the last argument counts pages */
+	REPACK_HALVES = 7,     /* _llseek: the upper half of the offset, the lower, the result, whence */
+	REPACK_SIGNED = 8,     /* bits: these arguments have a sign */
+	REPACK_IDS = 9,        /* bits: these are ids of 16 bits */
+	REPACK_CLONE = 10,     /* the last two are exchanged */
+};
 
 enum call_decoder {
 	DECODE_NOT = 0,

@@ -21,12 +21,12 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct fork_event event = {};
 	struct call_shape *shape;
-	u32 flags = 0, nr;
+	u32 flags = 0, repack, nr;
 	bool thread = child->pid != child->tgid;
 
 	if (is_ignored(task->tgid))
 		return 0;
-	nr = call_number(task, (struct pt_regs *)bpf_task_pt_regs(task), &flags);
+	nr = call_number(task, (struct pt_regs *)bpf_task_pt_regs(task), &flags, &repack);
 	shape = bpf_map_lookup_elem(&shapes, &nr);
 	if (thread && (!shape || shape->decoder == DECODE_NOT))
 		return 0;

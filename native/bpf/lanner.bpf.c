@@ -11,6 +11,7 @@
 #include "record.h"
 #include "path.h"
 #include "arguments.h"
+#include "compat.h"
 #include "socket.h"
 #include "uring.h"
 #include "filter.h"

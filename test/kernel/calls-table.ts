@@ -116,6 +116,45 @@ export const throughI386: readonly (readonly [name: string, type: string, expect
   ['process_vm_writev', 'process_vm_writev', { pid: nobody }],
   ['umount', 'umount2', { res: 'ENOENT', name: './absent-i386', flags: '0' }],
   ['mmap', 'mmap', { res: 'EINVAL', addr: '1', length: '8192', prot: 'PROT_READ|PROT_EXEC', fd: '-1', offset: '0' }],
+  ['fanotify_mark', 'fanotify_mark', { dirfd: noOtherFd, path: 'absent-i386' }],
+];
+
+const wide = (high: bigint, low: bigint): bigint => (high << 32n) | low;
+const none = 0xffff_ffffn;
+const fd = BigInt(noFd);
+
+/**
+ * Of these the 32-bit entry has other arguments: the name that the stimulus gives it, the type that rules see, which of
+ * that type it is, its arguments as those of the 64-bit call. `undefined`: an address.
+ */
+export const rearranged: readonly (readonly [
+  name: string,
+  type: string,
+  index: number,
+  given: readonly (bigint | undefined)[],
+])[] = [
+  ['lseek', 'lseek', 0, [fd, -5n, 1n]],
+  ['_llseek', 'lseek', 1, [fd, wide(1n, 2n), 1n, 0n, 0n]],
+  ['pread64', 'pread', 0, [fd, undefined, 33n, wide(5n, 77n), 0n, 0n]],
+  ['pwrite64', 'pwrite', 0, [fd, undefined, 34n, wide(6n, 78n), 0n, 0n]],
+  ['preadv', 'preadv', 0, [fd, undefined, 1n, wide(7n, 79n), 0n, 0n]],
+  ['pwritev2', 'pwritev2', 0, [fd, undefined, 1n, wide(8n, 80n), 0n, 1n]],
+  ['truncate', 'truncate', 0, [undefined, -2n]],
+  ['truncate64', 'truncate', 1, [undefined, wide(9n, 3n), 0n]],
+  ['ftruncate64', 'ftruncate', 0, [fd, wide(10n, 4n), 0n]],
+  ['readahead', 'readahead', 0, [fd, wide(11n, 5n), 6n, 0n]],
+  ['fadvise64', 'fadvise64', 0, [fd, wide(12n, 6n), 7n, 4n, 0n]],
+  ['fadvise64_64', 'fadvise64', 1, [fd, wide(13n, 7n), wide(14n, 8n), 3n, 0n, 0n]],
+  ['sync_file_range', 'sync_file_range', 0, [fd, wide(14n, 8n), wide(15n, 9n), 2n, 0n, 0n]],
+  ['fallocate', 'fallocate', 0, [fd, 1n, wide(15n, 9n), wide(16n, 10n), 0n, 0n]],
+  ['lookup_dcookie', 'lookup_dcookie', 0, [wide(17n, 11n), undefined, 12n, 0n]],
+  ['fanotify_mark', 'fanotify_mark', 0, [fd, 1n, wide(0x10n, 0x20n), BigInt(noOtherFd), undefined, 0n]],
+  ['chown', 'chown', 0, [undefined, none, 7n]],
+  ['setresuid', 'setresuid', 0, [none, none, none]],
+  ['mmap2', 'mmap', 1, [1n, 4_096n, 5n, 0x32n, none, 12_288n]],
+  ['clone', 'clone', 0, [0x10000n, 0n, 7n, 9n, 8n]],
+  ['select', 'select', 0, [1n, 0n, 0n, 0n, undefined, 0n]],
+  ['send', 'sendto', 0, [fd, undefined, 3n, 0x40n, 0n, 0n]],
 ];
 
 /** Through the x32 entry, which answers ENOSYS where the kernel was built without it. */

@@ -48,13 +48,56 @@ static void call(const char *entry, const char *name, long number, const long *a
 #define CALL(name, ...) NUMBERED(#name, SYS_##name, __VA_ARGS__)
 #define X32(name, number, ...) call("x32", name, (number) | X32_BIT, (long[6]){ __VA_ARGS__ })
 
-static void int80(const char *name, long number, long first, long second, long third, long fourth, long fifth)
+static void int80(const char *name, long number, const long *a)
 {
-	__asm__ volatile("int $0x80"
-			 : "+a"(number)
-			 : "b"(first), "c"(second), "d"(third), "S"(fourth), "D"(fifth)
+	long sixth = a[5];
+
+	/* The sixth argument's place is the frame pointer's. */
+	__asm__ volatile("xchg %[sixth], %%rbp\n\tint $0x80\n\txchg %[sixth], %%rbp"
+			 : "+a"(number), [sixth] "+r"(sixth)
+			 : "b"(a[0]), "c"(a[1]), "d"(a[2]), "S"(a[3]), "D"(a[4])
 			 : "memory", "r8", "r9", "r10", "r11");
 	note("i386", name, (int)number);
+}
+#define I386(name, number, ...) int80(name, number, (long[6]){ __VA_ARGS__ })
+
+/* Values of 64 bits in two registers, arguments in memory, ids of 16 bits. */
+static void other_arguments(char *low)
+{
+	unsigned int *words = (void *)(low + 512);
+	char *zeros = low + 1024;
+
+	I386("lseek", 19, NO_FD, -5, 1);
+	I386("_llseek", 140, NO_FD, 1, 2, P(zeros), 1);
+	I386("pread64", 180, NO_FD, P(zeros), 33, 77, 5);
+	I386("pwrite64", 181, NO_FD, P(zeros), 34, 78, 6);
+	I386("preadv", 333, NO_FD, P(zeros), 1, 79, 7);
+	I386("pwritev2", 379, NO_FD, P(zeros), 1, 80, 8, 1);
+	I386("truncate", 92, P(low), -2);
+	I386("truncate64", 193, P(low), 3, 9);
+	I386("ftruncate64", 194, NO_FD, 4, 10);
+	I386("readahead", 225, NO_FD, 5, 11, 6);
+	I386("fadvise64", 250, NO_FD, 6, 12, 7, 4);
+	I386("fadvise64_64", 272, NO_FD, 7, 13, 8, 14, 3);
+	I386("sync_file_range", 314, NO_FD, 8, 14, 9, 15, 2);
+	I386("fallocate", 324, NO_FD, 1, 9, 15, 10, 16);
+	I386("lookup_dcookie", 253, 11, 17, P(zeros), 12);
+	I386("fanotify_mark", 339, NO_FD, 1, 0x20, 0x10, NO_OTHER_FD, P(low));
+	I386("chown", 182, P(low), 0x1ffff, 0x10007);
+	I386("setresuid", 164, 0xffff, 0xffff, 0xffff);
+	I386("mmap2", 192, 1, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 3);
+	I386("clone", 120, CLONE_THREAD, 0, 7, 8, 9);
+	words[0] = 1;
+	words[1] = words[2] = words[3] = 0;
+	words[4] = P(zeros);
+	words[5] = 0xdead;
+	I386("select", 82, P(words));
+	words[0] = NO_FD;
+	words[1] = P(zeros);
+	words[2] = 3;
+	words[3] = 0x40;
+	words[4] = 0xdead;
+	I386("send", 102, 9, P(words));
 }
 
 static void other_entries(void)
@@ -69,14 +112,14 @@ static void other_entries(void)
 	X32("ptrace", 521, 16, NOBODY);
 	X32("unknown", 600, 1);
 	strcpy(low, "absent-i386");
-	int80("kill", 37, NOBODY, SIGILL, 0, 0, 0);
-	int80("unlink", 10, P(low), 0, 0, 0, 0);
-	int80("ptrace", 26, 17, NOBODY, 5, 6, 0);
-	int80("unshare", 310, CLONE_NEWIPC | 1, 0, 0, 0, 0);
-	int80("bpf", 357, 23, 0, 0, 0, 0);
-	int80("delete_module", 129, P(low), O_NONBLOCK, 0, 0, 0);
-	int80("process_vm_writev", 348, NOBODY, 0, 0, 0, 0);
-	int80("umount", 22, P(low), 8, 0, 0, 0);
+	I386("kill", 37, NOBODY, SIGILL);
+	I386("unlink", 10, P(low));
+	I386("ptrace", 26, 17, NOBODY, 5, 6);
+	I386("unshare", 310, CLONE_NEWIPC | 1);
+	I386("bpf", 357, 23);
+	I386("delete_module", 129, P(low), O_NONBLOCK);
+	I386("process_vm_writev", 348, NOBODY);
+	I386("umount", 22, P(low), 8);
 	/* old_mmap takes the address of its six arguments. */
 	words[0] = 1;
 	words[1] = 8192;
@@ -84,7 +127,8 @@ static void other_entries(void)
 	words[3] = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS;
 	words[4] = -1;
 	words[5] = 0;
-	int80("mmap", 90, P(words), 0, 0, 0, 0);
+	I386("mmap", 90, P(words));
+	other_arguments(low);
 }
 
 static void files(void)

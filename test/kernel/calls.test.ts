@@ -5,7 +5,7 @@ import { captureTypes } from '../../agent/capture/shapes.ts';
 import { decodeFork } from '../../agent/events/decode.ts';
 import type { Event } from '../../agent/events/event.ts';
 import { read, sceneOf } from '../../agent/fields/sample.ts';
-import { listed, made, shownElsewhere, throughI386, throughX32 } from './calls-table.ts';
+import { listed, made, rearranged, shownElsewhere, throughI386, throughX32 } from './calls-table.ts';
 import { compile, makeFolder, pick, Recorder, type Run } from './recorder.ts';
 
 const folder = makeFolder();
@@ -101,6 +101,17 @@ describe('through the 32-bit entry', () => {
     const event = pick({ ...run, events: run.events.filter(({ isCompat }) => isCompat) }, type);
     expectResult(event, `i386 ${name}`);
     expectParameters(event, expected);
+  });
+});
+
+describe('through the 32-bit entry with arguments of its own', () => {
+  it.for(rearranged)('%s', ([name, type, index, given]) => {
+    const event = pick({ ...run, events: run.events.filter(({ isCompat }) => isCompat) }, type, index);
+    expectResult(event, `i386 ${name}`);
+    // A sign is read where an argument has one.
+    const signed = (at: number, value: bigint) =>
+      value < 0n ? BigInt.asIntN(64, event.argument(at)) : event.argument(at);
+    expect(given.map((value, at) => value && signed(at, value))).toEqual(given);
   });
 });
 

@@ -40,7 +40,7 @@ const constants = {
   FLAG_MEMFD: recordFlags.memfd,
   FLAG_THREAD: recordFlags.thread,
   FLAG_TEXT_CUT: recordFlags.textCut,
-  FLAG_SOCKETCALL: recordFlags.socketcall,
+  FLAG_REPACKED: recordFlags.repacked,
   FLAG_CREATED: recordFlags.created,
   FLAG_LOWER_LAYER: recordFlags.lowerLayer,
   FLAG_NEW_PEER: recordFlags.newPeer,

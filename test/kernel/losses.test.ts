@@ -57,7 +57,8 @@ test('what full rings lose is counted by type of event, and the sum is the total
 });
 
 test('the alert about losses names the types that lost most', async () => {
-  const rule = '{rule: R, desc: d, condition: "evt.type in (openat, close) and evt.num < 0", output: o, priority: INFO}';
+  const rule =
+    '{rule: R, desc: d, condition: "evt.type in (openat, close) and evt.num < 0", output: o, priority: INFO}';
   const config = join(folder.path, 'lanner.yaml');
   writeFileSync(config, 'memory: small\n');
   const agent = await startAgent(`- ${rule}`, ['--config', config]);
