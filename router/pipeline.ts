@@ -17,6 +17,7 @@ import { makeChannel } from './nodes/channel.ts';
 import { makeOutbox } from './nodes/outbox.ts';
 import { makeNodeRegistry } from './nodes/registry.ts';
 import { openResponding } from './nodes/responding.ts';
+import { makeExpress } from './queue/express.ts';
 import { makeOutward } from './queue/outward.ts';
 import { type JobResult, makeRunQueue, makeRunWorker, type RunJob, runIdOf } from './queue/queue.ts';
 import { type ConnectionUse, connect, type RedisAddress, whenReady } from './redis/connection.ts';
@@ -28,6 +29,7 @@ import { makeAlertStore } from './store/alerts.ts';
 import { makeAuditLog } from './store/audit.ts';
 import { makeDestinationStore } from './store/destinations.ts';
 import { makeGates } from './store/gates.ts';
+import { makeHolds } from './store/holds.ts';
 import { makeLiveFeed } from './store/live.ts';
 import { makeRunStore } from './store/runs.ts';
 
@@ -72,13 +74,13 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
 
   const metrics = makeMetrics();
   const alerts = makeAlertStore(requests);
-  const runs = makeRunStore(requests);
+  const audit = makeAuditLog(requests, nowMs);
+  const runs = makeRunStore(requests, audit.append);
   const queue = makeRunQueue(requests);
-  const outbox = await makeOutbox(requests, subscriber, nowMs);
+  const outbox = await makeOutbox(requests, subscriber, audit.append, nowMs);
   const registry = makeNodeRegistry(requests, nowMs);
   const feed = makeLiveFeed(reader, requests);
   const gates = makeGates(requests, nowMs);
-  const audit = makeAuditLog(requests, nowMs);
   const memory = makeMemoryWatch(requests);
   const isAllowed = makeGuard(settings.token);
   const responding = await openResponding(requests, subscriber);
@@ -107,13 +109,12 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     sendToNode: outbox.send,
     hand: outward.hand,
     explainHand: outward.explainHand,
-    audit: audit.append,
     secrets: settings.secrets,
     nowMs,
     random: Math.random,
   };
   const byName = new Map(playbooks.map((playbook) => [playbook.name, playbook]));
-  const perform = async (job: RunJob, signal: AbortSignal): Promise<JobResult> => {
+  const perform = async (job: RunJob, signal: AbortSignal, isNew: boolean): Promise<JobResult> => {
     const loaded = byName.get(job.playbook);
     const playbook = loaded ?? withoutSteps(job.playbook);
     // What it has done is undone all the same.
@@ -130,7 +131,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
       if (count === 0) return { kind: 'finished' };
       trigger = { kind: 'summary', count, alerts: [alertId] };
     }
-    const request = { runId, alertId, alert, playbook, mode: own, trigger, guards };
+    const request = { runId, alertId, alert, playbook, mode: own, trigger, guards, isNew };
     const performed = await performRun(request, ports, signal);
     if (performed.justEnded) {
       metrics.runsFinished.inc({ playbook: job.playbook, state: performed.run.state });
@@ -143,7 +144,9 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     const count = (await queue.reclaim()) + (await outward.reclaim());
     if (count > 0) log('info', 'runs and deliveries that were cut off go on', { count });
   }
-  const worker = makeRunWorker(jobs, perform, log);
+  const holds = makeHolds(requests, audit.append, settings.isAlone);
+  const express = makeExpress(perform, holds, (name) => byName.get(name), log);
+  const worker = makeRunWorker(jobs, express.perform, log);
 
   const ingestPorts: IngestPorts = {
     playbooks: () => playbooks,
@@ -151,6 +154,8 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     queue,
     alerts,
     gates,
+    runs,
+    express,
     async decided(verdicts) {
       await Promise.all(verdicts.map((verdict) => audit.append(describeVerdict(verdict))));
       for (const { playbook, decision } of verdicts) {
@@ -227,6 +232,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
 
   const server = makeServer(app.fetch, channel.upgrade);
   const close = async (): Promise<void> => {
+    express.close();
     memory.close();
     feed.close();
     channel.close();

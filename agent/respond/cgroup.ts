@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -49,7 +49,7 @@ export function membersOf(folder: string): ReadonlySet<number> {
   const walk = (at: string, depth: number) => {
     if (depth > MOST_DEPTH || groups++ >= MOST_GROUPS) return;
     for (const pid of readMembers(at)) pids.add(pid);
-    for (const name of subgroups(at)) walk(join(at, name), depth + 1);
+    if (hasSubgroups(at)) for (const name of subgroups(at)) walk(join(at, name), depth + 1);
   };
   walk(folder, 0);
   return pids;
@@ -61,6 +61,15 @@ function readMembers(folder: string): readonly number[] {
     return pids.filter((pid) => pid > 0);
   } catch {
     return []; // Removed meanwhile, or a threaded group, whose processes are listed above it.
+  }
+}
+
+/** kernfs counts a folder's subfolders in its links, as ext4 does; asking for that is cheaper than listing it. */
+function hasSubgroups(folder: string): boolean {
+  try {
+    return statSync(folder).nlink !== 2;
+  } catch {
+    return false; // Removed meanwhile.
   }
 }
 

@@ -25,7 +25,7 @@ export function makeContainerKill(ports: ActionPorts): NodeAction {
     if (command.mode === 'dry-run') {
       return { outcome: 'skipped', detail: `would kill container ${short} (${countProcesses(pids)})` };
     }
-    if (!(await killMembers(target, ports, signal))) {
+    if (!(await killMembers(target, pids, ports, signal))) {
       return { outcome: 'failed', retry: true, detail: `processes of container ${short} are still alive` };
     }
     const { said } = await tellEngines(ports.engines(), target, 'kill');
@@ -36,14 +36,21 @@ export function makeContainerKill(ports: ActionPorts): NodeAction {
 export const countProcesses = (pids: readonly number[]): string =>
   pids.length === 1 ? '1 process' : `${pids.length} processes`;
 
-/** Kills the whole container. Whether nothing of it runs any more. */
-export async function killMembers(target: ContainerTarget, ports: ActionPorts, signal: AbortSignal): Promise<boolean> {
+/** Kills the whole container, the processes that are known, `first`, before it looks for more. Whether nothing of it runs any more. */
+export async function killMembers(
+  target: ContainerTarget,
+  first: readonly number[],
+  ports: ActionPorts,
+  signal: AbortSignal,
+): Promise<boolean> {
   // Atomic and whole-tree since Linux 5.14 (Documentation/admin-guide/cgroup-v2.rst, cgroup.kill).
   const unified = target.groups.get('');
   const isAtomic = unified !== undefined && writeGroupFile(unified, 'cgroup.kill', '1');
   if (!isAtomic) setFrozen(target, 'frozen');
   try {
-    for (const pid of liveMembers(target)) killMember(pid, target, ports);
+    for (const pid of first) killMember(pid, target, ports);
+    const known = new Set(first);
+    for (const pid of liveMembers(target)) if (!known.has(pid)) killMember(pid, target, ports);
   } finally {
     // A frozen process (v1) dies only when it is thawed; this one may have been frozen before, too.
     setFrozen(target, 'thawed');

@@ -21,7 +21,7 @@ export function makeContainerRemove(ports: ActionPorts): NodeAction {
     if (command.mode === 'dry-run') {
       return { outcome: 'skipped', detail: `would remove container ${short} (${countProcesses(pids)})` };
     }
-    if (!(await killMembers(target, ports, signal))) {
+    if (!(await killMembers(target, pids, ports, signal))) {
       return { outcome: 'failed', retry: true, detail: `processes of container ${short} are still alive` };
     }
     return removeByEngine(target.named, short, ports);

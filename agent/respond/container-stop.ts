@@ -27,7 +27,7 @@ export function makeContainerStop(ports: ActionPorts): NodeAction {
       terminate(target, pids, ports);
       await untilEnded(target, graceS, signal);
     }
-    if (!(await killMembers(target, ports, signal))) {
+    if (!(await killMembers(target, pids, ports, signal))) {
       return { outcome: 'failed', retry: true, detail: `processes of container ${short} are still alive` };
     }
     return { outcome: 'done', detail: `container ${short} stopped${said ?? ''}` };

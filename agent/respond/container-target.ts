@@ -105,13 +105,18 @@ function locate(wanted: string, hint: number | undefined): readonly ContainerTar
   const mounts = readCgroupMounts();
   const isWhole = wanted.length === 64;
   const found = new Map<string, ContainerTarget>();
-  for (const pid of hint === undefined ? listPids() : [hint, ...listPids()]) {
+  for (const pid of candidates(hint)) {
     const target = targetOf(pid, wanted, mounts);
     if (target === undefined || found.has(target.id)) continue;
     found.set(target.id, target);
     if (isWhole || found.size > 1) break;
   }
   return [...found.values()];
+}
+
+function* candidates(hint: number | undefined): Generator<number> {
+  if (hint !== undefined) yield hint;
+  yield* listPids();
 }
 
 function targetOf(pid: number, wanted: string, mounts: CgroupMounts): ContainerTarget | undefined {

@@ -185,9 +185,11 @@ describe('other routes', () => {
 function runsOf(): AppParts['runs'] {
   return {
     load: async () => undefined,
+    known: async () => new Set(),
     latest: async () => [],
     save: async () => undefined,
     begin: async () => 'fresh',
+    record: async () => undefined,
   };
 }
 

@@ -9,7 +9,7 @@ import type { Readiness } from './health-routes.ts';
 import type { Metrics } from './metrics.ts';
 
 export type DestinationRoutes = Pick<Outward, 'names' | 'states' | 'test' | 'deadLetters' | 'replay' | 'purge'> & {
-  readonly audit: (entry: AuditEntry) => Promise<void>;
+  readonly audit: (entry: AuditEntry) => Promise<unknown>;
 };
 
 const by = z.string().max(256).default('');

@@ -13,7 +13,7 @@ export type PlaybookRoutes = {
   /** Of those that do not say it themselves. */
   readonly mode: RunMode;
   readonly gates: Pick<Gates, 'stopped' | 'resume'>;
-  readonly audit: (entry: AuditEntry) => Promise<void>;
+  readonly audit: (entry: AuditEntry) => Promise<unknown>;
   /** What the playbook would do about the alert, if it started. */
   readonly dryRun: (playbook: Playbook, alert: Alert) => Promise<DryRun>;
 };

@@ -3,9 +3,11 @@ import { matchPlaybooks } from '#playbooks/language/match';
 import { actionSteps, type Playbook } from '#playbooks/language/playbook';
 import type { RunMode } from '#playbooks/language/run';
 import { type Alert, severityOf } from '#rules/alert';
+import type { Express } from '../queue/express.ts';
 import { type PlacedJob, type RunQueue, runIdOf } from '../queue/queue.ts';
 import type { AlertStore, StoredAlert } from '../store/alerts.ts';
 import type { Decided, Gates } from '../store/gates.ts';
+import type { RunStore } from '../store/runs.ts';
 import { alertIdOf } from './alert-id.ts';
 
 export type Ingested = {
@@ -24,6 +26,8 @@ export type IngestPorts = {
   readonly queue: RunQueue;
   readonly alerts: AlertStore;
   readonly gates: Gates;
+  readonly runs: Pick<RunStore, 'known'>;
+  readonly express: Pick<Express, 'isFor' | 'begin'>;
   /** Told what was decided on fresh alerts, before the sender is answered. */
   readonly decided: (verdicts: readonly Verdict[]) => Promise<void>;
 };
@@ -32,18 +36,23 @@ export type IngestPorts = {
  * Takes alerts in: playbooks are matched here, so an alert that none wants costs no job. Resolves when Redis has the
  * jobs and the alerts; rejects when that is not sure, and then the sender repeats.
  *
- * The jobs go first and the alert's id is remembered last: whatever ends in between, the repeat makes the jobs again
- * under the same ids, and once the id is remembered, no repeat makes any. What was decided is kept as long.
+ * The jobs go before the alert's id is remembered: whatever ends in between, the repeat makes the jobs again under the
+ * same ids, and once the id is remembered, no repeat makes any. What was decided is kept as long. What contains is begun
+ * together with the decision's entry in the audit log, without waiting for its job.
  */
 export async function ingest(alerts: readonly Alert[], ports: IngestPorts): Promise<Ingested> {
-  const { queue, alerts: store, gates } = ports;
+  const { queue, alerts: store, gates, runs, express } = ports;
   const placed = alerts.map((alert) => ({ id: alertIdOf(alert), alert }));
   // A sender may repeat an alert within one request.
   const distinct = [...new Map(placed.map((one) => [one.id, one])).values()];
   const matches = distinct.flatMap((one) =>
     matchPlaybooks(ports.playbooks(), one.alert, one.id).map((playbook) => ({ playbook, placed: one })),
   );
-  const known = await store.known(matches.map((match) => match.placed.id));
+  const urgent = matches.filter(({ playbook }) => express.isFor(playbook));
+  const [known, begun] = await Promise.all([
+    store.known(matches.map((match) => match.placed.id)),
+    runs.known(urgent.map(({ playbook, placed: { id } }) => runIdOf({ id, playbook: playbook.name }))),
+  ]);
   const fresh = new Map<Playbook, StoredAlert[]>();
   for (const { playbook, placed: one } of matches) {
     if (known.has(one.id)) continue;
@@ -53,8 +62,11 @@ export async function ingest(alerts: readonly Alert[], ports: IngestPorts): Prom
   }
   const verdicts = (await Promise.all([...fresh].map(([playbook, some]) => decideAll(playbook, some, ports)))).flat();
   const jobs = verdicts.flatMap(jobsOf);
+  const told = verdicts.length > 0 ? ports.decided(verdicts) : undefined;
+  const contain = verdicts.filter(({ playbook }) => express.isFor(playbook)).flatMap(jobsOf);
+  for (const job of contain) if (job.window === undefined && !begun.has(runIdOf(job))) express.begin(job);
+  await told;
   await queue.add(jobs);
-  if (verdicts.length > 0) await ports.decided(verdicts);
   const stored = await store.add(placed);
   const remembered = verdicts.filter(({ playbook }) => hasMemory(playbook));
   await gates.settled(remembered.map(({ playbook, placed: { id } }) => runIdOf({ id, playbook: playbook.name })));

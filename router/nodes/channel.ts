@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { CHANNEL_VERSION, fromNodeSchema, type Hello, type Stop } from '#playbooks/command';
+import { CHANNEL_VERSION, fromNodeSchema, type Hello, type NodeCommand, type Stop } from '#playbooks/command';
 import type { Log } from '#rules/cli/log';
 import type { Outbox } from './outbox.ts';
 import type { NodeRegistry } from './registry.ts';
@@ -72,11 +72,12 @@ function serve(socket: WebSocket, current: Map<string, WebSocket>, options: Chan
 
   const drain = async (): Promise<void> => {
     if (hello === undefined) return;
-    for (const { command } of await outbox.waiting(hello.node)) {
-      if (nowMs() - (sentMs.get(command.id) ?? 0) < REPEAT_MS) continue;
-      sentMs.set(command.id, nowMs());
-      socket.send(JSON.stringify(command));
-    }
+    for (const { command } of await outbox.waiting(hello.node)) sendCommand(command);
+  };
+  const sendCommand = (command: NodeCommand): void => {
+    if (nowMs() - (sentMs.get(command.id) ?? 0) < REPEAT_MS) return;
+    sentMs.set(command.id, nowMs());
+    socket.send(JSON.stringify(command));
   };
   // Redis away: the commands stay where they are and the sweep comes back.
   const drainSafely = (): void =>
@@ -119,7 +120,7 @@ function serve(socket: WebSocket, current: Map<string, WebSocket>, options: Chan
       hello = message;
       changedMs = nowMs();
       current.set(message.node, socket);
-      forget = outbox.onWake(message.node, drainSafely);
+      forget = outbox.onWake(message.node, (command) => (command === undefined ? drainSafely() : sendCommand(command)));
       note(true);
       log('info', 'a node is connected', { node: message.node });
       // Before the first command: one that was waiting must not slip through.

@@ -1,5 +1,6 @@
 import { commandSchema, type NodeCommand, type Receipt, receiptSchema } from '#playbooks/command';
 import type { Redis } from '../redis/connection.ts';
+import type { AuditLog } from '../store/audit.ts';
 import { keys } from '../store/keys.ts';
 
 /** Commands that wait for one node; the oldest have passed their deadlines long before this many wait. */
@@ -9,6 +10,8 @@ const RECEIPT_S = 24 * 3_600;
 const SWEEP_MS = 1_000;
 
 export type OutboxEntry = { readonly entry: string; readonly command: NodeCommand };
+
+type Wake = (command?: NodeCommand) => void;
 
 /**
  * The durable way to a node and back. Commands lie in a stream per node until their receipt has come, receipts under
@@ -21,15 +24,23 @@ export type Outbox = {
   waiting(node: string): Promise<readonly OutboxEntry[]>;
   /** Stores the receipt and takes the command out of the outbox. */
   settle(node: string, receipt: Receipt): Promise<void>;
-  /** Calls back when something was put into this node's outbox, by whichever replica. */
-  onWake(node: string, wake: () => void): () => void;
+  /** Calls back when something was put into this node's outbox, by whichever replica; with the command, if by this one. */
+  onWake(node: string, wake: Wake): () => void;
   close(): void;
 };
 
-/** `redis` asks and tells, `subscriber` is a connection of its own that only listens. */
-export async function makeOutbox(redis: Redis, subscriber: Redis, nowMs: () => number): Promise<Outbox> {
-  const nodes = new Map<string, Set<() => void>>();
-  const receipts = new Map<string, Set<() => void>>();
+/**
+ * `redis` asks and tells, `subscriber` is a connection of its own that only listens; `append`, the audit log's, brings a
+ * command to the disk with the entry that says so.
+ */
+export async function makeOutbox(
+  redis: Redis,
+  subscriber: Redis,
+  append: AuditLog['append'],
+  nowMs: () => number,
+): Promise<Outbox> {
+  const nodes = new Map<string, Set<Wake>>();
+  const receipts = new Map<string, Set<Wake>>();
   await subscriber.subscribe(keys.wakeNode, keys.wakeReceipt);
   subscriber.on('message', (channel: string, subject: string) => {
     const listeners = (channel === keys.wakeNode ? nodes : receipts).get(subject);
@@ -37,7 +48,7 @@ export async function makeOutbox(redis: Redis, subscriber: Redis, nowMs: () => n
   });
   const readReceipt = async (id: string): Promise<Receipt | undefined> => {
     const json = await redis.get(keys.receipt(id));
-    return json === null ? undefined : receiptSchema.parse(JSON.parse(json));
+    return json === null ? undefined : parseReceipt(json);
   };
   const awaitReceipt = (id: string, signal: AbortSignal): Promise<Receipt> =>
     new Promise((resolve, reject) => {
@@ -68,16 +79,17 @@ export async function makeOutbox(redis: Redis, subscriber: Redis, nowMs: () => n
     });
   return {
     async send(node, command, signal) {
-      const before = await readReceipt(command.id);
-      if (before !== undefined && !isPassing(before)) return before;
-      // The answer to an earlier attempt, which this one is to replace.
-      if (before !== undefined) await redis.del(keys.receipt(command.id));
-      const receipt = awaitReceipt(command.id, signal);
-      // The rejection is the caller's; it may come while the command is still being written.
-      receipt.catch(() => undefined);
-      await redis.xadd(keys.outbox(node), 'MAXLEN', '~', MOST_WAITING, '*', 'json', JSON.stringify(command));
-      await redis.publish(keys.wakeNode, node);
-      return receipt;
+      // An answer to an earlier attempt is replaced; a final one the node gives again.
+      const [before] = await append(undefined, [
+        ['GETDEL', keys.receipt(command.id)],
+        ['XADD', keys.outbox(node), 'MAXLEN', '~', MOST_WAITING, '*', 'json', JSON.stringify(command)],
+        ['PUBLISH', keys.wakeNode, node],
+      ]);
+      // A node whose socket is held here has it before Redis' word comes round.
+      for (const wake of nodes.get(node) ?? []) wake(command);
+      const known = typeof before === 'string' ? parseReceipt(before) : undefined;
+      if (known !== undefined && !isPassing(known)) return known;
+      return awaitReceipt(command.id, signal);
     },
     async waiting(node) {
       const entries = await redis.xrange(keys.outbox(node), '-', '+', 'COUNT', MOST_WAITING);
@@ -90,8 +102,10 @@ export async function makeOutbox(redis: Redis, subscriber: Redis, nowMs: () => n
       return waiting.filter((one) => !late.includes(one));
     },
     async settle(node, receipt) {
-      await redis.set(keys.receipt(receipt.command), JSON.stringify(receipt), 'EX', RECEIPT_S);
-      await redis.publish(keys.wakeReceipt, receipt.command);
+      await Promise.all([
+        redis.set(keys.receipt(receipt.command), JSON.stringify(receipt), 'EX', RECEIPT_S),
+        redis.publish(keys.wakeReceipt, receipt.command),
+      ]);
       const entries = await redis.xrange(keys.outbox(node), '-', '+', 'COUNT', MOST_WAITING);
       const answered = entries
         .filter(([, fields]) => JSON.parse(fields[1] ?? '{}').id === receipt.command)
@@ -108,7 +122,11 @@ function isPassing(receipt: Receipt): boolean {
   return receipt.retry || receipt.outcome === 'skipped' || receipt.outcome === 'timed_out';
 }
 
-function listen(listeners: Map<string, Set<() => void>>, subject: string, listener: () => void): () => void {
+function parseReceipt(json: string): Receipt {
+  return receiptSchema.parse(JSON.parse(json));
+}
+
+function listen(listeners: Map<string, Set<Wake>>, subject: string, listener: Wake): () => void {
   const set = listeners.get(subject) ?? new Set();
   listeners.set(subject, set.add(listener));
   return () => {

@@ -29,7 +29,7 @@ export type OutwardPorts = {
   readonly actions: ReadonlyMap<string, OutwardAction>;
   readonly store: DestinationStore;
   readonly secrets: Secrets;
-  readonly audit: (entry: AuditEntry) => Promise<void>;
+  readonly audit: (entry: AuditEntry) => Promise<unknown>;
   readonly nowMs: () => number;
   readonly log: Log;
   /** For the metrics: `delivered`, `again` or `dead`, and the time since the message was handed over. */

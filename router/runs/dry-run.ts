@@ -15,6 +15,9 @@ function makeLedger(): Ledger {
       kept = run;
     },
     begin: async () => 'fresh',
+    record: async (run) => {
+      kept = run;
+    },
   };
 }
 
@@ -37,7 +40,6 @@ export async function dryRun(
   const own: RunPorts = {
     ...ports,
     ledger: makeLedger(),
-    audit: async () => undefined,
     sendToNode: (node, command, given) => ports.sendToNode(node, { ...command, id: `${command.id}/${once}` }, given),
   };
   const performed = await performRun(request, own, signal);

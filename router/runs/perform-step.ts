@@ -27,7 +27,7 @@ export async function performStep(asked: StepRequest, ports: RunPorts, signal: A
   // What was done is undone, however the router has been started since.
   const mode = step === undefined ? live.current().mode : asked.mode;
   const request = { ...asked, mode };
-  const { ledger, nowMs } = ports;
+  const { nowMs } = ports;
   const scope = scopeOf(live.current(), request, state);
   const skipped = reasonToSkip(request, scope);
   if (skipped !== undefined) {
@@ -43,33 +43,27 @@ export async function performStep(asked: StepRequest, ports: RunPorts, signal: A
   if (!filled.ok) return live.apply(fail(filled.reason));
   for (const secret of filled.secrets) live.secrets.add(secret);
   const key = keyOf(request, action, filled);
-  const started = live.apply({ kind: 'step_started', step: id, params: filled.masked, key, nowMs: startedMs });
-  const begun = { run: request.runId, alert: request.alertId, playbook: request.playbook.name, step: id };
-  await Promise.all([
-    started,
-    ports.audit({ kind: 'action_begun', ...begun, uses: state.uses, key, mode, attempt, params: filled.masked }),
-  ]);
-  const isRepeat = (await ledger.begin(request.runId, `${id}/${attempt}`)) === 'begun';
+  const about = { run: request.runId, alert: request.alertId, playbook: request.playbook.name, step: id };
+  const entry = { ...about, uses: state.uses, key, mode, attempt };
+  const { queued, begun } = live.begin(
+    { kind: 'step_started', step: id, params: filled.masked, key, nowMs: startedMs },
+    `${id}/${attempt}`,
+    { kind: 'action_begun', ...entry, params: filled.masked },
+  );
+  // A command to a node is brought to the disk together with this entry, and the node knows a repeat by itself.
+  const isSent = action.side === 'node' && action.idempotent;
   // A dry run does nothing, so doing it again does nothing either.
-  if (isRepeat && !action.idempotent && mode === 'enforce') {
+  if (!action.idempotent && (await begun) === 'begun' && mode === 'enforce') {
     const unknown = `a worker died while it performed ${state.uses}; whether it happened is unknown, and it is not safe to repeat`;
     return live.apply(fail(unknown));
   }
-  const result = masked(await act(request, action, { ...filled, key }, ports, signal), [...live.secrets]);
+  const acting = (isSent ? queued() : begun).then(() => act(request, action, { ...filled, key }, ports, signal));
+  const [acted] = await Promise.all([acting, begun]);
+  const result = masked(acted, [...live.secrets]);
   // The router stops: the journal says that the step was begun, and whoever takes over decides.
   signal.throwIfAborted();
   const end = ended(request, action, result, startedMs, ports);
-  await ports.audit({
-    kind: 'action_ended',
-    ...begun,
-    uses: state.uses,
-    key,
-    mode,
-    attempt,
-    outcome: result.status,
-    detail: end.detail,
-  });
-  await live.apply(end);
+  await live.record(end, { kind: 'action_ended', ...entry, outcome: result.status, detail: end.detail });
 }
 
 /** What undoes an action gets the parameters that it had, as far as it knows them. */

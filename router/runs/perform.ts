@@ -5,7 +5,7 @@ import type { GuardNote, Run, RunMode } from '#playbooks/language/run';
 import { expandStep } from '#playbooks/language/scope';
 import type { Alert } from '#rules/alert';
 import { performStep } from './perform-step.ts';
-import type { RunPorts } from './ports.ts';
+import type { AuditEntry, RunPorts } from './ports.ts';
 
 export type RunRequest = {
   readonly runId: string;
@@ -15,6 +15,8 @@ export type RunRequest = {
   readonly mode: RunMode;
   readonly trigger?: RunTrigger | undefined;
   readonly guards?: readonly GuardNote[] | undefined;
+  /** There is no journal of it yet. */
+  readonly isNew?: boolean;
 };
 
 export type Performed =
@@ -25,12 +27,19 @@ export type Performed =
 /** Waits up to this are sat out; longer ones give the worker free. */
 const SHORT_WAIT_MS = 1_000;
 
+/** `queued` resolves when it is on its way to Redis: what is sent there from then on is not before it. */
+type Begin = { readonly queued: () => Promise<void>; readonly begun: Promise<'fresh' | 'begun'> };
+
 /** A run while it is performed: its journal, and the events that change it. */
 export type LiveRun = {
   current(): Run;
   /** Takes the event; resolves when the journal of after it is in Redis. */
   apply(event: RunEvent): Promise<void>;
-  /** The same, but the journal is written with whatever comes next. */
+  /** The same, with an entry of the audit log. */
+  record(event: RunEvent, entry: AuditEntry): Promise<void>;
+  /** The same, before a step's attempt, `key`, acts. */
+  begin(event: RunEvent, key: string, entry: AuditEntry): Begin;
+  /** The same as `apply`, but the journal is written with whatever comes next. */
   note(event: RunEvent): void;
   /** Every secret that a step of it was given, to be hidden in whatever comes back. */
   readonly secrets: Set<string>;
@@ -43,17 +52,19 @@ export type LiveRun = {
 export async function performRun(request: RunRequest, ports: RunPorts, signal: AbortSignal): Promise<Performed> {
   const { ledger, nowMs } = ports;
   const { playbook } = request;
-  const found = await ledger.load(request.runId);
+  const found = request.isNew ? undefined : await ledger.load(request.runId);
   let { run, commands } = advance(playbook, found ?? makeRun(playbook, aboutRun(request, nowMs())), {
     kind: 'resumed',
     nowMs: nowMs(),
   });
-  let saving = Promise.resolve();
+  let saving: Promise<unknown> = Promise.resolve();
   // One after the other: two journals on their way must not overtake each other.
-  const save = (): Promise<void> => {
-    saving = saving.then(() => ledger.save(run));
-    return saving;
+  const inTurn = <T>(work: (now: Run) => Promise<T>): Promise<T> => {
+    const mine = saving.then(() => work(run));
+    saving = mine;
+    return mine;
   };
+  const save = (): Promise<void> => inTurn((now) => ledger.save(now));
   const note = (event: RunEvent): void => {
     ({ run, commands } = advance(playbook, run, event));
   };
@@ -61,7 +72,22 @@ export async function performRun(request: RunRequest, ports: RunPorts, signal: A
     note(event);
     return save();
   };
-  const live: LiveRun = { current: () => run, apply, note, secrets: new Set() };
+  const live: LiveRun = {
+    current: () => run,
+    apply,
+    note,
+    record(event, entry) {
+      note(event);
+      return inTurn((now) => ledger.record(now, entry));
+    },
+    begin(event, key, entry) {
+      note(event);
+      const before = saving;
+      const begun = inTurn((now) => ledger.begin(now, key, entry));
+      return { begun, queued: () => before.then(() => undefined) };
+    },
+    secrets: new Set(),
+  };
   const inFlight = new Map<string, Promise<void>>();
   const stop = new AbortController();
   const stopped = AbortSignal.any([signal, stop.signal]);

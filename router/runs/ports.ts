@@ -13,10 +13,13 @@ export type Ledger = {
   /** Replaces the journal. Resolves only when Redis has it. */
   save(run: Run): Promise<void>;
   /**
-   * Marks that `key` (step and attempt) is about to act, with HSETNX semantics: `fresh` the first time, `begun` ever
-   * after. `begun` without an outcome in the journal means that an earlier worker died while acting.
+   * Replaces the journal and adds to the audit log, as one, and marks that `key` (step and attempt) is about to act:
+   * `fresh` the first time, `begun` ever after. `begun` without an outcome in the journal means that an earlier worker
+   * died while acting. What is sent to a node in the same turn goes with it, and never before it.
    */
-  begin(runId: string, key: string): Promise<'fresh' | 'begun'>;
+  begin(run: Run, key: string, entry: AuditEntry): Promise<'fresh' | 'begun'>;
+  /** Replaces the journal and adds to the audit log, as one. */
+  record(run: Run, entry: AuditEntry): Promise<void>;
 };
 
 /** Something that was decided or done, for the audit log: `kind` and what belongs to it, secrets masked. */
@@ -33,8 +36,6 @@ export type RunPorts = {
   readonly hand: (message: Message) => Promise<ActionResult>;
   /** What handing something to that destination would do. */
   readonly explainHand: (via: string, uses: string) => ActionResult;
-  /** Resolves when the audit log has it. */
-  readonly audit: (entry: AuditEntry) => Promise<void>;
   readonly secrets: Secrets;
   readonly nowMs: () => number;
   /** 0 (inclusive) to 1 (exclusive). */

@@ -4,9 +4,16 @@ import { type Head, link, NONE } from './audit-chain.ts';
 import { keys } from './keys.ts';
 import { makeScript } from './script.ts';
 
+/** A command of Redis: its name, its key and the rest. */
+export type Write = readonly [string, string, ...(string | number)[]];
+
 export type AuditLog = {
-  /** Resolves when the log in Redis has it, after everything that was appended before. */
-  append(entry: AuditEntry): Promise<void>;
+  /**
+   * Resolves when the log in Redis has it, after everything that was appended before. What is appended in one turn is
+   * brought to the disk as one, and so are `writes`: they come about with the entry or not at all. Resolves with
+   * their answers.
+   */
+  append(entry: AuditEntry | undefined, writes?: readonly Write[]): Promise<readonly unknown[]>;
   /** Lines after the one with this number, the oldest first. */
   read(afterSeq: number, count: number): Promise<readonly string[]>;
   head(): Promise<Head>;
@@ -19,19 +26,32 @@ const MOST_WAITING = 50_000;
 const MOST_TRIES = 100;
 
 /**
- * KEYS: head, stream. ARGV: the head that we know, the head after, most entries, number of the first line, lines. Appends
- * if nobody else has appended meanwhile; else returns the head that there is.
+ * KEYS: head, stream, and what the writes touch. ARGV: the head that we know, the head after, most entries, number of the
+ * first line, how many lines, lines; then each write: how many words, words. Does all of it if nobody else has appended
+ * meanwhile, and returns the writes' answers; else returns the head that there is.
  */
 const append = makeScript(`
 local head = redis.call('GET', KEYS[1]) or ''
 if head ~= ARGV[1] then return head end
-for at = 5, #ARGV do
-  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '0-' .. string.format('%.0f', ARGV[4] + at - 5), 'line', ARGV[at])
+local lines = tonumber(ARGV[5])
+for at = 1, lines do
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '0-' .. string.format('%.0f', ARGV[4] + at - 1), 'line', ARGV[5 + at])
 end
-redis.call('SET', KEYS[1], ARGV[2])
-return 1`);
+if lines > 0 then redis.call('SET', KEYS[1], ARGV[2]) end
+local answers, at = {}, 6 + lines
+while at <= #ARGV do
+  local words = tonumber(ARGV[at])
+  answers[#answers + 1] = redis.pcall(unpack(ARGV, at + 1, at + words))
+  at = at + words + 1
+end
+return answers`);
 
-type Waiting = { readonly entry: AuditEntry; readonly done: (error: Error | undefined) => void };
+type Waiting = {
+  readonly entry: AuditEntry | undefined;
+  readonly writes: readonly Write[];
+  readonly done: (answers: readonly unknown[]) => void;
+  readonly failed: (error: Error) => void;
+};
 
 /** One chain for all replicas: each appends to the head that it knows, and follows when another was faster. */
 export function makeAuditLog(redis: Redis, nowMs: () => number): AuditLog {
@@ -39,21 +59,24 @@ export function makeAuditLog(redis: Redis, nowMs: () => number): AuditLog {
   let known = '';
   let isFlushing = false;
 
-  const appendSome = async (some: readonly Waiting[]): Promise<void> => {
+  const appendSome = async (some: readonly Waiting[]): Promise<readonly unknown[]> => {
+    const writes = some.flatMap((one) => one.writes);
+    const places = [keys.auditHead, keys.audit, ...new Set(writes.flatMap(placeOf))];
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const before = readHead(known);
       let head = before;
-      const lines = some.map(({ entry }) => {
+      const lines = some.flatMap(({ entry }) => {
+        if (entry === undefined) return [];
         const linked = link(head, entry, nowMs());
         head = linked.head;
-        return linked.line;
+        return [linked.line];
       });
-      const after = `${head.seq} ${head.hash}`;
-      const words = [known, after, MOST_ENTRIES, before.seq + 1, ...lines];
-      const answer = await append(redis, [keys.auditHead, keys.audit], words);
-      if (answer === 1) {
+      const after = lines.length === 0 ? known : `${head.seq} ${head.hash}`;
+      const words = [known, after, MOST_ENTRIES, before.seq + 1, lines.length, ...lines];
+      const answer = await append(redis, places, [...words, ...writes.flatMap((write) => [write.length, ...write])]);
+      if (Array.isArray(answer)) {
         known = after;
-        return;
+        return answer;
       }
       known = String(answer);
     }
@@ -61,28 +84,28 @@ export function makeAuditLog(redis: Redis, nowMs: () => number): AuditLog {
   };
 
   const flush = async (): Promise<void> => {
-    if (isFlushing) return;
-    isFlushing = true;
     while (waiting.length > 0) {
       const some = waiting.splice(0, MOST_AT_ONCE);
-      let failure: Error | undefined;
       try {
-        await appendSome(some);
+        settle(some, await appendSome(some));
       } catch (error) {
         // Whoever waits for it does not act, and comes again.
-        failure = error instanceof Error ? error : new Error(String(error));
+        const failure = error instanceof Error ? error : new Error(String(error));
+        for (const { failed } of some) failed(failure);
       }
-      for (const { done } of some) done(failure);
     }
     isFlushing = false;
   };
 
   return {
-    append(entry) {
+    append(entry, writes = []) {
       if (waiting.length >= MOST_WAITING) return Promise.reject(new Error('the audit log cannot follow'));
       return new Promise((resolve, reject) => {
-        waiting.push({ entry, done: (error) => (error === undefined ? resolve() : reject(error)) });
-        void flush();
+        waiting.push({ entry, writes, done: resolve, failed: reject });
+        if (isFlushing) return;
+        isFlushing = true;
+        // What else this turn appends goes with it.
+        setImmediate(() => void flush());
       });
     },
     async read(afterSeq, count) {
@@ -91,6 +114,22 @@ export function makeAuditLog(redis: Redis, nowMs: () => number): AuditLog {
     },
     head: async () => readHead((await redis.get(keys.auditHead)) ?? ''),
   };
+}
+
+/** Channels are no keys. */
+function placeOf([command, key]: Write): readonly string[] {
+  return command === 'PUBLISH' ? [] : [key];
+}
+
+function settle(some: readonly Waiting[], answers: readonly unknown[]): void {
+  let at = 0;
+  for (const { writes, done, failed } of some) {
+    const own = answers.slice(at, at + writes.length);
+    at += writes.length;
+    const refused = own.find((answer) => answer instanceof Error);
+    if (refused instanceof Error) failed(refused);
+    else done(own);
+  }
 }
 
 function readHead(text: string): Head {

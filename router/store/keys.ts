@@ -12,6 +12,8 @@ export const keys = {
   run: (id: string) => `{lanner}:run:${id}`,
   /** Hash of a run: step/attempt → when it was begun. */
   begun: (id: string) => `{lanner}:run:${id}:begun`,
+  /** String: the router that performs a run, with an expiry. */
+  held: (id: string) => `{lanner}:run:${id}:held`,
   /** String: what a playbook remembers of its runs, as JSON; `:m:GROUP` and `:d:GROUP` of count, sequence and dedupe. */
   gate: (mode: string, playbook: string) => `{lanner}:gate:${mode}:${playbook}`,
   /** String: what was decided on an alert and a playbook, as JSON, with an expiry. */

@@ -1,10 +1,13 @@
 import type { Run } from '#playbooks/language/run';
 import type { Redis } from '../redis/connection.ts';
 import type { Ledger } from '../runs/ports.ts';
+import type { AuditLog, Write } from './audit.ts';
 import { keys } from './keys.ts';
 import { makeScript } from './script.ts';
 
 export type RunStore = Ledger & {
+  /** Those of these runs that have a journal. */
+  known(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** The latest first. */
   latest(count: number): Promise<readonly Run[]>;
 };
@@ -31,19 +34,29 @@ end
 return #old`);
 
 /** The journals of runs. What is written here was written by `save`, so it is read back as it is. */
-export function makeRunStore(redis: Redis): RunStore {
+/** `append`: of the audit log, which has a run's steps written as one with what it says of them. */
+export function makeRunStore(redis: Redis, append: AuditLog['append']): RunStore {
   return {
     async load(id) {
       const json = await redis.get(keys.run(id));
       return json === null ? undefined : (JSON.parse(json) as Run);
+    },
+    async known(ids) {
+      const found = await Promise.all(ids.map((id) => redis.exists(keys.run(id))));
+      return new Set(ids.filter((_, index) => found[index] === 1));
     },
     async save(run) {
       const { id, startedMs } = run;
       const places = [keys.run(id), keys.begun(id), keys.runs, keys.live];
       await save(redis, places, [JSON.stringify(run), KEEP_S, startedMs, id, MOST_RUNS, MOST_LIVE, keys.run('')]);
     },
-    async begin(id, key) {
-      return (await redis.hsetnx(keys.begun(id), key, String(Date.now()))) === 1 ? 'fresh' : 'begun';
+    async begin(run, key, entry) {
+      const mark = ['HSETNX', keys.begun(run.id), key, Date.now()] as const;
+      const [isFresh] = await append(entry, [mark, ...journal(run)]);
+      return isFresh === 1 ? 'fresh' : 'begun';
+    },
+    async record(run, entry) {
+      await append(entry, journal(run));
     },
     async latest(count) {
       const ids = await redis.zrevrange(keys.runs, 0, count - 1);
@@ -52,4 +65,16 @@ export function makeRunStore(redis: Redis): RunStore {
       return found.flatMap((json) => (json === null ? [] : [JSON.parse(json) as Run]));
     },
   };
+}
+
+/** What `save` does, without the look at how many there are: that of the run's end does for all before it. */
+function journal(run: Run): readonly Write[] {
+  const { id, startedMs } = run;
+  const json = JSON.stringify(run);
+  return [
+    ['SET', keys.run(id), json, 'EX', KEEP_S],
+    ['EXPIRE', keys.begun(id), KEEP_S],
+    ['ZADD', keys.runs, startedMs, id],
+    ['XADD', keys.live, 'MAXLEN', '~', MOST_LIVE, '*', 'kind', 'run', 'json', json],
+  ];
 }

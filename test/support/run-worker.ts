@@ -3,6 +3,7 @@ import type { Run } from '../../playbooks/language/run.ts';
 import { actionCatalogue } from '../../router/actions/all.ts';
 import { connect, whenReady } from '../../router/redis/connection.ts';
 import { performRun } from '../../router/runs/perform.ts';
+import { makeAuditLog } from '../../router/store/audit.ts';
 import { makeRunStore } from '../../router/store/runs.ts';
 import { alert } from './action.ts';
 
@@ -19,11 +20,10 @@ export async function work({ socket, runId, playbook: text }: Work): Promise<Run
     await whenReady(redis, 5_000);
     const ports = {
       actions: actionCatalogue,
-      ledger: makeRunStore(redis),
+      ledger: makeRunStore(redis, makeAuditLog(redis, Date.now).append),
       sendToNode: () => Promise.reject(new Error('no node here')),
       hand: () => Promise.reject(new Error('no destination here')),
       explainHand: () => ({ status: 'failed', retry: false, reason: 'no destination here' }) as const,
-      audit: async () => undefined,
       secrets: () => undefined,
       nowMs: () => Date.now(),
       random: () => 0,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connect, whenReady } from '../../router/redis/connection.ts';
 import { type EmbeddedRedis, startEmbedded } from '../../router/redis/embedded.ts';
+import { makeAuditLog } from '../../router/store/audit.ts';
 import { makeRunStore } from '../../router/store/runs.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Work, work } from '../support/run-worker.ts';
@@ -146,7 +147,10 @@ async function attemptsOf(runId: string): Promise<number> {
   const connection = connect({ kind: 'socket', path: redis.socket }, 'request', () => undefined);
   try {
     await whenReady(connection, 5_000);
-    return (await makeRunStore(connection).load(runId))?.steps[0]?.attempts.length ?? 0;
+    return (
+      (await makeRunStore(connection, makeAuditLog(connection, Date.now).append).load(runId))?.steps[0]?.attempts
+        .length ?? 0
+    );
   } finally {
     connection.disconnect();
   }
