@@ -9,7 +9,8 @@ static __always_inline u64 read_filename(struct uring_request *to, u32 which, st
 	if (!name)
 		return 0;
 	bpf_probe_read_kernel_str(to->text[which & 1], URING_TEXT, BPF_CORE_READ(name, name));
-	return (u64)BPF_CORE_READ(name, uptr);
+	/* 7.0 keeps the text alone: any address says that there is one. */
+	return bpf_core_field_exists(name->uptr) ? (u64)BPF_CORE_READ(name, uptr) : 1;
 }
 
 static __always_inline void read_address(struct uring_request *to, void *from, s64 length, bool in_kernel)
@@ -29,7 +30,7 @@ static __always_inline void read_address(struct uring_request *to, void *from, s
 static __always_inline void read_open(struct uring_request *to, struct io_open *open)
 {
 	to->args[0] = BPF_CORE_READ(open, dfd);
-	to->args[1] = read_filename(to, 0, BPF_CORE_READ(open, filename));
+	to->args[1] = read_filename(to, 0, READ_NAME(open, io_open, filename));
 	to->args[2] = BPF_CORE_READ(open, how.flags);
 	to->args[3] = BPF_CORE_READ(open, how.mode);
 	to->slot = BPF_CORE_READ(open, file_slot);
@@ -82,7 +83,7 @@ static __noinline int read_request(struct uring_request *to, struct io_kiocb *re
 
 		to->has_file = 0;
 		to->args[0] = BPF_CORE_READ(unlink, dfd);
-		to->args[1] = read_filename(to, 0, BPF_CORE_READ(unlink, filename));
+		to->args[1] = read_filename(to, 0, READ_NAME(unlink, io_unlink, filename));
 		to->args[2] = BPF_CORE_READ(unlink, flags);
 		return 1;
 	}
@@ -91,7 +92,7 @@ static __noinline int read_request(struct uring_request *to, struct io_kiocb *re
 
 		to->has_file = 0;
 		to->args[0] = BPF_CORE_READ(mkdir, dfd);
-		to->args[1] = read_filename(to, 0, BPF_CORE_READ(mkdir, filename));
+		to->args[1] = read_filename(to, 0, READ_NAME(mkdir, io_mkdir, filename));
 		to->args[2] = BPF_CORE_READ(mkdir, mode);
 		return 1;
 	}
@@ -99,8 +100,9 @@ static __noinline int read_request(struct uring_request *to, struct io_kiocb *re
 		struct io_rename *rename = (void *)req;
 
 		to->has_file = 0;
-		read_two(to, BPF_CORE_READ(rename, old_dfd), read_filename(to, 0, BPF_CORE_READ(rename, oldpath)),
-			 BPF_CORE_READ(rename, new_dfd), read_filename(to, 1, BPF_CORE_READ(rename, newpath)));
+		read_two(to, BPF_CORE_READ(rename, old_dfd),
+			 read_filename(to, 0, READ_NAME(rename, io_rename, oldpath)), BPF_CORE_READ(rename, new_dfd),
+			 read_filename(to, 1, READ_NAME(rename, io_rename, newpath)));
 		to->args[4] = BPF_CORE_READ(rename, flags);
 		return 1;
 	}
@@ -108,8 +110,8 @@ static __noinline int read_request(struct uring_request *to, struct io_kiocb *re
 		struct io_link *link = (void *)req;
 
 		to->has_file = 0;
-		read_two(to, BPF_CORE_READ(link, old_dfd), read_filename(to, 0, BPF_CORE_READ(link, oldpath)),
-			 BPF_CORE_READ(link, new_dfd), read_filename(to, 1, BPF_CORE_READ(link, newpath)));
+		read_two(to, BPF_CORE_READ(link, old_dfd), read_filename(to, 0, READ_NAME(link, io_link, oldpath)),
+			 BPF_CORE_READ(link, new_dfd), read_filename(to, 1, READ_NAME(link, io_link, newpath)));
 		to->args[4] = BPF_CORE_READ(link, flags);
 		return 1;
 	}
@@ -117,9 +119,9 @@ static __noinline int read_request(struct uring_request *to, struct io_kiocb *re
 		struct io_link *link = (void *)req;
 
 		to->has_file = 0;
-		to->args[0] = read_filename(to, 0, BPF_CORE_READ(link, oldpath));
+		to->args[0] = read_filename(to, 0, READ_NAME(link, io_link, oldpath));
 		to->args[1] = BPF_CORE_READ(link, new_dfd);
-		to->args[2] = read_filename(to, 1, BPF_CORE_READ(link, newpath));
+		to->args[2] = read_filename(to, 1, READ_NAME(link, io_link, newpath));
 		return 1;
 	}
 	case OP_CONNECT: {

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -64,8 +64,10 @@ export function makeGuest(): { readonly initrd: string; remove(): void } {
     if (name.startsWith('node_modules/') && !name.startsWith('node_modules/node-linux'))
       cpSync(path, join(tree, 'lanner', name), { recursive: true });
   }
-  const source = join(import.meta.dirname, 'calls.c');
-  execFileSync('cc', ['-O2', '-static', '-Wall', '-Wextra', '-Werror', source, '-o', join(tree, 'bin/calls')]);
+  for (const source of [join(import.meta.dirname, 'calls.c'), join(root, 'test/kernel/uring.c')]) {
+    const program = join(tree, 'bin', basename(source, '.c'));
+    execFileSync('cc', ['-O2', '-static', '-Wall', '-Wextra', '-Werror', source, '-o', program]);
+  }
   symlinkSync('busybox', join(tree, 'bin/mark'));
   copyFileSync(join(import.meta.dirname, 'init.sh'), join(tree, 'init'));
   copyFileSync(join(import.meta.dirname, 'rules.yaml'), join(tree, 'rules.yaml'));

@@ -28,6 +28,9 @@ if [ -d /proc/$agent ]; then
 	calls >/tmp/calls 2>&1
 	echo "calls ended with $?" >>/tmp/said
 	cat /tmp/calls >>/tmp/said
+	uring files >/tmp/calls 2>&1
+	echo "uring ended with $?" >>/tmp/said
+	cat /tmp/calls >>/tmp/said
 	/bin/mark
 	waited=0
 	until grep -q /bin/mark /tmp/alerts || [ $waited -ge 30 ]; do

@@ -18,20 +18,19 @@ const BLIND_SPOT = 'Lanner internal: blind spot';
 const blindSpotsOf = ({ alerts }: GuestReport): readonly string[] =>
   alerts.filter(({ rule }) => rule === BLIND_SPOT).map(({ output }) => /host: ([^.]*)\./.exec(output)?.[1] ?? output);
 
-/** From 7 on the names in io_uring's requests have a form that the programs do not read (native/README.md). */
-const expectedBlindSpots = ({ version }: Kernel): readonly string[] =>
-  Number.parseInt(version, 10) < 7
-    ? []
-    : [
-        'calls made through io_uring',
-        'results of calls made through io_uring',
-        'results of io_uring calls when its completion queue is full',
-      ];
+/**
+ * From 7.0 on a program that is preempted turns away others on its CPU (native/README.md), and in an emulated machine it is
+ * slow enough for that: counted and alerted, and nothing else may be lost.
+ */
+const isPreemption = ({ version }: Kernel, { rule, output }: GuestReport['alerts'][number]): boolean =>
+  Number.parseInt(version, 10) >= 7 &&
+  rule === 'Lanner internal: events dropped' &&
+  /\(count=(\d+) recursion=\1\)/.test(output);
 
 /** Without blind spots, the time, the priority, and what is appended about containers. */
-const outputsOf = ({ alerts }: GuestReport): readonly string[] =>
+const outputsOf = (kernel: Kernel, { alerts }: GuestReport): readonly string[] =>
   alerts
-    .filter(({ rule }) => rule !== BLIND_SPOT)
+    .filter((alert) => alert.rule !== BLIND_SPOT && !isPreemption(kernel, alert))
     .map(({ rule, output }) => `${rule}: ${/^\S+ Informational (.*?) container_id=/.exec(output)?.[1] ?? output}`);
 
 /** What each program in the kernel took: instructions that the verifier went through, runs, time. */
@@ -48,12 +47,15 @@ function programTable({ programs }: GuestReport): string {
 }
 
 describe.each(kernels.filter(isEnough))('Linux $version', (kernel) => {
-  it('sees execs, opens, connects, changes, forks and exits, 32-bit calls as well', { timeout: 300_000 }, async () => {
+  it('sees execs, opens, connects, changes, forks and exits, 32-bit calls and io_uring as well', {
+    timeout: 300_000,
+  }, async () => {
     const report = await boot(kernel, guest.initrd);
     expect(report.said).toContain('calls ended with 0');
+    expect(report.said).toContain('uring ended with 0');
     expect(report.said).toContain('the agent ended with 0');
-    expect(blindSpotsOf(report)).toEqual(expectedBlindSpots(kernel));
-    expect(outputsOf(report)).toEqual([
+    expect(blindSpotsOf(report)).toEqual([]);
+    expect(outputsOf(kernel, report)).toEqual([
       'exec: calls init /tmp/stimulus/  0',
       'open: /tmp/stimulus/absolute true calls',
       'open: /tmp/stimulus/relative true calls',
@@ -66,6 +68,13 @@ describe.each(kernels.filter(isEnough))('Linux $version', (kernel) => {
       'fork: calls',
       expect.stringMatching(/^exit: calls \d+$/),
       expect.stringMatching(/^exit: calls \d+$/),
+      'open failed: /tmp/stimulus/absent ENOENT',
+      'uring: openat2 /tmp/stimulus/made /tmp/stimulus/made <NA> <NA> SUCCESS',
+      'uring: mkdirat <NA> /tmp/stimulus/dir <NA> <NA> SUCCESS',
+      'uring: renameat2 <NA> <NA> /tmp/stimulus/made /tmp/stimulus/dir/moved SUCCESS',
+      'uring: linkat <NA> <NA> /tmp/stimulus/linked /tmp/stimulus/dir/moved SUCCESS',
+      'uring: symlinkat <NA> <NA> /tmp/stimulus/sym /etc/shadow SUCCESS',
+      'unlinked: /tmp/stimulus/linked',
       'mark: /bin/mark',
     ]);
     process.stdout.write(`${kernel.version}\n${programTable(report)}`);
