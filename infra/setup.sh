@@ -56,6 +56,7 @@ find_missing() {
 	has dockerd || miss docker.io
 	has docker || miss docker-cli
 	has podman || miss podman
+	has newuidmap || miss uidmap
 	[ -x /usr/lib/cni/bridge ] || miss containernetworking-plugins
 	has iptables || miss iptables
 	has lxc-start || miss lxc

@@ -14,7 +14,7 @@ const run = promisify(execFile);
 
 const fields = [
   'proc.args container.id container.full_id container.name container.type container.image container.image.repository',
-  'container.image.tag container.image.id container.privileged container.mounts container.ip container.host_network',
+  'container.image.tag container.image.digest container.image.id container.privileged container.mounts container.ip container.host_network',
   'container.healthcheck user.name group.name k8s.ns.name k8s.pod.name k8s.pod.uid k8s.pod.labels k8s.pod.sandbox_id k8s.pod.ip',
   'k8s.deployment.name k8s.rs.name k8s.sa.name k8s.ns.labels',
 ]
@@ -162,6 +162,7 @@ describe('the first program of a container is reported with all that its engine 
       'container.name': 'lanner-plain',
       'container.type': 'containerd',
       'container.image.repository': 'docker.io/library/lanner-busybox',
+      'container.image.digest': await containerd.digestOf(`docker.io/library/${image}`),
       'container.privileged': false,
       'k8s.pod.name': null,
     });

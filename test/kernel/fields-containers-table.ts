@@ -17,6 +17,7 @@ export type ContainerFacts = {
 export const places = [
   'docker',
   'shared',
+  'pulled',
   'check',
   'plain',
   'privileged',
@@ -56,7 +57,7 @@ export const containerRows: Readonly<Record<string, ContainerRow>> = {
   'container.image.id': docker(({ imageId }) => imageId),
   'container.image.repository': plain('docker.io/library/lanner-busybox'),
   'container.image.tag': docker('1'),
-  'container.image.digest': plain(({ digest }) => digest),
+  'container.image.digest': at('pulled')(({ digest }) => digest),
   'container.type': docker('docker'),
   'container.privileged': at('privileged')(true),
   'container.mounts': docker('/usr:/host:ro:false:rprivate'),

@@ -7,6 +7,7 @@ import { type Agent, startAgent } from '../support/agent.ts';
 import { type Containerd, startContainerd } from '../support/containerd.ts';
 import { docker, image, remove } from '../support/docker.ts';
 import { kubeconfigOf } from '../support/kubeconfig.ts';
+import { startRegistry } from '../support/registry.ts';
 import { type ContainerFacts, containerRows, type Place, places, podUid } from './fields-containers-table.ts';
 import { expectValue } from './fields-value.ts';
 
@@ -90,8 +91,13 @@ async function onDocker() {
   closers.push(() => remove(id));
   const hosts = ['--pid', 'host', '--network', 'host', '--ipc', 'host'];
   await docker('run', '--rm', ...hosts, image, ...say('shared'));
+  const registry = await startRegistry();
+  closers.push(() => registry.close());
+  await docker('run', '--rm', '--network', 'none', registry.reference, ...say('pulled'));
+  closers.push(() => docker('rmi', registry.reference));
+  const { digest } = registry;
   const imageId = (await docker('inspect', '--format', '{{.Image}}', id)).replace('sha256:', '');
-  return { id, begunMs, startedMs, imageId };
+  return { id, begunMs, startedMs, imageId, digest };
 }
 
 async function onContainerd({ ctr, pod, addressOf }: Containerd) {
@@ -99,8 +105,6 @@ async function onContainerd({ ctr, pod, addressOf }: Containerd) {
   const once = ['run', '--rm', '--snapshotter', 'native'];
   await ctr(...once, reference, 'lanner-fields-plain', ...say('plain'));
   await ctr(...once, '--privileged', reference, 'lanner-fields-privileged', ...say('privileged'));
-  const listed = (await ctr('images', 'ls', `name==${reference}`)).split('\n').at(-1) ?? '';
-  const digest = /sha256:[0-9a-f]{64}/.exec(listed)?.[0] ?? '';
   const sandboxes = new Map<Place, string>();
   for (const place of places) {
     if (owners[place] === undefined) continue;
@@ -113,7 +117,7 @@ async function onContainerd({ ctr, pod, addressOf }: Containerd) {
     if (place === 'pod') for (const which of ['live', 'ready'] as const) await made.exec(id, say(which));
   }
   const sandbox = sandboxes.get('pod') ?? '';
-  return { digest, sandbox, podIp: addressOf(sandbox) };
+  return { sandbox, podIp: addressOf(sandbox) };
 }
 
 beforeAll(async () => {

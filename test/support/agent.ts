@@ -33,14 +33,22 @@ export type Agent = {
   close(signal?: NodeJS.Signals): Promise<{ readonly code: number | null; readonly tookMs: number }>;
 };
 
-/** Starts the agent with this text as its only rule file, and waits until it captures. */
-export async function startAgent(rules: string, args: readonly string[] = []): Promise<Agent> {
+/**
+ * Starts the agent with this text as its only rule file, and waits until it captures. `within` are words before its
+ * command that give it other surroundings and then become it.
+ */
+export async function startAgent(
+  rules: string,
+  args: readonly string[] = [],
+  within: readonly string[] = [],
+): Promise<Agent> {
   const folder = mkdtempSync(join(tmpdir(), 'lanner-agent-'));
   const file = join(folder, 'rules.yaml');
   writeFileSync(file, rules);
   // As infra/run.sh starts it.
   const words = ['--max-semi-space-size=1', 'lanner.ts', 'agent', '--json', '--rules', file, '--data', folder];
-  const child = spawn(process.execPath, [...words, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [program = process.execPath, ...others] = [...within, process.execPath, ...words, ...args];
+  const child = spawn(program, others, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   const alerts: AgentAlert[] = [];
   const lines: string[] = [];
   // No readline: an agent that is killed may leave half a line, which is no alert.

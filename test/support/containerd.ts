@@ -46,6 +46,8 @@ export type Containerd = {
   readonly socket: string;
   pod(options: PodOptions): Promise<Pod>;
   ctr(...args: readonly string[]): Promise<string>;
+  /** Of an image's manifest. */
+  digestOf(reference: string): Promise<string>;
   /** What the network plugin noted as the address of a pod. */
   addressOf(sandbox: string): string;
   /** Stops answering and goes on again: SIGSTOP and SIGCONT. */
@@ -160,7 +162,9 @@ export async function startContainerd(): Promise<Containerd> {
     const found = readdirSync(notes).find((name) => readFileSync(join(notes, name), 'utf8').startsWith(sandbox));
     return found ?? '';
   };
-  return { socket, pod, ctr, addressOf, signal: (signal) => void daemon.kill(signal), close };
+  const digestOf = async (reference: string) =>
+    /sha256:[0-9a-f]{64}/.exec(await ctr('images', 'ls', `name==${reference}`))?.[0] ?? '';
+  return { socket, pod, ctr, addressOf, digestOf, signal: (signal) => void daemon.kill(signal), close };
 }
 
 async function answers(channel: GrpcChannel): Promise<boolean> {

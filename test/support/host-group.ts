@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const root = '/sys/fs/cgroup';
@@ -7,6 +7,10 @@ const root = '/sys/fs/cgroup';
 export type HostGroup = {
   /** Words of a shell that bring the shell itself into the group. */
   readonly enter: string;
+  /** The files that bring whoever is written into them into the group, one for each hierarchy. */
+  readonly procs: readonly string[];
+  /** Whether nobody is in it any more. */
+  isEmpty(): boolean;
   /** Removes it, what lies below, and groups above that nobody else uses. */
   remove(): void;
 };
@@ -17,8 +21,11 @@ export function makeHostGroup(path: string): HostGroup {
   const hierarchies = existsSync(join(root, 'cgroup.controllers')) ? [root] : split;
   const groups = hierarchies.map((hierarchy) => ({ hierarchy, group: join(hierarchy, path) }));
   for (const { group } of groups) mkdirSync(group, { recursive: true });
+  const procs = groups.map(({ group }) => join(group, 'cgroup.procs'));
   return {
-    enter: groups.map(({ group }) => `echo $$ > '${group}/cgroup.procs'`).join('; '),
+    enter: procs.map((file) => `echo $$ > '${file}'`).join('; '),
+    procs,
+    isEmpty: () => procs.every((file) => readFileSync(file, 'utf8') === ''),
     remove() {
       for (const { hierarchy, group } of groups) {
         removeBelow(group);

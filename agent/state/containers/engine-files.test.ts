@@ -42,6 +42,30 @@ const spec = {
 };
 
 describe('what engines keep in files', () => {
+  it('reads a docker container below the user that root becomes, and the digest its image was pulled by', () => {
+    const digest = `sha256:${'ef'.repeat(32)}`;
+    const files = lay({
+      [`docker/200000.200000/containers/${id}/config.v2.json`]: {
+        ID: id,
+        Name: '/web',
+        Driver: 'overlay2',
+        Image: `sha256:${'cd'.repeat(32)}`,
+        Config: { Image: 'docker.io/library/nginx:1.27' },
+      },
+      [`docker/200000.200000/containers/${id}/hostconfig.json`]: {},
+      'docker/200000.200000/image/overlay2/repositories.json': {
+        Repositories: {
+          nginx: {
+            'nginx:1.27': `sha256:${'cd'.repeat(32)}`,
+            [`nginx@sha256:${'01'.repeat(32)}`]: `sha256:${'02'.repeat(32)}`,
+            [`nginx@${digest}`]: `sha256:${'cd'.repeat(32)}`,
+          },
+        },
+      },
+    });
+    expect(files.read({ id, engine: 'docker' })).toMatchObject({ details: { name: 'web', tag: '1.27', digest } });
+  });
+
   it('reads all of a docker container', () => {
     const files = lay({
       [`docker/containers/${id}/config.v2.json`]: {

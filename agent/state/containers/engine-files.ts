@@ -6,7 +6,7 @@ import type { CgroupContainer } from './cgroup.ts';
 import { type ContainerDetails, type EngineKind, makeDetails } from './container.ts';
 import { readDockerFiles } from './docker-inspect.ts';
 import { splitImage } from './image-name.ts';
-import { isJson, parseJson, textOf, textsOf, timeOf } from './json.ts';
+import { isJson, type Json, parseJson, partOf, textOf, textsOf, timeOf } from './json.ts';
 import { readSpec } from './oci-spec.ts';
 
 /** A description beyond this is none. */
@@ -88,12 +88,31 @@ const readJson = (path: string): unknown => {
 
 function readDocker(folders: readonly string[], { id }: CgroupContainer): FileAnswer | undefined {
   for (const folder of folders) {
-    const config = readJson(`${folder}/containers/${id}/config.v2.json`);
-    if (config === undefined) continue;
-    const details = readDockerFiles(config, readJson(`${folder}/containers/${id}/hostconfig.json`));
-    if (details !== undefined) return { engine: 'docker', details, isComplete: true };
+    for (const root of [folder, ...remappedRoots(folder)]) {
+      const config = readJson(`${root}/containers/${id}/config.v2.json`);
+      if (config === undefined) continue;
+      const read = readDockerFiles(config, readJson(`${root}/containers/${id}/hostconfig.json`));
+      if (read === undefined) continue;
+      const driver = isJson(config) ? textOf(config['Driver']) : undefined;
+      const digest = read.digest ?? pulledDigest(`${root}/image/${driver}/repositories.json`, read);
+      return { engine: 'docker', details: { ...read, digest }, isComplete: true };
+    }
   }
   return undefined;
+}
+
+/** With `userns-remap` all that dockerd keeps lies in a folder that is named by the user that root becomes. */
+const remappedRoots = (folder: string): readonly string[] =>
+  namesIn(folder)
+    .filter((name) => /^\d+\.\d+$/.test(name))
+    .map((name) => `${folder}/${name}`);
+
+/** The digest under which an image was pulled: `{"Repositories": {NAME: {"NAME@DIGEST": ID}}}`. */
+function pulledDigest(path: string, { repository, imageId }: ContainerDetails): string | undefined {
+  if (repository === undefined || imageId === undefined) return undefined;
+  const known = partOf(readJson(path), 'Repositories', repository.replace(/^docker\.io\/(library\/)?/, ''));
+  const pulled = Object.entries(known).find(([name, id]) => name.includes('@') && id === `sha256:${imageId}`);
+  return splitImage(textOf(pulled?.[0])).digest;
 }
 
 /** podman and CRI-O: names and images stand in the storage's own list. */
@@ -106,16 +125,25 @@ function readStorage(storages: readonly string[], { id, engine }: CgroupContaine
       const lists = ['containers.json', 'volatile-containers.json'];
       const found = lists.map((list) => readListed(readJson(`${storage}/${driver}-containers/${list}`), id));
       const listed = found.find((entry) => entry !== undefined) ?? {};
-      return { engine: engine === 'unknown' ? 'podman' : engine, details: { ...spec, ...listed }, isComplete: false };
+      const image = entryOf(readJson(`${storage}/${driver}-images/images.json`), listed.imageId);
+      const digest = listed.digest ?? spec.digest ?? textOf(image?.['digest']);
+      const details = { ...spec, ...listed, digest };
+      return { engine: engine === 'unknown' ? 'podman' : engine, details, isComplete: false };
     }
   }
   return undefined;
 }
 
+/** What a list of containers/storage has under an id. */
+function entryOf(list: unknown, id: string | undefined): Json | undefined {
+  const entry = Array.isArray(list) ? list.find((each) => isJson(each) && each['id'] === id) : undefined;
+  return isJson(entry) ? entry : undefined;
+}
+
 /** An entry of containers.json: names, the image, and in `metadata` what podman wrote. */
 function readListed(list: unknown, id: string): Partial<ContainerDetails> | undefined {
-  const entry = Array.isArray(list) ? list.find((each) => isJson(each) && each['id'] === id) : undefined;
-  if (!isJson(entry)) return undefined;
+  const entry = entryOf(list, id);
+  if (entry === undefined) return undefined;
   const metadata = parseJson(textOf(entry['metadata']) ?? '');
   const told = isJson(metadata) ? metadata : {};
   const image = textOf(told['image-name']);
@@ -136,7 +164,7 @@ function homeInPasswd(user: number): string | undefined {
 
 function readTask(folders: EngineFolders, { id, engine, namespace }: CgroupContainer): FileAnswer | undefined {
   for (const folder of folders.tasks) {
-    for (const name of namespace === undefined ? namespacesOf(folder) : [namespace]) {
+    for (const name of namespace === undefined ? namesIn(folder) : [namespace]) {
       const details = readSpec(readJson(`${folder}/${name}/${id}/config.json`));
       if (details === undefined) continue;
       const isDocker = name === 'moby' || name === 'plugins.moby';
@@ -147,10 +175,10 @@ function readTask(folders: EngineFolders, { id, engine, namespace }: CgroupConta
   return undefined;
 }
 
-function namespacesOf(folder: string): readonly string[] {
+function namesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder);
   } catch {
-    return []; // This containerd is not here.
+    return []; // This engine is not here.
   }
 }
