@@ -1,5 +1,6 @@
 import type { Action } from '../runs/action.ts';
 import type { OutwardAction } from '../runs/outward.ts';
+import { chat } from './chat.ts';
 import { containerKill } from './container-kill.ts';
 import { containerPause } from './container-pause.ts';
 import { containerRemove } from './container-remove.ts';
@@ -11,6 +12,7 @@ import { fileQuarantine } from './file-quarantine.ts';
 import { log } from './log.ts';
 import { networkIsolate } from './network-isolate.ts';
 import { networkRestore } from './network-restore.ts';
+import { page } from './page.ts';
 import { processKill } from './process-kill.ts';
 import { processResume } from './process-resume.ts';
 import { processStop } from './process-stop.ts';
@@ -34,7 +36,7 @@ const nodeActions = [
 ];
 
 /** What tells the world; destinations are of these kinds. */
-const outwardActions: readonly OutwardAction[] = [webhook];
+const outwardActions: readonly OutwardAction[] = [page, chat, webhook];
 
 /** By name. */
 export const outwardCatalogue: ReadonlyMap<string, OutwardAction> = new Map(

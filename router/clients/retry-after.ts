@@ -8,6 +8,11 @@ export function retryAfterMs(value: string | null | undefined, nowMs: number): n
   return Number.isNaN(ms) ? undefined : boundWait(ms);
 }
 
+/** Seconds, maybe with a fraction, as some write them into the body of a 429. */
+export function secondsToWait(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? boundWait(value * 1_000) : undefined;
+}
+
 function boundWait(ms: number): number {
   return Math.min(Math.max(Math.ceil(ms), 0), MOST_MS);
 }
