@@ -2,6 +2,7 @@ import { type NativeCapture, openNative, type Ring, rings } from '#native';
 import { nameOfCall } from '../events/calls.ts';
 import { Event } from '../events/event.ts';
 import type { Losses } from '../events/losses.ts';
+import { TextCache } from '../events/text-cache.ts';
 import { encodeCompatCalls } from './compat.ts';
 import { readLosses } from './losses.ts';
 import { Merge } from './merge.ts';
@@ -96,8 +97,9 @@ export class Capture {
   constructor(native: NativeCapture, options: CaptureOptions) {
     this.#native = native;
     this.#options = options;
-    const lifecycle = openReader(native, rings.lifecycle, options.reading);
-    const bulk = openReader(native, rings.bulk, options.reading);
+    const texts = new TextCache();
+    const lifecycle = openReader(native, rings.lifecycle, texts, options.reading);
+    const bulk = openReader(native, rings.bulk, texts, options.reading);
     this.#readers = [lifecycle, bulk];
     this.#merge = new Merge(bulk, lifecycle);
     this.#cursor = new Event(lifecycle.batch);
@@ -235,7 +237,12 @@ export class Capture {
   }
 }
 
-function openReader(native: NativeCapture, ring: Ring, reading: CaptureOptions['reading']): RingReader {
+function openReader(
+  native: NativeCapture,
+  ring: Ring,
+  texts: TextCache,
+  reading: CaptureOptions['reading'],
+): RingReader {
   const pages = reading === 'copy' ? undefined : native.map(ring);
-  return pages === undefined ? new CopyingReader(native, ring) : new InPlaceReader(pages);
+  return pages === undefined ? new CopyingReader(native, ring, texts) : new InPlaceReader(pages, texts);
 }

@@ -1,5 +1,6 @@
 import type { NativeCapture, Ring } from '#native';
 import { type Batch, Event } from '../events/event.ts';
+import { TextCache } from '../events/text-cache.ts';
 import type { Taken } from './merge.ts';
 
 /** One of the kernel's rings, read record by record. */
@@ -43,12 +44,12 @@ export class InPlaceReader implements RingReader {
   #left = 0;
   timeNs = NEVER;
 
-  constructor([reader, writer, data]: RingPages) {
+  constructor([reader, writer, data]: RingPages, texts = new TextCache()) {
     this.#reader = new BigUint64Array(reader, 0, 1);
     this.#writer = new BigUint64Array(writer, 0, 1);
     this.#heads = new Int32Array(data);
     this.#size = data.byteLength / 2;
-    this.batch = toBatch(Buffer.from(data));
+    this.batch = toBatch(Buffer.from(data), texts);
     this.#head = new Event(this.batch);
     this.#position = Number(Atomics.load(this.#reader, 0));
     this.#place = this.#position % this.#size;
@@ -120,15 +121,17 @@ export class CopyingReader implements RingReader {
   readonly #native: NativeCapture;
   readonly #ring: Ring;
   readonly #bytes = Buffer.allocUnsafeSlow(BATCH_BYTES);
-  readonly batch = toBatch(this.#bytes);
-  readonly #head = new Event(this.batch);
+  readonly batch: Batch;
+  readonly #head: Event;
   #at = 0;
   #end = 0;
   timeNs = NEVER;
 
-  constructor(native: NativeCapture, ring: Ring) {
+  constructor(native: NativeCapture, ring: Ring, texts = new TextCache()) {
     this.#native = native;
     this.#ring = ring;
+    this.batch = toBatch(this.#bytes, texts);
+    this.#head = new Event(this.batch);
   }
 
   fill(): void {
@@ -153,10 +156,12 @@ export class CopyingReader implements RingReader {
   }
 }
 
-function toBatch(bytes: Buffer): Batch {
+function toBatch(bytes: Buffer, texts: TextCache): Batch {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const make = (from: number, to: number) => bytes.toString('latin1', from, to);
   return {
-    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-    latin1: (from, to) => bytes.toString('latin1', from, to),
-    copy: (from, to) => toBatch(Buffer.from(bytes.subarray(from, to))),
+    view,
+    latin1: (from, to) => texts.read(view, from, to, make),
+    copy: (from, to) => toBatch(Buffer.from(bytes.subarray(from, to)), texts),
   };
 }

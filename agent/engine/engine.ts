@@ -1,6 +1,7 @@
 import type { LannerPart } from '#rules/alert';
 import type { CompiledRule, CompiledRuleSet } from '#rules/language/compile';
 import type { Event } from '../events/event.ts';
+import { type Kind, typeOf } from '../events/kinds.ts';
 import { recordFlags } from '../events/layout.ts';
 import { LossTally } from '../events/losses.ts';
 import type { Scene, Surroundings } from '../fields/scene.ts';
@@ -66,8 +67,9 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#waiting = new Waiting((held, lack) => {
-      if (lack !== undefined) this.losses.add(lack, held.type);
-      this.#match(held);
+      const { event, kind, type, process, container, number, previousNs } = held;
+      if (lack !== undefined) this.losses.add(lack, type);
+      this.#match(event, kind, type, process, container, number, previousNs);
     }, options.waitMs);
     this.#previousNs = options.around.startedNs;
   }
@@ -88,15 +90,15 @@ export class Engine {
     const previousNs = this.#previousNs;
     this.#previousNs = event.timeNs;
     this.#foresee(event, process);
-    const { type } = event;
+    const type = typeOf(kind, event.nr);
     if (rules.eventTypes !== 'all' && !rules.eventTypes.has(type)) {
       // Known before its first event that matters: the engine is asked as early as can be.
       if (kind === 'exec') this.#containerOf(event, process);
       return;
     }
     const container = this.#containerOf(event, process);
-    const seen = { event, kind, type, process, container, number, previousNs };
     if (container?.status === 'waiting') {
+      const seen = { event, kind, type, process, container, number, previousNs };
       const lack = this.#waiting.hold(container.id, seen, this.#options.nowMs());
       if (lack === undefined) {
         this.counters.waited++;
@@ -104,7 +106,7 @@ export class Engine {
       }
       this.losses.add(lack, type);
     }
-    this.#match(seen);
+    this.#match(event, kind, type, process, container, number, previousNs);
   }
 
   /** An engine has answered for this container, or will not: what waited for it goes on. */
@@ -148,12 +150,28 @@ export class Engine {
     if ((flags & recordFlags.textUnread) !== 0 && event.ret !== -EFAULT) this.losses.add('text_unread', type);
   }
 
-  #match(seen: Omit<Scene, 'around'>): void {
+  /** Each on its own and not as one object: nothing is allocated for an event that fires nothing. */
+  #match(
+    event: Event,
+    kind: Kind,
+    type: string,
+    process: Process | undefined,
+    container: Container | undefined,
+    number: number,
+    previousNs: number,
+  ): void {
     const { rules, fired, around } = this.#options;
-    this.#scene ??= { ...seen, around };
-    const scene = Object.assign(this.#scene, seen);
-    if (scene.container?.status === 'silent') this.losses.add('container_engine_silent', scene.type);
-    for (const rule of rules.match(scene.type, scene)) {
+    this.#scene ??= { event, kind, type, process, container, number, previousNs, around };
+    const scene = this.#scene;
+    scene.event = event;
+    scene.kind = kind;
+    scene.type = type;
+    scene.process = process;
+    scene.container = container;
+    scene.number = number;
+    scene.previousNs = previousNs;
+    if (container?.status === 'silent') this.losses.add('container_engine_silent', type);
+    for (const rule of rules.match(type, scene)) {
       this.counters.matched++;
       if (isPending(scene.container)) this.counters.pending++;
       fired({ rule, scene, part: partOf(scene) });

@@ -178,9 +178,10 @@ export class Event {
   }
 
   get comm(): string {
+    const view = this.#view;
     const from = this.#at + h.comm;
     let end = from;
-    while (end < from + 16 && this.#view.getUint8(end) !== 0) end++;
+    while (end < from + 16 && view.getUint8(end) !== 0) end++;
     return this.#batch.latin1(from, end);
   }
 

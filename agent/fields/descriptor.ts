@@ -99,7 +99,7 @@ export function nameOf(scene: Scene): string | undefined {
   const { event } = scene;
   if (isOpen(scene)) {
     const given = file.path(event);
-    return given !== undefined && linkOfProcess.test(given) ? given : descriptorPath(scene);
+    return given?.startsWith('/proc/') === true && linkOfProcess.test(given) ? given : descriptorPath(scene);
   }
   if (file.fd(event) < 0) return undefined;
   const path = descriptorPath(scene);

@@ -19,6 +19,9 @@ export type CgroupsOptions = {
 /** The container of each cgroup by the kernel's number of the group, so that an event need not carry the path. */
 export class Cgroups {
   readonly #byId = new Map<number, Group>();
+  /** The one that was asked for last: most events are of the same group as the one before. */
+  #lastId: number | undefined;
+  #last: Group | undefined;
   readonly #options: CgroupsOptions;
 
   constructor(options: CgroupsOptions) {
@@ -33,14 +36,20 @@ export class Cgroups {
     const container = this.named(path);
     if (this.#byId.size >= MOST_GROUPS) this.#byId.clear();
     this.#byId.set(id, { path, container });
+    this.#lastId = undefined;
     this.#options.learned?.(id, container);
     return container;
   }
 
   /** The container of group `id`, in which process `pid` was; `undefined` for the host. */
   containerOf(id: number, pid: number, lastKnownPath: string | undefined): CgroupContainer | undefined {
+    if (id === this.#lastId) return this.#last?.container;
     const known = this.#byId.get(id);
-    if (known !== undefined) return known.container;
+    if (known !== undefined) {
+      this.#lastId = id;
+      this.#last = known;
+      return known.container;
+    }
     const located = this.#options.locate(pid, id);
     // A process that is gone cannot be asked; what it was in at its start is then all that is known.
     if (located === undefined) return lastKnownPath === undefined ? undefined : this.named(lastKnownPath);

@@ -70,11 +70,14 @@ const changes: Readonly<Record<string, Change>> = {
 /** Calls after which a process is not what it was: captured whether or not a rule names them. */
 export const stateCalls: readonly string[] = Object.keys(changes);
 
-const byNumber = new Map(Object.entries(changes).map(([name, change]) => [numberOfCall(name), { name, change }]));
+/** By number; most are empty. */
+const byNumber: ({ readonly name: string; readonly change: Change } | undefined)[] = Array.from({ length: 512 });
+for (const [name, change] of Object.entries(changes)) byNumber[numberOfCall(name) ?? 0] = { name, change };
+const setpgid = numberOfCall('setpgid');
 
 /** What the call changed in the process that made it; `undefined`: nothing. */
 export function changeOf(event: Event, process: Process, look: Look): Partial<Process> | undefined {
-  const found = byNumber.get(event.nr);
+  const found = byNumber[event.nr];
   if (found === undefined || event.ret < 0) return undefined;
   const { name, change } = found;
   // All threads have one folder, but each its own credentials: the process's are its first thread's.
@@ -90,7 +93,7 @@ export function childGroupOf(
   event: Event,
   process: Process,
 ): { readonly child: number; readonly pgid: number } | undefined {
-  if (byNumber.get(event.nr)?.name !== 'setpgid' || event.ret < 0 || process.vpid !== process.pid) return undefined;
+  if (event.nr !== setpgid || event.ret < 0 || process.vpid !== process.pid) return undefined;
   const child = Number(event.argument(0));
   if (isSelf(child, process)) return undefined;
   const group = Number(event.argument(1));

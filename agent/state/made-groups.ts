@@ -5,7 +5,7 @@ import type { Event } from '../events/event.ts';
 /** Calls by which container engines make groups: captured whether or not a rule names them. */
 export const groupCalls: readonly string[] = ['mkdir', 'mkdirat'];
 
-const numbers = new Set(groupCalls.map(numberOfCall));
+const [mkdir, mkdirat] = groupCalls.map(numberOfCall);
 
 /**
  * Finds out which cgroup an event made, by its path in its hierarchy; `undefined` for every other event. An engine makes
@@ -15,7 +15,8 @@ export function makeGroupFinder(mounts: Iterable<string>): (event: Event) => str
   // Of mounts within one another, as on a hybrid host, the innermost counts.
   const prefixes = [...new Set(mounts)].map((mount) => `${mount}/`).toSorted((a, b) => b.length - a.length);
   return (event) => {
-    if (!numbers.has(event.nr) || event.kind !== 'file' || event.ret !== 0) return undefined;
+    const { nr } = event;
+    if ((nr !== mkdir && nr !== mkdirat) || event.kind !== 'file' || event.ret !== 0) return undefined;
     const path = file.absolute(event);
     const prefix = path && prefixes.find((each) => path.startsWith(each));
     return path && prefix && path.slice(prefix.length - 1);

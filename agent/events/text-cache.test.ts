@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { TextCache } from './text-cache.ts';
+
+/** Texts laid out one after the other, and how often one was made. */
+function world(texts: readonly string[]) {
+  const bytes = Buffer.from(texts.join(''), 'latin1');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const cache = new TextCache();
+  let made = 0;
+  const make = (from: number, to: number) => {
+    made++;
+    return bytes.toString('latin1', from, to);
+  };
+  const read = (): string[] => {
+    let from = 0;
+    return texts.map((text) => {
+      from += text.length;
+      return cache.read(view, from - text.length, from, make);
+    });
+  };
+  return { read, made: () => made };
+}
+
+describe('TextCache', () => {
+  it('makes a text once, wherever it lies', () => {
+    const { read, made } = world(['/etc/passwd', 'x', '/etc/passwd', '/etc/shadow']);
+    expect(read()).toEqual(['/etc/passwd', 'x', '/etc/passwd', '/etc/shadow']);
+    expect(made()).toBe(3);
+    read();
+    expect(made()).toBe(4); // The short one is made each time.
+  });
+
+  it.for([0, 1, 2, 3, 4, 5, 7, 8, 9, 127, 128, 129, 4_000])('reads %i bytes', (length) => {
+    const text = Array.from({ length }, (_, index) => String.fromCharCode((index * 37) & 255)).join('');
+    const { read } = world([text, `${text}!`, text]);
+    expect(read()).toEqual([text, `${text}!`, text]);
+    expect(read()).toEqual([text, `${text}!`, text]);
+  });
+
+  it('tells texts apart that share a place', () => {
+    const texts = Array.from({ length: 20_000 }, (_, index) => `/srv/${index}/file`);
+    const { read } = world([...texts, ...texts]);
+    expect(read()).toEqual([...texts, ...texts]);
+    expect(read()).toEqual([...texts, ...texts]);
+  });
+});
