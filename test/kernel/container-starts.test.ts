@@ -1,9 +1,4 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { createServer as createSocket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Agent, startAgent } from '../support/agent.ts';
@@ -141,60 +136,3 @@ test.for(cases)(
     }
   },
 );
-
-/** Takes alerts as a router does, and keeps what it was sent. */
-async function startReceiver() {
-  const taken: { readonly output: string; readonly lanner?: { readonly enrichment?: string } }[] = [];
-  const server = createServer((request, response) => {
-    let text = '';
-    request.on('data', (chunk: Buffer) => {
-      text += chunk.toString();
-    });
-    request.on('end', () => {
-      for (const line of text.split('\n')) if (line !== '') taken.push(JSON.parse(line));
-      response.writeHead(202).end();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('it listens on a port');
-  const close = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  return { url: `http://127.0.0.1:${address.port}`, taken, close };
-}
-
-test('an engine that never answers delays an alert by half a second and marks it', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'lanner-silent-'));
-  const silent = createSocket(() => undefined);
-  await new Promise<void>((resolve) => silent.listen(join(folder, 'containerd.sock'), resolve));
-  writeFileSync(join(folder, 'token'), 'secret');
-  const receiver = await startReceiver();
-  const router = ['--router', receiver.url, '--token-file', join(folder, 'token')];
-  // Only this socket is asked, and the files of the containerd that really runs it are not beside it.
-  const agent = await startAgent(rules, ['--engine', `containerd=${join(folder, 'containerd.sock')}`, ...router]);
-  try {
-    const uid = '0a1b2c3d-1111-4222-8333-44445555aaaa';
-    const pod = await containerd.pod({ name: 'silent', namespace: 'shop', uid, network: 'host' });
-    const id = await pod.run({ name: 'app', command: ['/bin/busybox', 'sh', '-c', 'true', 'mark-silent'] });
-    const { time, receivedMs, output_fields: fields } = await agent.alert('the program', () => true);
-    expect(fields).toMatchObject({
-      'container.id': id.slice(0, 12),
-      'container.name': null,
-      'container.image.tag': null,
-    });
-    const delayMs = receivedMs - Date.parse(time);
-    expect(delayMs).toBeGreaterThan(250);
-    expect(delayMs).toBeLessThan(1_500);
-    const [alert] = await eventually('the router to have it', () =>
-      receiver.taken.length > 0 ? receiver.taken : undefined,
-    );
-    expect(alert?.lanner?.enrichment).toBe('pending');
-  } finally {
-    await agent.close();
-    receiver.close();
-    silent.close();
-    rmSync(folder, { recursive: true });
-  }
-});
