@@ -166,14 +166,14 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
       }
       const stops = verdicts.flatMap(alertOfStop);
       for (const { rule, output } of stops) log('error', rule, { reason: output });
-      if (stops.length > 0) await ingest(stops, ingestPorts);
+      if (stops.length > 0) await ingest(stops, 'perhaps', ingestPorts);
     },
   };
   const redisAnswers = async (): Promise<boolean> => (await requests.ping().catch(() => '')) === 'PONG';
   const app = makeApp({
     isAllowed,
     alerts: {
-      ingest: (received) => ingest(received, ingestPorts),
+      ingest: (received, seen) => ingest(received, seen, ingestPorts),
       latest: alerts.latest,
       refusal: memory.refusal,
       metrics,

@@ -1,5 +1,8 @@
 import * as z from 'zod';
 
+/** Header of a request whose alerts were never sent before: the router need not look whether it has them. */
+export const FIRST_HEADER = 'lanner-first';
+
 /** Version of the `lanner` part of an alert on the wire. A router refuses a version that it does not know. */
 export const ALERT_VERSION = 1;
 

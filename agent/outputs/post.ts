@@ -18,13 +18,13 @@ export function makePoster(
   target: URL,
   token: string | undefined,
   { userAgent, ...tls }: PosterSettings = {},
-): (bodies: readonly string[]) => Promise<Answer> {
+): (bodies: readonly string[], headers?: Readonly<Record<string, string>>) => Promise<Answer> {
   const secure = target.protocol === 'https:';
   const agent = secure
     ? new TlsAgent({ keepAlive: true, maxSockets: 1, ...tls })
     : new Agent({ keepAlive: true, maxSockets: 1 });
   const ask = secure ? tlsRequest : request;
-  return (bodies) =>
+  return (bodies, more = {}) =>
     new Promise((resolve) => {
       const body = bodies.join('\n');
       const fail = (error: Error) => resolve({ status: 0, reason: error.message, retryAfterMs: undefined });
@@ -34,6 +34,7 @@ export function makePoster(
           agent,
           method: 'POST',
           headers: {
+            ...more,
             ...(token !== undefined && { authorization: `Bearer ${token}` }),
             ...(userAgent !== undefined && { 'user-agent': userAgent }),
             'content-type': bodies.length === 1 ? 'application/json' : 'application/x-ndjson',

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type Alert, alertSchema } from '#rules/alert';
+import { type Alert, alertSchema, FIRST_HEADER } from '#rules/alert';
 import { makeRouterOutput } from './router.ts';
 
 const closers: (() => unknown)[] = [];
@@ -18,6 +18,7 @@ type Answer = (alerts: readonly Alert[]) => { readonly status: number; readonly 
 async function startRouter(answer: { current: Answer }, port = 0) {
   const taken: string[] = [];
   const sizes: number[] = [];
+  const firsts: boolean[] = [];
   const server: Server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += String(chunk);
@@ -27,6 +28,7 @@ async function startRouter(answer: { current: Answer }, port = 0) {
     }
     const alerts = body.split('\n').map((line) => alertSchema.parse(JSON.parse(line)));
     sizes.push(alerts.length);
+    firsts.push(request.headers[FIRST_HEADER] === '1');
     const { status, body: text = '' } = answer.current(alerts);
     if (status === 202) taken.push(...alerts.map(({ rule }) => rule));
     response.writeHead(status).end(text);
@@ -41,7 +43,7 @@ async function startRouter(answer: { current: Answer }, port = 0) {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('a listening server has a port');
   const { port: listening } = address;
-  return { port: listening, url: new URL(`http://127.0.0.1:${listening}`), taken, sizes, close };
+  return { port: listening, url: new URL(`http://127.0.0.1:${listening}`), taken, sizes, firsts, close };
 }
 
 const alertOf = (rule: string, output = ''): Alert =>
@@ -94,6 +96,7 @@ describe('output to the router', () => {
     output.write(alertOf('a'));
     await vi.waitFor(() => expect(router.sizes.length).toBeGreaterThan(1), { timeout: 5_000 });
     expect(output.counters()).toMatchObject({ written: 0, held: 1, lost: 0 });
+    expect(router.firsts.slice(0, 2), 'only the first says that it is').toEqual([true, false]);
     answer.current = takeAll;
     await vi.waitFor(() => expect(output.counters()).toMatchObject({ written: 1, held: 0, lost: 0 }), {
       timeout: 5_000,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Alert } from '#rules/alert';
+import { type Alert, FIRST_HEADER } from '#rules/alert';
 import { alertJson } from '#rules/alert-json';
 import type { Log } from '#rules/cli/log';
 import { Backlog, type BacklogCounters } from '../spool/backlog.ts';
@@ -82,7 +82,8 @@ export function makeRouterOutput({ url, token, dataFolder, spoolMaxBytes, log }:
     if (busy || timer !== undefined || backlog.size === 0) return;
     busy = true;
     const batch = backlog.next(alone > 0 ? 1 : MOST_BATCH, MOST_BATCH_BYTES);
-    const waitMs = settle(batch.length, await send(batch.map(({ text }) => text)));
+    const headers = batch.isFirst ? { [FIRST_HEADER]: '1' } : {};
+    const waitMs = settle(batch.texts.length, await send(batch.texts, headers));
     busy = false;
     if (waitMs === 0) {
       if (backlog.size > 0) void pump();

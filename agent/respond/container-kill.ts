@@ -46,9 +46,10 @@ export async function killMembers(
   // Atomic and whole-tree since Linux 5.14 (Documentation/admin-guide/cgroup-v2.rst, cgroup.kill).
   const unified = target.groups.get('');
   const isAtomic = unified !== undefined && writeGroupFile(unified, 'cgroup.kill', '1');
+  // Among them is the first process, with which the kernel ends all of its pid namespace: freezing may take milliseconds.
+  for (const pid of first) killMember(pid, target, ports);
   if (!isAtomic) setFrozen(target, 'frozen');
   try {
-    for (const pid of first) killMember(pid, target, ports);
     const known = new Set(first);
     for (const pid of liveMembers(target)) if (!known.has(pid)) killMember(pid, target, ports);
   } finally {

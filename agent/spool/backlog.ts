@@ -20,6 +20,9 @@ const GRACE_MS = 5;
 /** An alert as JSON, on its way to the router. */
 export type Waiting = { readonly text: string; readonly bytes: number };
 
+/** What is sent together. `isFirst`: none of it was ever sent before, so nobody can know it. */
+export type Batch = { readonly texts: readonly string[]; readonly isFirst: boolean };
+
 export type BacklogOptions = {
   readonly spool: Spool;
   readonly log: Log;
@@ -39,6 +42,7 @@ type Entry = Waiting & {
   readonly number: number;
   /** `safe`: on the disk. `done`: taken by the router, or given up. */
   state: 'unwritten' | 'writing' | 'safe' | 'done';
+  wasSent: boolean;
 };
 
 /**
@@ -92,7 +96,7 @@ export class Backlog {
       this.#log('error', 'an alert is larger than any router takes, and is given up', { bytes });
       return;
     }
-    const entry: Entry = { text, bytes, number: ++this.#lastNumber, state: 'unwritten' };
+    const entry: Entry = { text, bytes, number: ++this.#lastNumber, state: 'unwritten', wasSent: false };
     this.#unwritten.push(entry);
     this.#later.push(entry);
     this.#laterBytes += bytes;
@@ -102,15 +106,17 @@ export class Backlog {
   }
 
   /** The first alerts, at least one if any is ready. They stay until `done`. */
-  next(most: number, mostBytes: number): readonly Waiting[] {
-    const batch: Waiting[] = [];
+  next(most: number, mostBytes: number): Batch {
+    const batch: Entry[] = [];
     let bytes = 0;
     for (const entry of this.#ready) {
       bytes += entry.bytes;
       if (batch.length >= most || (batch.length > 0 && bytes > mostBytes)) break;
       batch.push(entry);
     }
-    return batch;
+    const isFirst = batch.every(({ wasSent }) => !wasSent);
+    for (const entry of batch) entry.wasSent = true;
+    return { texts: batch.map(({ text }) => text), isFirst };
   }
 
   /** The first `count` alerts are taken, or will never be. */
@@ -175,7 +181,8 @@ export class Backlog {
     this.#isReading = false;
     for (const { number, text } of records) {
       const bytes = Buffer.byteLength(text);
-      this.#ready.push({ number, text, bytes, state: 'safe' });
+      // An earlier process may have sent it.
+      this.#ready.push({ number, text, bytes, state: 'safe', wasSent: true });
       this.#readyBytes += bytes;
     }
     this.#fill();

@@ -1,9 +1,9 @@
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
-import type { Alert } from '#rules/alert';
+import { type Alert, FIRST_HEADER } from '#rules/alert';
 import { alertJson } from '#rules/alert-json';
-import type { Ingested } from '../ingest/ingest.ts';
+import type { Ingested, Seen } from '../ingest/ingest.ts';
 import { readAlerts } from '../ingest/read-alerts.ts';
 import type { StoredAlert } from '../store/alerts.ts';
 import { readCount } from './count.ts';
@@ -13,7 +13,7 @@ const MOST_BODY_BYTES = 4 * 1024 * 1024;
 const RETRY_AFTER_S = '2';
 
 export type AlertRoutes = {
-  readonly ingest: (alerts: readonly Alert[]) => Promise<Ingested>;
+  readonly ingest: (alerts: readonly Alert[], seen: Seen) => Promise<Ingested>;
   readonly latest: (count: number) => Promise<readonly StoredAlert[]>;
   /** Why nothing can be taken now, if so. */
   readonly refusal: () => string | undefined;
@@ -51,7 +51,10 @@ export function alertRoutes({ ingest, latest, refusal, metrics }: AlertRoutes): 
     const why = refusal();
     if (why !== undefined) return later(why);
     try {
-      const { ids, duplicates, matched } = await ingest(read.alerts);
+      const { ids, duplicates, matched } = await ingest(
+        read.alerts,
+        context.req.header(FIRST_HEADER) === '1' ? 'never' : 'perhaps',
+      );
       metrics.alertsAccepted.inc(ids.length);
       metrics.alertsDuplicate.inc(duplicates);
       metrics.jobsQueued.inc(matched);

@@ -17,6 +17,9 @@ export type Ingested = {
   readonly matched: number;
 };
 
+/** Whether Redis can know these alerts. */
+export type Seen = 'never' | 'perhaps';
+
 /** An alert that a playbook wants, and what was decided. */
 export type Verdict = Decided & { readonly playbook: Playbook; readonly mode: RunMode; readonly placed: StoredAlert };
 
@@ -40,7 +43,7 @@ export type IngestPorts = {
  * same ids, and once the id is remembered, no repeat makes any. What was decided is kept as long. What contains is begun
  * together with the decision's entry in the audit log, without waiting for its job.
  */
-export async function ingest(alerts: readonly Alert[], ports: IngestPorts): Promise<Ingested> {
+export async function ingest(alerts: readonly Alert[], seen: Seen, ports: IngestPorts): Promise<Ingested> {
   const { queue, alerts: store, gates, runs, express } = ports;
   const placed = alerts.map((alert) => ({ id: alertIdOf(alert), alert }));
   // A sender may repeat an alert within one request.
@@ -48,9 +51,9 @@ export async function ingest(alerts: readonly Alert[], ports: IngestPorts): Prom
   const matches = distinct.flatMap((one) =>
     matchPlaybooks(ports.playbooks(), one.alert, one.id).map((playbook) => ({ playbook, placed: one })),
   );
-  const urgent = matches.filter(({ playbook }) => express.isFor(playbook));
+  const urgent = seen === 'never' ? [] : matches.filter(({ playbook }) => express.isFor(playbook));
   const [known, begun] = await Promise.all([
-    store.known(matches.map((match) => match.placed.id)),
+    store.known(seen === 'never' ? [] : matches.map((match) => match.placed.id)),
     runs.known(urgent.map(({ playbook, placed: { id } }) => runIdOf({ id, playbook: playbook.name }))),
   ]);
   const fresh = new Map<Playbook, StoredAlert[]>();
