@@ -69,6 +69,10 @@ const commands = {
     summary: 'let a playbook go on that has stopped itself',
     load: async () => (await import('./router/cli/resume.ts')).resume,
   },
+  sync: {
+    summary: 'let the router look at its git repository now, or go back to a commit',
+    load: async () => (await import('./router/cli/sync.ts')).sync,
+  },
   'audit verify': {
     summary: 'follow the chain of the audit log',
     load: async () => (await import('./router/cli/audit-verify.ts')).auditVerify,

@@ -1,8 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { matchPlaybooks } from '#playbooks/language/match';
 import { type Playbook, withoutSteps } from '#playbooks/language/playbook';
 import type { Run, RunMode } from '#playbooks/language/run';
 import type { Log } from '#rules/cli/log';
 import { actionCatalogue, outwardCatalogue } from './actions/all.ts';
+import { findStrayVias } from './config/find-stray-vias.ts';
 import type { Listen } from './config/options.ts';
 import type { RouterFile } from './config/router-file.ts';
 import { makeApp } from './http/app.ts';
@@ -31,7 +35,9 @@ import { makeDestinationStore } from './store/destinations.ts';
 import { makeGates } from './store/gates.ts';
 import { makeHolds } from './store/holds.ts';
 import { makeLiveFeed } from './store/live.ts';
+import { makeRevisionStore } from './store/revisions.ts';
 import { makeRunStore } from './store/runs.ts';
+import { openSync, type Sync } from './sync/sync.ts';
 
 const REDIS_READY_MS = 10_000;
 /** Runs that take longer to stop are cut off; their journals say where they stood. */
@@ -46,6 +52,7 @@ export type RouterSettings = {
   readonly token: string;
   readonly playbooks: readonly Playbook[];
   readonly file: RouterFile;
+  readonly dataFolder: string;
   readonly mode: RunMode;
   /** `/readyz` says no before so many nodes are connected here. */
   readonly leastNodes: number;
@@ -58,7 +65,7 @@ export type RunningRouter = { readonly url: string; close(): Promise<void> };
 
 /** Redis → store, queue, nodes → HTTP: everything that a replica of the router is, put together. Rejects when the port is taken. */
 export async function startRouter(settings: RouterSettings): Promise<RunningRouter> {
-  const { log, playbooks, mode } = settings;
+  const { log, mode } = settings;
   const nowMs = (): number => Date.now();
   const open = (use: ConnectionUse) => connect(settings.redis, use, log);
   const [requests, subscriber, reader, jobs] = [open('request'), open('worker'), open('worker'), open('worker')];
@@ -113,16 +120,20 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     nowMs,
     random: Math.random,
   };
-  const byName = new Map(playbooks.map((playbook) => [playbook.name, playbook]));
+  /** A run ends on the commit that it began on. */
+  const playbookOf = async ({ playbook, revision }: RunJob): Promise<Playbook | undefined> => {
+    const loaded = revision === undefined ? settings.playbooks : await sync?.playbooksAt(revision);
+    return loaded?.find(({ name }) => name === playbook);
+  };
   const perform = async (job: RunJob, signal: AbortSignal, isNew: boolean): Promise<JobResult> => {
-    const loaded = byName.get(job.playbook);
+    const loaded = await playbookOf(job);
     const playbook = loaded ?? withoutSteps(job.playbook);
     // What it has done is undone all the same.
     if (loaded === undefined && (await runs.load(runIdOf(job))) === undefined) {
       log('warn', 'a run is left out: its playbook is not loaded any more', { alert: job.id, playbook: job.playbook });
       return { kind: 'finished' };
     }
-    const { id: alertId, alert, guards } = job;
+    const { id: alertId, alert, guards, revision } = job;
     const runId = runIdOf(job);
     const own = playbook.mode ?? mode;
     let { trigger } = job;
@@ -131,7 +142,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
       if (count === 0) return { kind: 'finished' };
       trigger = { kind: 'summary', count, alerts: [alertId] };
     }
-    const request = { runId, alertId, alert, playbook, mode: own, trigger, guards, isNew };
+    const request = { runId, alertId, alert, playbook, mode: own, trigger, guards, revision, isNew };
     const performed = await performRun(request, ports, signal);
     if (performed.justEnded) {
       metrics.runsFinished.inc({ playbook: job.playbook, state: performed.run.state });
@@ -145,11 +156,28 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     if (count > 0) log('info', 'runs and deliveries that were cut off go on', { count });
   }
   const holds = makeHolds(requests, audit.append, settings.isAlone);
-  const express = makeExpress(perform, holds, (name) => byName.get(name), log);
+  const express = makeExpress(perform, holds, playbookOf, log);
+  const { git, destinations } = settings.file;
+  const sync =
+    git &&
+    (await openSync({
+      settings: git,
+      folder: join(settings.dataFolder, 'repository'),
+      store: makeRevisionStore(requests),
+      subscriber,
+      actions: actionCatalogue,
+      explain: (some) => findStrayVias(some, destinations),
+      raise: async (alert) => void (await ingest([alert], 'perhaps', ingestPorts)),
+      hostname: hostname(),
+      nowMs,
+      log,
+    }));
+  const playbooks = (): readonly Playbook[] =>
+    sync === undefined ? settings.playbooks : (sync.current()?.playbooks ?? []);
   const worker = makeRunWorker(jobs, express.perform, log);
 
   const ingestPorts: IngestPorts = {
-    playbooks: () => playbooks,
+    playbooks: () => ({ playbooks: playbooks(), revision: sync?.current()?.commit }),
     mode,
     queue,
     alerts,
@@ -187,6 +215,9 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
           redis: { ok: isUp, detail: isUp ? 'answers' : 'does not answer' },
           memory: { ok: memory.refusal() === undefined, detail: memory.refusal() ?? 'enough' },
           nodes: { ok: nodes >= settings.leastNodes, detail: `${nodes} connected, ${settings.leastNodes} wanted` },
+          ...(sync && {
+            sync: { ok: sync.current() !== undefined, detail: sync.current()?.commit ?? 'no commit was good yet' },
+          }),
         };
         const ready = Object.values(parts).every(({ ok }) => ok);
         const destinations = (await outward.states().catch(() => [])).map(describeDestination);
@@ -196,9 +227,10 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
         metrics.respondingStopped.set(responding.current() === undefined ? 0 : 1);
         metrics.redisUp.set((await redisAnswers()) ? 1 : 0);
         metrics.nodesConnected.set(channel.connected());
+        if (sync !== undefined) await measureSync(sync, metrics);
         for (const state of await outward.states().catch(() => [])) measureDestination(state, metrics);
         const counts = await queue.counts().catch(() => ({}));
-        for (const playbook of playbooks) {
+        for (const playbook of playbooks()) {
           if (playbook.limits.blast === undefined) continue;
           const stopped = await gates.stopped(playbook.name, playbook.mode ?? mode).catch(() => undefined);
           metrics.playbookStopped.set({ playbook: playbook.name }, stopped === undefined ? 0 : 1);
@@ -211,7 +243,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     feed,
     responding: { current: responding.current, set: responding.set, connected: channel.connected, nowMs },
     playbooks: {
-      playbooks: () => playbooks,
+      playbooks,
       mode,
       gates,
       audit: audit.append,
@@ -227,6 +259,8 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     },
     audit,
     destinations: { ...outward, audit: audit.append },
+    sync: sync && { run: sync.run, status: () => describeSync(sync), webhookSecret: () => readSecret(git?.webhook) },
+    status: () => ({ commit: sync?.current()?.commit ?? null, playbooks: playbooks().map(({ name }) => name) }),
     failed: (error) => log('error', 'a request failed', { reason: error.message }),
   });
 
@@ -237,6 +271,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     feed.close();
     channel.close();
     responding.close();
+    sync?.close();
     server.close();
     await Promise.all([worker.close(WORKER_END_MS), outward.close(WORKER_END_MS)]);
     await queue.close().catch(() => undefined);
@@ -247,5 +282,28 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+async function measureSync(sync: Sync, metrics: ReturnType<typeof makeMetrics>): Promise<void> {
+  metrics.revision.reset();
+  const commit = sync.current()?.commit;
+  if (commit !== undefined) metrics.revision.set({ commit }, 1);
+  const { look } = await sync.status().catch(() => ({ look: undefined }));
+  if (look !== undefined) metrics.syncOk.set(look.ok ? 1 : 0);
+}
+
+async function describeSync(sync: Sync): Promise<object> {
+  const { pointer, look } = await sync.status();
+  return { commit: sync.current()?.commit ?? null, wanted: pointer ?? null, last_look: look ?? null };
+}
+
+/** Of a file that cannot be read: no push is taken. */
+function readSecret(webhook: { readonly secret_file: string } | undefined): string | undefined {
+  if (webhook === undefined) return undefined;
+  try {
+    return readFileSync(webhook.secret_file, 'utf8').trim() || undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -46,6 +46,8 @@ export type Run = {
   readonly rule: string;
   readonly priority: string;
   readonly playbook: string;
+  /** The commit whose playbook it is; `undefined`: of a file. */
+  readonly revision?: string | undefined;
   readonly node: string | undefined;
   readonly mode: RunMode;
   readonly trigger?: RunTrigger | undefined;

@@ -9,6 +9,7 @@ import { makeFolder } from '#rules/cli/make-folder';
 import { renderDiagnostic } from '#rules/language/diagnostic';
 import type { SourceFile } from '#rules/language/source';
 import { actionCatalogue, outwardCatalogue } from '../actions/all.ts';
+import { findStrayVias } from '../config/find-stray-vias.ts';
 import { ROUTER_USAGE, type RouterOptions, readRouterOptions } from '../config/options.ts';
 import { emptyRouterFile, type RouterFile, readRouterFile } from '../config/router-file.ts';
 import { readOrMakeToken, TokenError } from '../config/token.ts';
@@ -16,7 +17,6 @@ import { type RunningRouter, startRouter } from '../pipeline.ts';
 import type { RedisAddress } from '../redis/connection.ts';
 import { type EmbeddedRedis, startEmbedded } from '../redis/embedded.ts';
 import { makeSecrets } from '../runs/secrets.ts';
-import { findStrayVias } from './find-stray-vias.ts';
 import { renderRun } from './render-run.ts';
 
 /** `lanner router`: takes alerts, performs playbooks. */
@@ -51,6 +51,10 @@ async function runRouter(options: RouterOptions): Promise<number> {
   for (const error of loaded.errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
   const file = configuration === undefined ? emptyRouterFile : readFile(configuration);
   if (!loaded.ok || file === undefined) return exitCodes.failed;
+  if (file.git !== undefined && options.arePlaybooksNamed) {
+    process.stderr.write('lanner router: playbooks come from git (--config) or from --playbooks, not from both\n');
+    return exitCodes.usage;
+  }
   const strays = findStrayVias(loaded.playbooks, file.destinations);
   for (const stray of strays) process.stderr.write(`lanner router: ${stray}\n`);
   if (strays.length > 0) return exitCodes.failed;
@@ -75,6 +79,7 @@ async function runRouter(options: RouterOptions): Promise<number> {
       listen: options.listen,
       token,
       playbooks: loaded.playbooks,
+      dataFolder: options.dataFolder,
       file,
       mode: options.mode,
       leastNodes: options.leastNodes,
@@ -88,7 +93,7 @@ async function runRouter(options: RouterOptions): Promise<number> {
     process.stderr.write(`lanner router: ${explain(error, options)}\n`);
     return exitCodes.failed;
   }
-  process.send?.({ kind: 'ready', lines: summary(running.url, token, loaded.playbooks, options) });
+  process.send?.({ kind: 'ready', lines: summary(running.url, token, file.git?.url ?? loaded.playbooks, options) });
   await stopped.promise;
   await running.close();
   await redis.embedded?.close();
@@ -144,20 +149,22 @@ function readPlaybookFiles(path: string): SourceFile[] {
 function summary(
   url: string,
   token: string,
-  playbooks: readonly Playbook[],
+  playbooks: readonly Playbook[] | string,
   { mode, tokenFile }: RouterOptions,
 ): string[] {
+  const said = typeof playbooks === 'string' ? `playbooks of ${playbooks}` : describePlaybooks(playbooks, mode);
+  // A log keeps what a terminal forgets, so only a terminal is shown the token.
+  const console = process.stderr.isTTY ? `${url}/#token=${token}` : `${url}/ (token in ${tokenFile})`;
+  return [said, `API ${url}/api, console ${console}`];
+}
+
+function describePlaybooks(playbooks: readonly Playbook[], mode: RouterOptions['mode']): string {
   const acting = playbooks.filter((playbook) => (playbook.mode ?? mode) === 'enforce').length;
   const said =
     acting === 0
       ? 'dry run: only says what it would do; --enforce makes it act'
       : `${acting} of them ${acting === 1 ? 'acts' : 'act'}`;
-  // A log keeps what a terminal forgets, so only a terminal is shown the token.
-  const console = process.stderr.isTTY ? `${url}/#token=${token}` : `${url}/ (token in ${tokenFile})`;
-  return [
-    `${playbooks.length} ${playbooks.length === 1 ? 'playbook' : 'playbooks'} (${said})`,
-    `API ${url}/api, console ${console}`,
-  ];
+  return `${playbooks.length} ${playbooks.length === 1 ? 'playbook' : 'playbooks'} (${said})`;
 }
 
 function printRun(run: Run, output: RouterOptions['output']): void {

@@ -21,6 +21,8 @@ export type RouterOptions = {
   readonly tokenFile: string;
   /** Files and folders. */
   readonly playbookPaths: readonly string[];
+  /** Somebody asked for these. */
+  readonly arePlaybooksNamed: boolean;
   readonly mode: RunMode;
   /** The configuration file; `undefined`: `router.yaml` in the data folder, if there is one. */
   readonly configPath: string | undefined;
@@ -60,6 +62,7 @@ export function readRouterOptions(args: readonly string[]): RouterOptions {
     dataFolder,
     tokenFile: resolve(values['token-file'] ?? join(dataFolder, 'token')),
     playbookPaths: paths.length === 0 ? [builtInPlaybooks] : paths,
+    arePlaybooksNamed: paths.length > 0,
     mode: values.enforce ? 'enforce' : 'dry-run',
     configPath: configPath(values.config, dataFolder),
     redisUrl: values.redis === undefined ? undefined : readRedisUrl(values.redis),

@@ -4,6 +4,7 @@ import { reportIssue, valueAt } from '#playbooks/language/issue';
 import { type Path, readWritten, type Written } from '#playbooks/language/written';
 import type { Diagnostic } from '#rules/language/diagnostic';
 import type { SourceFile } from '#rules/language/source';
+import { type GitSettings, gitSchema } from './git-settings.ts';
 
 /** Where messages go, as the configuration file names it. */
 export type Destination = {
@@ -25,9 +26,13 @@ export type Destination = {
 };
 
 /** The router's configuration file. */
-export type RouterFile = { readonly destinations: readonly Destination[] };
+export type RouterFile = {
+  readonly destinations: readonly Destination[];
+  /** Where rules and playbooks come from instead of files. */
+  readonly git: GitSettings | undefined;
+};
 
-export const emptyRouterFile: RouterFile = { destinations: [] };
+export const emptyRouterFile: RouterFile = { destinations: [], git: undefined };
 
 export type RouterFileResult =
   | { readonly ok: true; readonly file: RouterFile }
@@ -59,7 +64,7 @@ export function readRouterFile(file: SourceFile, kinds: ReadonlyMap<string, z.Zo
   const written = readWritten(
     file,
     (code, message, source, span) => errors.push({ code, message, source, span }),
-    'a map with the key destinations',
+    'a map with the keys destinations and git',
   );
   const [first, second] = written;
   if (second !== undefined) second.fail([], 'expected one configuration in a file');
@@ -67,10 +72,11 @@ export function readRouterFile(file: SourceFile, kinds: ReadonlyMap<string, z.Zo
     return errors.length > 0 ? { ok: false, errors } : { ok: true, file: emptyRouterFile };
   const own = Object.fromEntries([...kinds.keys()].map((kind) => [kind, z.looseObject({}).optional()]));
   const destination = z.strictObject({ ...shared, ...own });
-  const schema = z.strictObject({ destinations: z.record(name, destination).default({}) });
+  const schema = z.strictObject({ destinations: z.record(name, destination).default({}), git: gitSchema.optional() });
   const read = schema.safeParse(first.value);
   const keysAt = (path: Path): readonly string[] => {
     if (path.length === 0) return Object.keys(schema.shape);
+    if (path[0] === 'git') return path.length === 1 ? Object.keys(gitSchema.shape) : [];
     if (path.length === 2) return Object.keys(destination.shape);
     if (path.length > 3) return [];
     const part = path[2] === 'retry' || path[2] === 'breaker' ? shared[path[2]].unwrap() : kinds.get(String(path[2]));
@@ -106,7 +112,7 @@ export function readRouterFile(file: SourceFile, kinds: ReadonlyMap<string, z.Zo
       },
     ];
   });
-  return errors.length > 0 ? { ok: false, errors } : { ok: true, file: { destinations } };
+  return errors.length > 0 ? { ok: false, errors } : { ok: true, file: { destinations, git: read.data.git } };
 }
 
 /** What a secret becomes is checked when it is filled in. */

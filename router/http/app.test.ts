@@ -36,6 +36,8 @@ function appOver(parts: Partial<AppParts> = {}, alerts: Partial<AppParts['alerts
       dryRun: () => Promise.reject(new Error('not asked')),
     },
     audit: { read: async () => [] },
+    sync: undefined,
+    status: () => ({}),
     destinations: {
       names: [],
       states: async () => [],

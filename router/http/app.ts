@@ -13,6 +13,7 @@ import { liveRoutes } from './live-routes.ts';
 import { type PlaybookRoutes, playbookRoutes } from './playbook-routes.ts';
 import { type RespondingRoutes, respondingRoutes } from './responding-routes.ts';
 import { runRoutes } from './run-routes.ts';
+import { hookRoutes, type SyncRoutes, syncRoutes } from './sync-routes.ts';
 
 export type AppParts = {
   readonly isAllowed: (authorization: string | undefined) => boolean;
@@ -25,6 +26,9 @@ export type AppParts = {
   readonly playbooks: PlaybookRoutes;
   readonly audit: Pick<AuditLog, 'read'>;
   readonly destinations: DestinationRoutes;
+  /** `undefined`: rules and playbooks come from files. */
+  readonly sync: SyncRoutes | undefined;
+  readonly status: () => object;
   readonly failed: (error: Error) => void;
 };
 
@@ -41,6 +45,11 @@ export function makeApp(parts: AppParts): Hono {
   app.route('/api/dead-letters', deadLetterRoutes(parts.destinations));
   app.route('/api/events', liveRoutes(parts.feed));
   app.get('/api/nodes', async (context) => context.json({ nodes: await parts.nodes.all() }));
+  app.get('/api/status', (context) => context.json(parts.status()));
+  if (parts.sync !== undefined) {
+    app.route('/api/sync', syncRoutes(parts.sync));
+    app.route('/hooks', hookRoutes(parts.sync));
+  }
   app.route('/', healthRoutes(parts.health));
   app.route('/', consoleRoutes());
   app.notFound((context) => context.json({ error: `there is no ${context.req.method} ${context.req.path}` }, 404));

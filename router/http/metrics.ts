@@ -54,6 +54,17 @@ export function makeMetrics() {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600],
       registers,
     }),
+    revision: new Gauge({
+      name: 'lanner_revision_info',
+      help: '1 for the commit whose playbooks are used.',
+      labelNames: ['commit'],
+      registers,
+    }),
+    syncOk: new Gauge({
+      name: 'lanner_sync_ok',
+      help: '1 when the last look at the repository found a commit that can be used.',
+      registers,
+    }),
     queueJobs: new Gauge({
       name: 'lanner_queue_jobs',
       help: 'Jobs by state; all but completed and failed are accepted and not yet handed on.',

@@ -24,7 +24,8 @@ export type Seen = 'never' | 'perhaps';
 export type Verdict = Decided & { readonly playbook: Playbook; readonly mode: RunMode; readonly placed: StoredAlert };
 
 export type IngestPorts = {
-  readonly playbooks: () => readonly Playbook[];
+  /** Those in use, and the commit that they are of; both of one moment. */
+  readonly playbooks: () => { readonly playbooks: readonly Playbook[]; readonly revision: string | undefined };
   readonly mode: RunMode;
   readonly queue: RunQueue;
   readonly alerts: AlertStore;
@@ -48,8 +49,9 @@ export async function ingest(alerts: readonly Alert[], seen: Seen, ports: Ingest
   const placed = alerts.map((alert) => ({ id: alertIdOf(alert), alert }));
   // A sender may repeat an alert within one request.
   const distinct = [...new Map(placed.map((one) => [one.id, one])).values()];
+  const { revision, playbooks } = ports.playbooks();
   const matches = distinct.flatMap((one) =>
-    matchPlaybooks(ports.playbooks(), one.alert, one.id).map((playbook) => ({ playbook, placed: one })),
+    matchPlaybooks(playbooks, one.alert, one.id).map((playbook) => ({ playbook, placed: one })),
   );
   const urgent = seen === 'never' ? [] : matches.filter(({ playbook }) => express.isFor(playbook));
   const [known, begun] = await Promise.all([
@@ -64,9 +66,11 @@ export async function ingest(alerts: readonly Alert[], seen: Seen, ports: Ingest
     else others.push(one);
   }
   const verdicts = (await Promise.all([...fresh].map(([playbook, some]) => decideAll(playbook, some, ports)))).flat();
-  const jobs = verdicts.flatMap(jobsOf);
+  const jobs = verdicts.flatMap((verdict) => jobsOf(verdict, revision));
   const told = verdicts.length > 0 ? ports.decided(verdicts) : undefined;
-  const contain = verdicts.filter(({ playbook }) => express.isFor(playbook)).flatMap(jobsOf);
+  const contain = verdicts
+    .filter(({ playbook }) => express.isFor(playbook))
+    .flatMap((verdict) => jobsOf(verdict, revision));
   for (const job of contain) if (job.window === undefined && !begun.has(runIdOf(job))) express.begin(job);
   await told;
   await queue.add(jobs);
@@ -93,8 +97,8 @@ async function decideAll(
   });
 }
 
-function jobsOf({ playbook, placed, decision, window }: Verdict): readonly PlacedJob[] {
-  const job = { ...placed, playbook: playbook.name, urgency: urgencyOf(playbook, placed.alert) };
+function jobsOf({ playbook, placed, decision, window }: Verdict, revision: string | undefined): readonly PlacedJob[] {
+  const job = { ...placed, playbook: playbook.name, revision, urgency: urgencyOf(playbook, placed.alert) };
   if (decision.kind === 'start') {
     const { trigger, guards } = decision;
     return [{ ...job, trigger, guards }];

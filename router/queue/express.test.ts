@@ -32,7 +32,12 @@ function setUp(mine: boolean) {
   });
   const release = vi.fn(async () => undefined);
   const holds = { claim: async () => mine, take: async () => mine, keep: async () => undefined, release };
-  const express = makeExpress(perform, holds, named, () => undefined);
+  const express = makeExpress(
+    perform,
+    holds,
+    async ({ playbook }) => named(playbook),
+    () => undefined,
+  );
   return { express, perform, release, finish: (result: JobResult) => ends.map((end) => end.resolve(result)) };
 }
 

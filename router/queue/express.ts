@@ -27,7 +27,7 @@ export type Express = {
 export function makeExpress(
   perform: Perform,
   holds: Holds,
-  playbookOf: (name: string) => Playbook | undefined,
+  playbookOf: (job: RunJob) => Promise<Playbook | undefined>,
   log: Log,
 ): Express {
   const stop = new AbortController();
@@ -65,7 +65,7 @@ export function makeExpress(
     },
     async perform(job, signal) {
       const runId = runIdOf(job);
-      const playbook = playbookOf(job.playbook);
+      const playbook = await playbookOf(job);
       const running = here.get(runId);
       if (running !== undefined) return running;
       if (playbook === undefined || !isFor(playbook)) return perform(job, signal, false);

@@ -15,6 +15,8 @@ export type RunJob = {
   readonly playbook: string;
   readonly trigger?: RunTrigger | undefined;
   readonly guards?: readonly GuardNote[] | undefined;
+  /** The commit whose playbook it is; `undefined`: of a file. */
+  readonly revision?: string | undefined;
   /** The job is the summary of this window. */
   readonly window?: JobWindow | undefined;
 };

@@ -17,6 +17,8 @@ export type RunRequest = {
   readonly guards?: readonly GuardNote[] | undefined;
   /** There is no journal of it yet. */
   readonly isNew?: boolean;
+  /** The commit whose playbook it is. */
+  readonly revision?: string | undefined;
 };
 
 export type Performed =
@@ -141,7 +143,7 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(Math.max(0, ms), undefined, { signal });
 }
 
-function aboutRun({ runId, alertId, alert, mode, trigger, guards }: RunRequest, startedMs: number) {
+function aboutRun({ runId, alertId, alert, mode, trigger, guards, revision }: RunRequest, startedMs: number) {
   return {
     id: runId,
     alert: alertId,
@@ -151,6 +153,7 @@ function aboutRun({ runId, alertId, alert, mode, trigger, guards }: RunRequest, 
     mode,
     trigger,
     guards,
+    ...(revision !== undefined && { revision }),
     startedMs,
   };
 }

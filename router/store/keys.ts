@@ -33,6 +33,16 @@ export const keys = {
   receipt: (command: string) => `{lanner}:receipt:${command}`,
   /** Hash: how a destination does. */
   destination: (name: string) => `{lanner}:destination:${name}`,
+  /** String: which commit of the repository is used, as JSON. */
+  revision: '{lanner}:revision',
+  /** String: the files of a commit, as JSON, with an expiry. */
+  revisionFiles: (commit: string) => `{lanner}:revision:${commit}`,
+  /** String: what the last look at the repository found, as JSON. */
+  revisionLook: '{lanner}:revision:look',
+  /** String: the router that looks at the repository now, with an expiry. */
+  revisionTurn: '{lanner}:revision:turn',
+  /** Channel: another commit is used. */
+  wakeRevision: '{lanner}:wake:revision',
   /** String: that nodes are not to respond, as JSON; not there: they may. */
   responding: '{lanner}:responding',
   /** Channel: the word on responding has changed. */

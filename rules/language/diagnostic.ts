@@ -1,8 +1,8 @@
 import { printable } from './printable.ts';
 import { locate, type Source, type Span } from './source.ts';
 
-/** Ours: Falco has no playbooks. */
-const ownErrorCodes = ['PLAYBOOK_TEST_FAILED'] as const;
+/** Ours: Falco has no playbooks, and no tests of rules. */
+const ownErrorCodes = ['PLAYBOOK_TEST_FAILED', 'RULE_TEST_FAILED'] as const;
 
 export const errorCodes = [
   'LOAD_ERR_FILE_READ',

@@ -1,5 +1,5 @@
 import { actionSteps, type Playbook } from '#playbooks/language/playbook';
-import type { Destination } from '../config/router-file.ts';
+import type { Destination } from './router-file.ts';
 
 /** Steps whose `via` is written out and names no destination, or one of another kind. */
 export function findStrayVias(playbooks: readonly Playbook[], destinations: readonly Destination[]): readonly string[] {
