@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { checkCapabilities, checkMachine, checkMemlock, checkNode, checkRelease } from './machine.ts';
+import {
+  checkActionPrograms,
+  checkCapabilities,
+  checkMachine,
+  checkMemlock,
+  checkNode,
+  checkRelease,
+} from './machine.ts';
 
 describe('what the machine lacks', () => {
   it.for([
@@ -33,6 +40,19 @@ describe('what the machine lacks', () => {
     { kernel: '5.11.0', soft: '65536', status: 'ok' },
   ])('calls a limit of $soft on $kernel $status', ({ kernel, soft, status }) => {
     expect(checkMemlock(`Max locked memory         ${soft}  65536  bytes\n`, kernel).status).toBe(status);
+  });
+
+  it('names the program that an action lacks, and the package that has it', () => {
+    const found = checkActionPrograms((name) => (name === 'nft' ? undefined : `/usr/sbin/${name}`));
+    expect(found.map(({ check, status }) => [check, status])).toEqual([
+      ['nft', 'limited'],
+      ['ip', 'ok'],
+      ['nsenter', 'ok'],
+    ]);
+    expect(found[0]).toMatchObject({
+      detail: expect.stringContaining('network.isolate'),
+      remedy: 'apt install nftables',
+    });
   });
 
   it('wants Node 24', () => {

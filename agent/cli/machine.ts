@@ -40,6 +40,7 @@ export async function checkMachine(): Promise<readonly Finding[]> {
     checkHooks(),
     checkCompiler(),
     checkRedis(),
+    ...checkActionPrograms(findProgram),
     ...(await checkEngines()),
   ];
 }
@@ -155,6 +156,21 @@ function checkRedis(): Finding {
   return { check, status: 'missing', detail, remedy: `apt install redis-server, or ${rebuild}` };
 }
 
+/** What node actions run on the host; everything else (tar, zstd, signals, cgroups) is built in. */
+const actionPrograms = {
+  nft: { action: 'network.isolate', debian: 'nftables' },
+  ip: { action: 'network.isolate', debian: 'iproute2' },
+  nsenter: { action: 'network.isolate', debian: 'util-linux' },
+} as const;
+
+export function checkActionPrograms(find: (name: string) => string | undefined): readonly Finding[] {
+  return Object.entries(actionPrograms).map(([name, { action, debian }]): Finding => {
+    const path = find(name);
+    if (path !== undefined) return { check: name, status: 'ok', detail: path };
+    return { check: name, status: 'limited', detail: `not found; ${action} needs it`, remedy: `apt install ${debian}` };
+  });
+}
+
 async function checkEngines(): Promise<readonly Finding[]> {
   const engines = findEngines();
   if (engines.length === 0) {
@@ -175,8 +191,11 @@ async function checkEngines(): Promise<readonly Finding[]> {
   );
 }
 
+/** Where services lack them in their PATH, actions look in these folders all the same (network-isolate.ts). */
+const systemFolders = ['/usr/sbin', '/sbin', '/usr/bin', '/bin'] as const;
+
 function findProgram(name: string): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''), ...systemFolders];
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
