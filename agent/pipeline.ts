@@ -26,7 +26,7 @@ import type { CgroupContainer } from './state/containers/cgroup.ts';
 import { findEngines, knownSockets, userSockets } from './state/containers/engine.ts';
 import { foldersOf, openEngineFiles } from './state/containers/engine-files.ts';
 import { type ContainerCounters, ContainerTable, type EngineChange } from './state/containers/table.ts';
-import { makeHealer } from './state/heal.ts';
+import { enterAll, makeHealer } from './state/heal.ts';
 import { makeLiveProcess } from './state/live-process.ts';
 import { groupCalls, makeGroupFinder } from './state/made-groups.ts';
 import { Names } from './state/names.ts';
@@ -36,6 +36,7 @@ import { joinOrchestrators, type Orchestrators } from './state/orchestrators/orc
 import { isAlive, listPids, makeEnvironment, makeLocate, makeLook, readProcess } from './state/proc-folder.ts';
 import { type ProcessCounters, ProcessTable } from './state/process-table.ts';
 import { resolveName } from './state/resolve-name.ts';
+import { decodeProcesses } from './state/snapshot.ts';
 import { makeUsers } from './state/users.ts';
 
 const MEASURE_CLOCK_MS = 60_000;
@@ -177,10 +178,11 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
   for (const alert of blindSpotAlerts(opened.blindSpots)) raise(alert);
 
   // What starts from here on is in the ring already; what ran before is read now, before any event is looked at.
-  for (const pid of listPids()) {
-    const process = readProcess(pid);
-    if (process !== undefined) processes.put(process);
-  }
+  const nextProcesses = () => {
+    const snapshot = capture.snapshot();
+    return snapshot === undefined ? [] : decodeProcesses(snapshot);
+  };
+  enterAll({ processes, nextProcesses, listPids, readProcess });
   const counters = (): AgentCounters => ({
     capture: capture.counters(),
     engine: engine.counters,
@@ -190,7 +192,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
   });
   const losses = () => joinLosses(capture, engine);
   const { sinceBootNs } = clock;
-  const heal = makeHealer({ processes, listPids, readProcess, sinceBootNs, later: setImmediate });
+  const heal = makeHealer({ processes, nextProcesses, listPids, readProcess, sinceBootNs, later: setImmediate });
   const healAfterLoss = () => {
     log('warn', 'events were lost; comparing the processes with the kernel');
     heal();

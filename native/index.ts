@@ -50,6 +50,11 @@ export type NativeCapture = {
   losses(): Float64Array;
   /** In the order of `enum counter` in native/bpf/event.h, then the runs that the kernel skipped. */
   counters(): readonly number[];
+  /**
+   * Writes the next processes of the host into `bytes`, 32 KiB or more: exec records in a row, though many of them were
+   * started long ago. Returns how many bytes; 0: that was all, and the next call begins anew. `undefined`: not on this kernel.
+   */
+  snapshot(bytes: Uint8Array): number | undefined;
   /** What no program sees here, and why, as sentences. Empty on kernels that have every hook. */
   blindSpots(): readonly string[];
   close(): void;

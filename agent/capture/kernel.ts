@@ -1,12 +1,12 @@
 import { type NativeCapture, openNative, type Ring, rings } from '#native';
 import { nameOfCall } from '../events/calls.ts';
-import { Event } from '../events/event.ts';
+import { type Batch, Event } from '../events/event.ts';
 import type { Losses } from '../events/losses.ts';
 import { TextCache } from '../events/text-cache.ts';
 import { encodeCompatCalls } from './compat.ts';
 import { readLosses } from './losses.ts';
 import { Merge } from './merge.ts';
-import { CopyingReader, InPlaceReader, type RingReader } from './ring-reader.ts';
+import { CopyingReader, InPlaceReader, type RingReader, toBatch } from './ring-reader.ts';
 import { type Details, encodeShapes } from './shapes.ts';
 
 export type CaptureOptions = {
@@ -56,6 +56,8 @@ export type CaptureOutcome =
 const LAZY_MS = 1;
 /** As large as the doorbell's ring. */
 const DOORBELL_BYTES = 4_096;
+/** Twice what the kernel writes at once; some 70 processes. */
+const SNAPSHOT_BYTES = 64 * 1024;
 /** Records handed on in one turn of the event loop: other work must not starve. */
 const RECORDS_MAX = 16_384;
 
@@ -80,6 +82,7 @@ export function openCapture(options: CaptureOptions): CaptureOutcome {
 export class Capture {
   readonly #native: NativeCapture;
   readonly #options: CaptureOptions;
+  readonly #texts = new TextCache();
   readonly #cursor: Event;
   readonly #readers: readonly RingReader[];
   readonly #doorbell: Uint8Array;
@@ -97,9 +100,8 @@ export class Capture {
   constructor(native: NativeCapture, options: CaptureOptions) {
     this.#native = native;
     this.#options = options;
-    const texts = new TextCache();
-    const lifecycle = openReader(native, rings.lifecycle, texts, options.reading);
-    const bulk = openReader(native, rings.bulk, texts, options.reading);
+    const lifecycle = openReader(native, rings.lifecycle, this.#texts, options.reading);
+    const bulk = openReader(native, rings.bulk, this.#texts, options.reading);
     this.#readers = [lifecycle, bulk];
     this.#merge = new Merge(bulk, lifecycle);
     this.#cursor = new Event(lifecycle.batch);
@@ -205,6 +207,16 @@ export class Capture {
       if (type !== undefined) found[type] = { sent, dropped };
     }
     return found;
+  }
+
+  /**
+   * The next of the host's processes, as records of exec in a row that are good while they are held. `undefined`: that was
+   * all, and the next call begins anew; or this kernel makes no such list.
+   */
+  snapshot(): { readonly batch: Batch; readonly bytes: number } | undefined {
+    const buffer = Buffer.allocUnsafe(SNAPSHOT_BYTES);
+    const bytes = this.#native.snapshot(buffer) ?? 0;
+    return bytes === 0 ? undefined : { batch: toBatch(buffer, this.#texts), bytes };
   }
 
   /** Leaves out the events of a process, all its threads included. */

@@ -156,7 +156,7 @@ export class CopyingReader implements RingReader {
   }
 }
 
-function toBatch(bytes: Buffer, texts: TextCache): Batch {
+export function toBatch(bytes: Buffer, texts: TextCache): Batch {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const make = (from: number, to: number) => bytes.toString('latin1', from, to);
   return {

@@ -41,7 +41,7 @@ export function decodeExec(event: Event): Exec {
     cwd: event.text(e.cwd),
     cgroup: event.text(e.cgroup_path),
     inode: event.u64(e.inode),
-    device: event.u32(e.device),
+    device: encodeDevice(event.u32(e.device)),
     fileMode: event.u32(e.file_mode),
     fileUid: event.u32(e.file_uid),
     tty: event.u32(e.tty),

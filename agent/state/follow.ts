@@ -1,8 +1,9 @@
-import { decodeExec, decodeFork } from '../events/decode.ts';
+import { decodeFork } from '../events/decode.ts';
 import type { Event } from '../events/event.ts';
 import { changeOf, childGroupOf, type Look } from './changes.ts';
 import { isStartOf, type Process } from './process.ts';
 import type { ProcessTable } from './process-table.ts';
+import { toProcess } from './snapshot.ts';
 
 /** The process of the event, after the event: an exec shows the new program, a fork the parent. */
 export function follow(event: Event, processes: ProcessTable, look: Look): Process | undefined {
@@ -52,44 +53,14 @@ function adopt(process: Process, ppid: number): void {
 }
 
 function followExec(event: Event, processes: ProcessTable): Process {
-  const { pid, ppid, startNs } = event;
-  const exec = decodeExec(event);
+  const process = toProcess(event);
+  const { pid, ppid, startNs, parentStartNs, cgroup } = process;
   const before = processes.peek(pid);
   // An engine puts its own program into the container's cgroup, which then starts what was asked for.
-  const isIn = before?.execNs !== undefined && before.cgroup === exec.cgroup && isStartOf(before.startNs, startNs);
-  const process: Process = {
-    pid,
-    startNs,
-    ppid,
-    parentStartNs: ppid === 0 ? undefined : exec.parentStartNs,
-    parent: ppid === 0 ? undefined : processes.find(ppid, exec.parentStartNs),
-    comm: event.comm,
-    exePath: exec.exePath,
-    argv: exec.argv,
-    firstArgv: isIn ? (before.firstArgv ?? before.argv) : undefined,
-    cwd: exec.cwd,
-    tty: exec.tty,
-    sid: exec.sid,
-    pgid: exec.pgid,
-    vpid: event.vpid,
-    vsid: exec.vsid,
-    vpgid: exec.vpgid,
-    uid: event.uid,
-    gid: event.gid,
-    loginUid: event.loginUid,
-    cgroup: exec.cgroup,
-    inode: exec.inode,
-    device: exec.device,
-    fileMode: exec.fileMode,
-    fileUid: exec.fileUid,
-    capEffective: exec.capEffective,
-    capPermitted: exec.capPermitted,
-    capInheritable: exec.capInheritable,
-    upperLayer: exec.upperLayer,
-    memfd: exec.memfd,
-    execNs: event.timeNs,
-    exitNs: undefined,
-  };
+  const isIn = before?.execNs !== undefined && before.cgroup === cgroup && isStartOf(before.startNs, startNs);
+  process.firstArgv = isIn ? (before.firstArgv ?? before.argv) : undefined;
+  process.parent = parentStartNs === undefined ? undefined : processes.find(ppid, parentStartNs);
+  process.execNs = event.timeNs;
   processes.put(process);
   return process;
 }

@@ -1,16 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { makeHealer } from './heal.ts';
+import { enterAll, makeHealer } from './heal.ts';
 import { readProcess } from './proc-folder.ts';
+import type { Process } from './process.ts';
 import { ProcessTable } from './process-table.ts';
 
-function setUp(pids: number[]) {
+function setUp(pids: number[], listed: readonly Process[][] = []) {
   const processes = new ProcessTable(() => undefined);
   const own = readProcess(process.pid);
   if (own === undefined) throw new Error('this process runs');
   const steps: (() => void)[] = [];
   const read: number[] = [];
+  const parts = [...listed];
   const heal = makeHealer({
     processes,
+    nextProcesses: () => parts.shift() ?? [],
     listPids: () => pids,
     readProcess: (pid) => {
       read.push(pid);
@@ -51,5 +54,42 @@ describe('the comparison with the kernel', () => {
     heal();
     runAll();
     expect(read).toHaveLength(80);
+  });
+
+  it('takes the kernel’s list part by part, and reads what that leaves out', () => {
+    const own = readProcess(process.pid);
+    if (own === undefined) throw new Error('this process runs');
+    const as = (pid: number): Process => ({ ...own, pid, parent: undefined });
+    const { heal, steps, read, processes, runAll } = setUp([2, 3, 4, 6], [[as(2), as(3)], [as(6)]]);
+    heal();
+    expect(processes.peek(2)).toBeDefined();
+    expect(processes.peek(6)).toBeUndefined();
+    expect(steps).toHaveLength(1);
+    runAll();
+    expect(processes.peek(6)).toBeDefined();
+    expect(read).toEqual([4]);
+    expect(processes.peek(4)).toBeDefined();
+  });
+});
+
+describe('the first look', () => {
+  it('enters what the kernel lists, and the rest by /proc', () => {
+    const own = readProcess(process.pid);
+    if (own === undefined) throw new Error('this process runs');
+    const as = (pid: number): Process => ({ ...own, pid, parent: undefined });
+    const processes = new ProcessTable(() => undefined);
+    const parts = [[as(2)], [as(3)]];
+    const read: number[] = [];
+    enterAll({
+      processes,
+      nextProcesses: () => parts.shift() ?? [],
+      listPids: () => [2, 3, 4],
+      readProcess: (pid) => {
+        read.push(pid);
+        return as(pid);
+      },
+    });
+    expect(read).toEqual([4]);
+    expect(processes.size).toBe(3);
   });
 });

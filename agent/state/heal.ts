@@ -6,6 +6,8 @@ const AT_ONCE = 32;
 
 export type HealPorts = {
   readonly processes: ProcessTable;
+  /** The next of all processes, as the kernel lists them; none: that was all, or it makes no such list. */
+  readonly nextProcesses: () => readonly Process[];
   readonly listPids: () => readonly number[];
   readonly readProcess: (pid: number) => Process | undefined;
   readonly sinceBootNs: () => number;
@@ -13,12 +15,29 @@ export type HealPorts = {
   readonly later: (next: () => void) => void;
 };
 
+/** Enters all that run, when nothing is known yet. What the kernel's own list leaves out is read from /proc. */
+export function enterAll({ processes, nextProcesses, listPids, readProcess }: EnterPorts): void {
+  const seen = new Set<number>();
+  for (let some = nextProcesses(); some.length > 0; some = nextProcesses()) {
+    for (const process of some) {
+      processes.put(process);
+      seen.add(process.pid);
+    }
+  }
+  for (const pid of listPids()) {
+    const process = seen.has(pid) ? undefined : readProcess(pid);
+    if (process !== undefined) processes.put(process);
+  }
+}
+
+export type EnterPorts = Pick<HealPorts, 'processes' | 'nextProcesses' | 'listPids' | 'readProcess'>;
+
 /**
  * Compares the process table with the kernel, in small steps: after events were lost, and now and then to be sure. Asked
  * again while a comparison is under way, it makes one more.
  */
 export function makeHealer(ports: HealPorts): () => void {
-  const { processes, listPids, readProcess, sinceBootNs, later } = ports;
+  const { processes, nextProcesses, listPids, readProcess, sinceBootNs, later } = ports;
   let isRunning = false;
   let isWantedAgain = false;
   const run = () => {
@@ -31,6 +50,20 @@ export function makeHealer(ports: HealPorts): () => void {
     const listedNs = sinceBootNs();
     const pids = listPids();
     processes.endMissing(new Set(pids), listedNs);
+    const seen = new Set<number>();
+    const listed = () => {
+      const some = nextProcesses();
+      for (const process of some) {
+        processes.correct(process);
+        seen.add(process.pid);
+      }
+      if (some.length > 0) later(listed);
+      else rest(pids.filter((pid) => !seen.has(pid)));
+    };
+    listed();
+  };
+  /** What the list left out, or all where there is none. */
+  const rest = (pids: readonly number[]) => {
     let at = 0;
     const step = () => {
       for (const pid of pids.slice(at, at + AT_ONCE)) {

@@ -13,6 +13,8 @@
 
 namespace {
 
+constexpr size_t kSnapshotBytes = 32 << 10;
+
 Napi::Value Throw(Napi::Env env, const char* code, const std::string& message) {
 	Napi::Error error = Napi::Error::New(env, message);
 	error.Set("code", Napi::String::New(env, code));
@@ -60,6 +62,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
 			 InstanceMethod("setCgroupKind", &Capture::SetCgroupKind),
 			 InstanceMethod("filterCounters", &Capture::FilterCounters),
 			 InstanceMethod("counters", &Capture::Counters), InstanceMethod("losses", &Capture::Losses),
+			 InstanceMethod("snapshot", &Capture::Snapshot),
 			 InstanceMethod("blindSpots", &Capture::BlindSpots), InstanceMethod("close", &Capture::Close)});
 	}
 
@@ -253,6 +256,18 @@ class Capture : public Napi::ObjectWrap<Capture> {
 		for (uint32_t i = 0; i < sums.size(); i++)
 			out.Set(i, Napi::Number::New(env, static_cast<double>(sums[i])));
 		return out;
+	}
+
+	// snapshot(bytes): how many bytes of the list of processes were written, 0 at its end; undefined: none can be
+	// had.
+	Napi::Value Snapshot(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		if (!IsBytes(info[0]) || info[0].As<Napi::Uint8Array>().ByteLength() < kSnapshotBytes)
+			return Throw(env, "EINVAL", "snapshot expects a Uint8Array of 32 KiB or more");
+		auto bytes = info[0].As<Napi::Uint8Array>();
+		int64_t used = programs_.ReadSnapshot(bytes.Data(), bytes.ByteLength());
+		return used < 0 ? env.Undefined() : Napi::Number::New(env, static_cast<double>(used));
 	}
 
 	Napi::Value BlindSpots(const Napi::CallbackInfo& info) {

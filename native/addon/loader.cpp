@@ -65,6 +65,9 @@ const Optional kOptional[] = {
 	{kCompleted, "uring_complete_values", "io_uring_complete", 7},
 	{kOverflown, "uring_overflow", "io_uring_cqe_overflow", 5},
 };
+// Lists processes. Where the kernel refuses it nothing is missed: /proc tells the same, slower.
+const char* const kSnapshot = "snapshot_process";
+
 const char* const kPurposes[] = {kSubmitted, kCompleted, kOverflown};
 
 // Numbers of x86_64 calls.
@@ -98,6 +101,11 @@ const Optional* FindOptional(const char* program) {
 	for (const Optional& optional : kOptional)
 		if (!strcmp(optional.program, program)) return &optional;
 	return nullptr;
+}
+
+// Whether it was this program that the kernel refused.
+bool Blames(const char* program) {
+	return complaints.find(std::string("prog '") + program + "': failed to load") != std::string::npos;
 }
 
 // The programs that fit this kernel, one for each purpose; what is left without one is added to `blind_spots`.
@@ -153,6 +161,7 @@ Failure Programs::Open(const std::string& path, const Sizes& sizes) {
 Failure Programs::Load(const std::string& path, const Sizes& sizes, const std::string& leave_out) {
 	libbpf_set_print(Complain);
 	std::vector<const Optional*> chosen = Choose(leave_out, &blind_spots_);
+	bool has_snapshot = true;
 	for (;;) {
 		Failure failure = Open(path, sizes);
 		if (failure.code) return failure;
@@ -160,11 +169,18 @@ Failure Programs::Load(const std::string& path, const Sizes& sizes, const std::s
 		bpf_object__for_each_program(program, object_) {
 			const Optional* optional = FindOptional(bpf_program__name(program));
 			bool wanted = !optional || std::find(chosen.begin(), chosen.end(), optional) != chosen.end();
+			if (!strcmp(bpf_program__name(program), kSnapshot)) wanted = has_snapshot;
 			bpf_program__set_autoload(program, wanted);
 		}
 		int error = LoadUndisturbed(object_);
 		if (!error) break;
 		failure = Fail(-error, "the kernel refuses the programs");
+		if (has_snapshot && Blames(kSnapshot)) {
+			has_snapshot = false;
+			bpf_object__close(object_);
+			object_ = nullptr;
+			continue;
+		}
 		if (chosen.empty()) return failure;
 		// Once more with the essential ones alone: should they be refused as well, it is for them that we fail.
 		for (const Optional* optional : chosen)
@@ -186,7 +202,7 @@ Failure Programs::Attach() {
 	complaints.clear();
 	bpf_program* program;
 	bpf_object__for_each_program(program, object_) {
-		if (!bpf_program__autoload(program)) continue;
+		if (!bpf_program__autoload(program) || !strcmp(bpf_program__name(program), kSnapshot)) continue;
 		bpf_link* link = bpf_program__attach(program);
 		if (!link) {
 			Failure failure = Fail(errno, std::string("cannot attach ") + bpf_program__name(program));
@@ -204,6 +220,7 @@ void Programs::Close() {
 	for (bpf_link* link : links_)
 		bpf_link__destroy(link);
 	links_.clear();
+	EndSnapshot();
 	for (Ring& ring : rings_)
 		ring.Close();
 	if (object_) bpf_object__close(object_);
@@ -245,6 +262,30 @@ std::vector<uint64_t> Programs::Losses() {
 	bpf_object__for_each_program(program, object_)
 		sums[RowOf(bpf_program__name(program)) * LOSSES + LOSS_RECURSION] += SkippedRuns(program);
 	return sums;
+}
+
+// bpf_seq_read (kernel/bpf/bpf_iter.c) hands out whole records to whoever has room for its own buffer of 32 KiB.
+int64_t Programs::ReadSnapshot(uint8_t* to, size_t size) {
+	bpf_program* program = bpf_object__find_program_by_name(object_, kSnapshot);
+	if (!program || !bpf_program__autoload(program)) return -ENOTSUP;
+	if (snapshot_ < 0) {
+		bpf_link* link = bpf_program__attach_iter(program, nullptr);
+		if (!link) return -errno;
+		// The descriptor keeps what it needs of the link.
+		snapshot_ = bpf_iter_create(bpf_link__fd(link));
+		int error = snapshot_ < 0 ? errno : 0;
+		bpf_link__destroy(link);
+		if (error) return -error;
+	}
+	ssize_t got = read(snapshot_, to, size);
+	int error = got < 0 ? errno : 0;
+	if (got <= 0) EndSnapshot();
+	return error ? -error : got;
+}
+
+void Programs::EndSnapshot() {
+	if (snapshot_ >= 0) close(snapshot_);
+	snapshot_ = -1;
 }
 
 std::vector<uint64_t> Programs::Counters() {

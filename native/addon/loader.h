@@ -45,6 +45,8 @@ class Programs {
 	Failure Ignore(uint32_t tgid, bool ignored);
 	// By type of event (rows of LOSSES): sums over the CPUs.
 	std::vector<uint64_t> Losses();
+	// The next part of the list of processes; 0: its end, after which it begins anew. Negative: -errno.
+	int64_t ReadSnapshot(uint8_t* to, size_t size);
 	// Sums over the CPUs, then the runs the kernel skipped because the CPU was already inside a program.
 	std::vector<uint64_t> Counters();
 	// What no program sees here, and why; for a person.
@@ -53,9 +55,11 @@ class Programs {
       private:
 	Failure Open(const std::string& path, const Sizes& sizes);
 	bpf_map* Map(const char* name);
+	void EndSnapshot();
 
 	bpf_object* object_ = nullptr;
 	std::vector<bpf_link*> links_;
 	std::vector<std::string> blind_spots_;
 	Ring rings_[RINGS];
+	int snapshot_ = -1;
 };

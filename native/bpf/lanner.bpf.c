@@ -21,5 +21,6 @@
 #include "exit.bpf.c"
 #include "call.bpf.c"
 #include "uring.bpf.c"
+#include "snapshot.bpf.c"
 
 char LICENSE[] SEC("license") = "GPL";

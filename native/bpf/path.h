@@ -123,21 +123,26 @@ static __always_inline void append_walked(struct scratch *scratch, struct text *
 	append_kernel(scratch, text, &scratch->path[position], TEXT_MAX - position);
 }
 
-/* The path as the current process's root folder sees it. */
-static __noinline u32 append_path(struct scratch *scratch, struct text *text, struct vfsmount *mnt,
-				  struct dentry *dentry)
+/* The path as the root folder of `fs` sees it. */
+static __noinline u32 append_path_for(struct scratch *scratch, struct text *text, struct vfsmount *mnt,
+				      struct dentry *dentry, struct fs_struct *fs)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-
 	scratch->walk.mnt = mnt;
 	scratch->walk.mnt_root = BPF_CORE_READ(mnt, mnt_root);
 	scratch->walk.dentry = dentry;
-	scratch->walk.root_mnt = task->fs->root.mnt;
-	scratch->walk.root = task->fs->root.dentry;
+	scratch->walk.root_mnt = fs->root.mnt;
+	scratch->walk.root = fs->root.dentry;
 	scratch->walk.position = TEXT_MAX;
 	bpf_loop(PATH_STEPS, walk_dentry, &scratch, 0);
 	append_walked(scratch, text);
 	return 0;
+}
+
+/* As the current process's root folder sees it. */
+static __always_inline u32 append_path(struct scratch *scratch, struct text *text, struct vfsmount *mnt,
+				       struct dentry *dentry)
+{
+	return append_path_for(scratch, text, mnt, dentry, bpf_get_current_task_btf()->fs);
 }
 
 static __noinline u32 append_cgroup(struct scratch *scratch, struct text *text, struct kernfs_node *node)

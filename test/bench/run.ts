@@ -21,6 +21,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   ),
   response: async () => (await import('./response.ts')).response,
   rules: async () => (await import('./rules.ts')).bench,
+  snapshot: async () => (await import('./snapshot.ts')).snapshot,
   soak: async () => (await import('./soak.ts')).soak,
   start: async () => (await import('./start.ts')).start,
 };

@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { isDeepStrictEqual } from 'node:util';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { file } from '../../agent/events/decode.ts';
+import type { Event } from '../../agent/events/event.ts';
+import { listPids, readProcess } from '../../agent/state/proc-folder.ts';
+import type { Process } from '../../agent/state/process.ts';
+import { decodeProcesses } from '../../agent/state/snapshot.ts';
+import { eventually } from '../support/eventually.ts';
+import { Recorder } from './recorder.ts';
+
+let recorder: Recorder;
+let child: ChildProcess;
+
+beforeEach(async () => {
+  recorder = new Recorder([]);
+  child = spawn('sh', ['-c', 'cd /usr && echo && exec sleep 60 # $0 two  words', 'own name'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    uid: 12,
+    gid: 34,
+  });
+  await once(child, 'spawn');
+  if (child.stdout !== null) await once(child.stdout, 'data');
+});
+
+afterEach(() => {
+  child.kill('SIGKILL');
+  recorder.capture.close();
+});
+
+function readAll(): Process[] {
+  const found: Process[] = [];
+  for (let part = recorder.capture.snapshot(); part !== undefined; part = recorder.capture.snapshot()) {
+    found.push(...decodeProcesses(part));
+  }
+  return found;
+}
+
+test('the kernel lists each process once, with what /proc tells of it', () => {
+  const before = readFromProc();
+  const snapshot = new Map(readAll().map((process) => [process.pid, process]));
+  const after = readFromProc();
+  // Those that were the same all the while; without what has ended and is being taken apart.
+  const lasting = [...before].filter(
+    ([pid, process]) => process.cwd !== undefined && isDeepStrictEqual(process, after.get(pid)),
+  );
+  expect(lasting.length).toBeGreaterThan(10);
+  const told = lasting.map(([pid]) => snapshot.get(pid));
+  expect(told.filter((process) => process === undefined).length).toBeLessThanOrEqual(1); // the host's first
+  const pairs = lasting.flatMap(([pid, read]) => {
+    const process = snapshot.get(pid);
+    return process === undefined ? [] : [[comparable(process), comparable(read)] as const];
+  });
+  expect(pairs.map(([process]) => process)).toEqual(pairs.map(([, read]) => read));
+});
+
+const readFromProc = () =>
+  new Map(
+    listPids().flatMap((pid) => {
+      const read = readProcess(pid);
+      return read === undefined ? [] : [[pid, read] as const];
+    }),
+  );
+
+test('it says the same again, and all of a process that was started before', () => {
+  readAll();
+  const told = readAll().find(({ pid }) => pid === child.pid);
+  expect(told).toMatchObject({ ppid: process.pid, uid: 12, gid: 34, cwd: '/usr', memfd: false, execNs: undefined });
+  expect(told?.argv).toEqual(['sleep', '60']);
+  expect(told?.exePath).toMatch(/sleep|busybox|coreutils/);
+});
+
+test('a file that was opened before the programs were attached is known when it is read', async () => {
+  const reader = spawn('sh', ['-c', 'exec 7</etc/hostname; echo; read go; exec cat <&7'], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  await once(reader.stdout, 'data');
+  const late = new Recorder(['read']);
+  reader.stdin.write('go\n');
+  await once(reader, 'close');
+  const isIt = (event: Event) => event.pid === reader.pid && file.resolved(event) === '/etc/hostname';
+  await eventually('the read', () => {
+    late.capture.drain();
+    return late.events.some(isIt) || undefined;
+  });
+  late.capture.close();
+});
+
+/**
+ * Without what /proc does not tell; start times by its ticks, and the title that a program gave itself instead of its
+ * arguments. A file in memory has no folder, which its link in /proc does not say; names of the kernel's threads are longer there.
+ */
+function comparable({ upperLayer, parentStartNs, parent, startNs, argv, exePath, comm, ...rest }: Process) {
+  return {
+    ...rest,
+    title: argv[0]?.trim(),
+    comm: exePath === undefined ? comm.slice(0, 8) : comm,
+    exePath: rest.memfd === true ? exePath?.replace(/^\//, '') : exePath,
+  };
+}
