@@ -118,7 +118,7 @@ const BATCH_BYTES = 1 << 18;
 
 /** Copies many records at once out of the ring: for where foreign memory cannot be looked at. */
 export class CopyingReader implements RingReader {
-  readonly #native: NativeCapture;
+  readonly #native: Pick<NativeCapture, 'drain'>;
   readonly #ring: Ring;
   readonly #bytes = Buffer.allocUnsafeSlow(BATCH_BYTES);
   readonly batch: Batch;
@@ -127,7 +127,7 @@ export class CopyingReader implements RingReader {
   #end = 0;
   timeNs = NEVER;
 
-  constructor(native: NativeCapture, ring: Ring, texts = new TextCache()) {
+  constructor(native: Pick<NativeCapture, 'drain'>, ring: Ring, texts = new TextCache()) {
     this.#native = native;
     this.#ring = ring;
     this.batch = toBatch(this.#bytes, texts);

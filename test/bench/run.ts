@@ -6,6 +6,7 @@ import { type Bench, type BenchLine, lineOf } from './bench.ts';
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   'agent-start': async () => (await import('./agent-start.ts')).agentStart,
   cost: async () => (await import('./flood.ts')).cost,
+  engine: async () => (await import('./engine.ts')).engine,
   flood: async () => (await import('./flood.ts')).flood,
   idle: async () => (await import('./idle.ts')).idle,
   latency: async () => (await import('./latency.ts')).latency,
