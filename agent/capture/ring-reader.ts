@@ -162,6 +162,7 @@ export function toBatch(bytes: Buffer, texts: TextCache): Batch {
   return {
     view,
     latin1: (from, to) => texts.read(view, from, to, make),
+    address: (at, length) => texts.address(view, at, length),
     copy: (from, to) => toBatch(Buffer.from(bytes.subarray(from, to)), texts),
   };
 }

@@ -95,9 +95,14 @@ export function decodeFork(event: Event): Fork {
   };
 }
 
+/** `/pro` as a little-endian number. */
+const PROC = 0x6f72_702f;
+
 /** Readers of a file record's fields, each on its own because most events are rejected by the first. */
 export const file = {
   path: (event: Event) => event.text(f.path),
+  /** Whether the path as it was given may be one below /proc: cheaper than to make the text. */
+  mayBeInProc: (event: Event) => event.hasStart(f.path, PROC),
   path2: (event: Event) => event.text(f.path2),
   /** A third text: mount's file system type, the name of an attribute. */
   extra: (event: Event) => event.text(f.extra),
@@ -187,6 +192,6 @@ function cutName(name: string | undefined): string | undefined {
 
 function address(event: Event, offset: number): Uint8Array | undefined {
   const family = event.u16(s.family);
-  if (family === AF_INET) return event.copy(offset, 4);
-  return family === AF_INET6 ? event.copy(offset, 16) : undefined;
+  if (family === AF_INET) return event.address(offset, 4);
+  return family === AF_INET6 ? event.address(offset, 16) : undefined;
 }

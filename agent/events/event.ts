@@ -7,6 +7,8 @@ const HIGH = 2 ** 32;
 export type Batch = {
   readonly view: DataView;
   latin1(from: number, to: number): string;
+  /** 4 or 16 bytes, which nobody may change. */
+  address(at: number, length: number): Uint8Array;
   copy(from: number, to: number): Batch;
 };
 
@@ -19,6 +21,8 @@ export class Event {
   #batch: Batch;
   #view: DataView;
   #at: number;
+  /** The last `comm` that was read, and its bytes as four numbers: most events are of who made the one before. */
+  #name = { one: 0, two: 0, three: 0, four: 0, text: '' };
 
   constructor(batch: Batch, at = 0) {
     this.#batch = batch;
@@ -66,9 +70,19 @@ export class Event {
     return this.#view.getBigUint64(this.#at + offset, true);
   }
 
+  /** 4 or 16 bytes; nobody may change them. */
+  address(offset: number, length: number): Uint8Array {
+    return this.#batch.address(this.#at + offset, length);
+  }
+
   /** A copy of bytes of the record. */
   copy(offset: number, length: number): Uint8Array {
     return new Uint8Array(this.#view.buffer, this.#view.byteOffset + this.#at + offset, length).slice();
+  }
+
+  /** Whether the text that the `struct text` at `offset` names begins with these four bytes, as a little-endian number. */
+  hasStart(offset: number, word: number): boolean {
+    return this.u16(offset + 2) >= 4 && this.u32(this.u16(offset)) === word;
   }
 
   /** The string that the `struct text` at `offset` names; `undefined` if it is empty. */
@@ -180,9 +194,17 @@ export class Event {
   get comm(): string {
     const view = this.#view;
     const from = this.#at + h.comm;
+    const name = this.#name;
+    const one = view.getInt32(from, true);
+    const two = view.getInt32(from + 4, true);
+    const three = view.getInt32(from + 8, true);
+    const four = view.getInt32(from + 12, true);
+    if (one === name.one && two === name.two && three === name.three && four === name.four) return name.text;
     let end = from;
     while (end < from + 16 && view.getUint8(end) !== 0) end++;
-    return this.#batch.latin1(from, end);
+    const text = this.#batch.latin1(from, end);
+    this.#name = { one, two, three, four, text };
+    return text;
   }
 
   /** A raw argument of a call, 0 to 5: of all records but those of exec, fork and exit. */

@@ -30,7 +30,7 @@ describe('TextCache', () => {
     expect(made()).toBe(4); // The short one is made each time.
   });
 
-  it.for([0, 1, 2, 3, 4, 5, 7, 8, 9, 127, 128, 129, 4_000])('reads %i bytes', (length) => {
+  it.for([0, 1, 2, 3, 4, 5, 7, 8, 9, 127, 128, 129, 4_000, 4_096, 4_097])('reads %i bytes', (length) => {
     const text = Array.from({ length }, (_, index) => String.fromCharCode((index * 37) & 255)).join('');
     const { read } = world([text, `${text}!`, text]);
     expect(read()).toEqual([text, `${text}!`, text]);
@@ -42,5 +42,18 @@ describe('TextCache', () => {
     const { read } = world([...texts, ...texts]);
     expect(read()).toEqual([...texts, ...texts]);
     expect(read()).toEqual([...texts, ...texts]);
+  });
+
+  it('gives the same address for the same bytes, and never another', () => {
+    const bytes = new Uint8Array(4 * 5_000);
+    const view = new DataView(bytes.buffer);
+    for (let index = 0; index < 5_000; index++) view.setUint32(4 * index, index * 0x0101);
+    const cache = new TextCache();
+    for (let at = 0; at < bytes.length; at += 4) {
+      const address = cache.address(view, at, 4);
+      expect(address).toEqual(bytes.slice(at, at + 4));
+      expect(cache.address(view, at, 4)).toBe(address);
+    }
+    expect(cache.address(view, 4_000, 16)).toEqual(bytes.slice(4_000, 4_016));
   });
 });

@@ -62,6 +62,7 @@ function batchOf(bytes: Uint8Array<ArrayBuffer>): Batch {
   return {
     view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
     latin1: (from, to) => bytesToByteString(bytes.subarray(from, to)),
+    address: (at, length) => bytes.slice(at, at + length),
     copy: (from, to) => batchOf(bytes.slice(from, to)),
   };
 }

@@ -98,8 +98,8 @@ export function nameOf(scene: Scene): string | undefined {
   if (scene.kind !== 'file') return undefined;
   const { event } = scene;
   if (isOpen(scene)) {
-    const given = file.path(event);
-    return given?.startsWith('/proc/') === true && linkOfProcess.test(given) ? given : descriptorPath(scene);
+    const given = file.mayBeInProc(event) ? file.path(event) : undefined;
+    return given !== undefined && linkOfProcess.test(given) ? given : descriptorPath(scene);
   }
   if (file.fd(event) < 0) return undefined;
   const path = descriptorPath(scene);

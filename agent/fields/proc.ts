@@ -94,11 +94,23 @@ function variable(environment: string | undefined, wanted: string): string | und
 const spaced = (environment: string | undefined): string | undefined =>
   environment?.replace(/\0$/, '').replaceAll('\0', ' ');
 
+/** Remembers the last one: what a shell starts has the shell's environment, program after program. */
+function makeSpaced(): typeof spaced {
+  let last: string | undefined;
+  let text: string | undefined;
+  return (environment) => {
+    if (environment !== last) text = spaced(environment);
+    last = environment;
+    return text;
+  };
+}
+
 function bindEnvironment(which: string | number | undefined): Reader {
+  const spacedOnce = makeSpaced();
   return ({ event, process, around }) => {
     if (process === undefined) return undefined;
     const environment = environmentAt(event, process, around);
-    if (which === undefined) return spaced(environment);
+    if (which === undefined) return spacedOnce(environment);
     return typeof which === 'string' ? variable(environment, which) : environment?.split('\0')[which];
   };
 }
