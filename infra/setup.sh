@@ -76,6 +76,10 @@ find_missing() {
 	has clang-format || miss clang-format
 	has shellcheck || miss shellcheck
 	has openssl || miss openssl
+	has rsyslogd || [ -x /usr/sbin/rsyslogd ] || miss rsyslog
+	[ -f /usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_ossl.so ] || [ -f /usr/lib/aarch64-linux-gnu/rsyslog/lmnsd_ossl.so ] || miss rsyslog-openssl
+	has nats-server || [ -x /usr/sbin/nats-server ] || miss nats-server
+	has prometheus-alertmanager || miss prometheus-alertmanager
 	[ "$purpose" = test ] && return
 	has qemu-system-x86_64 || miss qemu-system-x86
 	has cpio || miss cpio

@@ -9,6 +9,7 @@ import { containerUnpause } from './container-unpause.ts';
 import { email } from './email.ts';
 import { evidenceCollect } from './evidence-collect.ts';
 import { fileQuarantine } from './file-quarantine.ts';
+import { functionAction } from './function.ts';
 import { log } from './log.ts';
 import { networkIsolate } from './network-isolate.ts';
 import { networkRestore } from './network-restore.ts';
@@ -17,6 +18,7 @@ import { processKill } from './process-kill.ts';
 import { processResume } from './process-resume.ts';
 import { processStop } from './process-stop.ts';
 import { program } from './program.ts';
+import { siem } from './siem.ts';
 import { webhook } from './webhook.ts';
 
 /** What the node that raised the alert carries out. */
@@ -36,7 +38,7 @@ const nodeActions = [
 ];
 
 /** What tells the world; destinations are of these kinds. */
-const outwardActions: readonly OutwardAction[] = [page, chat, webhook];
+const outwardActions: readonly OutwardAction[] = [page, chat, webhook, email, functionAction, siem];
 
 /** By name. */
 export const outwardCatalogue: ReadonlyMap<string, OutwardAction> = new Map(
@@ -45,5 +47,5 @@ export const outwardCatalogue: ReadonlyMap<string, OutwardAction> = new Map(
 
 /** Every action, by the name that `uses` says. */
 export const actionCatalogue: ReadonlyMap<string, Action> = new Map(
-  [...nodeActions, ...outwardActions, email, program, log].map((action) => [action.name, action]),
+  [...nodeActions, ...outwardActions, program, log].map((action) => [action.name, action]),
 );

@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
 import * as z from 'zod';
-import { defineAction } from '../runs/action.ts';
+import { makeSmtp, type SmtpServer } from '../clients/smtp.ts';
+import { cut, visibleLine, visibleText } from '../clients/visible.ts';
+import type { ActionContext, ActionResult } from '../runs/action.ts';
+import { defineOutward, destinationName, type SendContext } from '../runs/outward.ts';
+import { plainHtml } from './chat/said.ts';
+import { keyFor } from './page/paged.ts';
+import { tellOf } from './told.ts';
 
 const SHOWN = 500;
 
@@ -18,94 +23,114 @@ const mailbox = line.transform((text, context) => {
   context.addIssue({ code: 'custom', message: 'expected one e-mail address' });
   return z.NEVER;
 });
+const mailboxes = z.union([mailbox, z.array(mailbox).min(1).max(100)]);
 
-export const email = defineAction({
+const smtpUrl = z
+  .url({ protocol: /^smtps?$/, error: 'expected a URL with smtp or smtps' })
+  .refine((url) => URL.canParse(url) && new URL(url).hostname !== '', 'expected a host');
+
+const smtp = makeSmtp();
+
+export const email = defineOutward({
   name: 'email',
-  side: 'router',
-  doc: 'Sends an e-mail over SMTP. `smtp` is a URL (smtp://user:password@host:587, smtps:// for TLS from the start), best kept as a secret.',
-  params: z.strictObject({
-    smtp: z
-      .url({ protocol: /^smtps?$/, error: 'expected a URL with smtp or smtps' })
-      .refine((url) => URL.canParse(url) && new URL(url).hostname !== '', 'expected a host'),
+  doc: 'Sends an e-mail over SMTP. `smtp` is a URL (smtp://user:password@host:587, smtps:// for TLS from the start), best kept as a secret; or `via` names a destination. Mails about the same rule, node and container are one thread.',
+  params: z
+    .strictObject({
+      via: destinationName.optional(),
+      smtp: smtpUrl.optional(),
+      from: mailbox.optional(),
+      to: mailboxes.optional(),
+      subject: z.string().min(1).max(262_144).optional(),
+      text: z.string().max(262_144).optional(),
+    })
+    .superRefine((params, context) => {
+      const wrong = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
+      if (params.via !== undefined) {
+        if (params.smtp !== undefined) wrong('smtp', 'belongs to the destination');
+        return;
+      }
+      for (const key of ['smtp', 'from', 'to', 'subject', 'text'] as const)
+        if (params[key] === undefined) wrong(key, 'is missing; it may be left out only with via');
+    }),
+  settings: z.strictObject({
+    smtp: smtpUrl,
     from: mailbox,
-    to: z.union([mailbox, z.array(mailbox).min(1).max(100)]),
-    subject: z.string().min(1).max(262_144),
-    text: z.string().max(262_144),
+    to: mailboxes.optional(),
+    /** Without TLS from the start, a mail goes only to servers that offer STARTTLS; `if offered` and `never` are for those next door. */
+    starttls: z.enum(['required', 'if offered', 'never']).default('required'),
+    ca: z.string().optional(),
+    dkim: z.strictObject({ domain: line, selector: line, key: z.string().min(1) }).optional(),
+    /** Beside the plain text. */
+    html: z.boolean().default(true),
   }),
-  // The Message-ID stays the same, so that a mail program shows a repeat once, but the mail is sent again.
-  idempotent: true,
-  async run({ smtp, from, to, subject, text }, { idempotencyKey, signal, deadlineMs, mask }) {
-    const url = new URL(smtp);
-    // Loaded with the first e-mail: most routers send none.
-    const { createTransport } = await import('nodemailer');
-    const connection = connectTo(url, signal);
-    const leftMs = Math.max(1, deadlineMs - Date.now());
-    const transport = createTransport({
-      host: connection.host,
-      port: connection.port,
-      secure: url.protocol === 'smtps:',
-      ...(url.username === '' ? {} : { auth: { user: decode(url.username), pass: decode(url.password) } }),
-      greetingTimeout: leftMs,
-      socketTimeout: leftMs,
-      disableFileAccess: true,
-      disableUrlAccess: true,
-      // A socket of our own, so that the signal can end it at any moment.
-      getSocket: (_: unknown, give: (error: Error | null, options?: { connection: Socket }) => void) => {
-        connection.opened.then((socket) => give(null, { connection: socket }), give);
-      },
-    });
-    try {
-      const { accepted, rejected } = await transport.sendMail({
-        from,
-        to,
-        subject: visible(subject, /[\p{Cc}\p{Bidi_Control}]/gu).slice(0, SHOWN),
-        text: visible(text, /(?![\t\n])[\p{Cc}\p{Bidi_Control}]/gu),
-        messageId: `<${createHash('sha256').update(idempotencyKey).digest('hex').slice(0, 40)}@lanner>`,
-        headers: { 'Auto-Submitted': 'auto-generated' },
-      });
-      const refused = rejected.length === 0 ? '' : `, and refused it for ${rejected.join(', ')}`;
-      return { status: 'done', detail: `${url.host} took the mail for ${accepted.join(', ')}${refused}` };
-    } catch (error) {
-      if (signal.aborted) return { status: 'timed_out', detail: `${url.host} did not take the mail in time` };
-      const code = error instanceof Error && 'responseCode' in error ? Number(error.responseCode) : 0;
-      const said = mask(error instanceof Error ? error.message : String(error)).slice(0, SHOWN);
-      // RFC 5321 section 4.2.1: 4yz may pass, 5yz stays.
-      return { status: 'failed', retry: code < 500, reason: `${url.host}: ${said}` };
-    } finally {
-      transport.close();
-      connection.close();
-    }
+  test: {},
+  async send({ from, to, subject, text }, { smtp: url, html, ...settings }, context) {
+    const recipients = to ?? settings.to;
+    if (recipients === undefined)
+      return { status: 'failed', retry: false, reason: 'to: is missing, in the step and in the destination' };
+    const server: SmtpServer = { ...settings, url: new URL(url) };
+    const { title, fields } = tellOf(context.alert);
+    const lines = fields.map(([name, value]) => `${name}: ${value}`).join('\n');
+    const body = text ?? `${context.alert.output}\n\n${lines}\n`;
+    const mail = { from: from ?? settings.from, to: recipients, subject: subject ?? title, text: body };
+    return sendMail(server, { ...mail, html: html ? htmlOf(visibleText(body)) : undefined }, context);
   },
-  dryRun: ({ to }) => ({
+  inline: ({ smtp: url = '', from, to = [], subject = '', text = '' }, context) =>
+    sendMail({ url: new URL(url), starttls: 'if offered' }, { from, to, subject, text, html: undefined }, context),
+  dryRun: ({ to = [] }) => ({
     status: 'skipped',
     detail: `would send a mail to ${(Array.isArray(to) ? to : [to]).map(({ address }) => address).join(', ')}`,
   }),
 });
 
-function connectTo(url: URL, signal: AbortSignal) {
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const port = Number(url.port) || (url.protocol === 'smtps:' ? 465 : 587);
-  const socket = connect({ host, port, signal });
-  const opened = new Promise<Socket>((resolve, reject) => {
-    socket.once('connect', () => resolve(socket));
-    // Also after the opening, when nobody asks any more: an error without a listener would end the process.
-    socket.on('error', reject);
-  });
-  return { host, port, opened, close: () => socket.destroy() };
-}
+type Address = { readonly name: string; readonly address: string };
+type Mail = {
+  readonly from: Address | undefined;
+  readonly to: Address | Address[];
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string | undefined;
+};
 
-/** Fields of an event may hold line ends, escape sequences of terminals, and marks that turn text around. */
-function visible(text: string, hidden: RegExp): string {
-  return text
-    .replaceAll('\r\n', '\n')
-    .replace(hidden, (char) => (char === '\n' ? ' ' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`));
-}
-
-/** A `%` that begins no escape is a percent sign: passwords are not always written as URLs want them. */
-function decode(text: string): string {
+async function sendMail(
+  server: SmtpServer,
+  { from, to, subject, text, html }: Mail,
+  { alert, idempotencyKey, signal, deadlineMs, mask }: ActionContext | SendContext,
+): Promise<ActionResult> {
+  const { host } = server.url;
   try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
+    const { accepted, rejected } = await smtp.send(
+      server,
+      {
+        from,
+        to,
+        subject: cut(visibleLine(subject), SHOWN),
+        text: visibleText(text),
+        ...(html === undefined ? {} : { html }),
+        // The Message-ID stays the same, so that a mail program shows a repeat once, but the mail is sent again.
+        messageId: idOf(idempotencyKey),
+        references: idOf(keyFor(alert)),
+        headers: { 'Auto-Submitted': 'auto-generated' },
+      },
+      signal,
+      deadlineMs,
+    );
+    const refused = rejected.length === 0 ? '' : `, and refused it for ${rejected.join(', ')}`;
+    return { status: 'done', detail: `${host} took the mail for ${accepted.join(', ')}${refused}` };
+  } catch (error) {
+    if (signal.aborted) return { status: 'timed_out', detail: `${host} did not take the mail in time` };
+    const code = error instanceof Error && 'responseCode' in error ? Number(error.responseCode) : 0;
+    const said = cut(mask(error instanceof Error ? error.message : String(error)), SHOWN);
+    // RFC 5321 section 4.2.1: 4yz may pass, 5yz stays.
+    return { status: 'failed', retry: code < 500, reason: `${host}: ${said}` };
   }
+}
+
+/** RFC 5322 section 3.6.4. A thread's id is that of a mail that nobody has: programs take together what refers to it. */
+function idOf(key: string): string {
+  return `<${createHash('sha256').update(key).digest('hex').slice(0, 40)}@lanner>`;
+}
+
+function htmlOf(text: string): string {
+  return `<!doctype html><html><body><pre style="white-space:pre-wrap;font:14px/1.4 monospace">${plainHtml(text)}</pre></body></html>\n`;
 }

@@ -70,7 +70,7 @@ export function withoutCredentials(url: URL): URL {
 }
 
 /** A `%` that begins no escape is a percent sign: passwords are not always written as URLs want them. */
-function decodeLoosely(text: string): string {
+export function decodeLoosely(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -5,6 +5,7 @@ export type SeenRequest = {
   readonly path: string;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
+  readonly bytes: Buffer;
   readonly atMs: number;
 };
 
@@ -34,7 +35,8 @@ export async function startStrictServer(
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', async () => {
       const { method = '', url: path = '', headers } = request;
-      const one = { method, path, headers, body: Buffer.concat(chunks).toString(), atMs: Date.now() };
+      const bytes = Buffer.concat(chunks);
+      const one = { method, path, headers, body: bytes.toString(), bytes, atMs: Date.now() };
       seen.push(one);
       say(await reply(one), response);
     });
