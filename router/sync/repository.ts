@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SourceFile } from '#rules/language/source';
 import type { GitSettings } from '../config/git-settings.ts';
@@ -44,9 +44,11 @@ export function openRepository(folder: string, settings: GitSettings, signal: Ab
   const inRepository = (name: string): string => (settings.path === '' ? name : `${settings.path}/${name}`);
   return {
     async fetch() {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-      const made = await git(['init', '-q', '--bare', folder]);
-      if (!made.ok) return made;
+      if (!existsSync(join(folder, 'HEAD'))) {
+        mkdirSync(folder, { recursive: true, mode: 0o700 });
+        const made = await git(['init', '-q', '--bare', folder]);
+        if (!made.ok) return made;
+      }
       const from = `+refs/heads/${settings.ref}:${FETCHED}`;
       const flags = ['--no-tags', '--no-recurse-submodules', '--no-write-fetch-head', '--no-auto-maintenance'];
       const fetched = await git(['fetch', '-q', ...flags, '--', settings.url, from]);

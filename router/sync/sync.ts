@@ -107,18 +107,17 @@ export async function openSync(parts: SyncParts): Promise<Sync> {
       await noteLook(true, commit, []);
       return { status: 'same', commit };
     }
-    // A history that was rewritten could hide what went before; a person may take it on by naming the commit.
-    if (pointer !== undefined && wish.to === undefined && !(await repository.isAncestor(pointer.commit, commit)))
-      return refuse(
-        commit,
-        [
-          `commit ${commit} does not follow ${pointer.commit}: the branch was rewritten; \`lanner sync --to ${commit}\` takes it on`,
-        ],
-        pointer,
-      );
-    const verified = await repository.verify(commit);
+    const [follows, verified, read] = await Promise.all([
+      // A history that was rewritten could hide what went before; a person may take it on by naming the commit.
+      pointer === undefined || wish.to !== undefined || repository.isAncestor(pointer.commit, commit),
+      repository.verify(commit),
+      repository.read(commit),
+    ]);
+    if (!follows) {
+      const why = `commit ${commit} does not follow ${pointer?.commit}: the branch was rewritten`;
+      return refuse(commit, [`${why}; \`lanner sync --to ${commit}\` takes it on`], pointer);
+    }
     if (!verified.ok) return refuse(commit, [verified.reason], pointer);
-    const read = await repository.read(commit);
     if (!read.ok) return refuse(commit, [read.reason], pointer);
     const checked = checkBundle(read.value, actions);
     if (!checked.ok) return refuse(commit, checked.problems, pointer);

@@ -25,6 +25,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   snapshot: async () => (await import('./snapshot.ts')).snapshot,
   soak: async () => (await import('./soak.ts')).soak,
   start: async () => (await import('./start.ts')).start,
+  sync: async () => (await import('./sync.ts')).sync,
 };
 
 const usage = `usage: npm run bench -- NAME… [--json]\n\nnames: all, ${Object.keys(benches).join(', ')}\n`;
