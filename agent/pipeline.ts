@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto';
+import { actionSteps, type Playbook } from '#playbooks/language/playbook';
 import type { Log } from '#rules/cli/log';
 import { comparedTexts } from '#rules/language/compared-texts';
 import { type CompiledRuleSet, compileRuleSet } from '#rules/language/compile';
 import type { RuleSet } from '#rules/language/rule-set';
-import { makeAlert } from './alerts/make-alert.ts';
 import { type Capture, type CaptureCounters, type FilterCounters, openCapture } from './capture/kernel.ts';
 import type { AgentOptions } from './config/options.ts';
-import { Engine, type EngineCounters, type Fired } from './engine/engine.ts';
+import { Engine, type EngineCounters } from './engine/engine.ts';
 import { blindSpotAlerts, type InternalAlert, LossWatch } from './engine/loss.ts';
 import { needEnvironment } from './engine/needs.ts';
 import type { Losses } from './events/losses.ts';
@@ -15,9 +14,14 @@ import { bindField } from './fields/bind.ts';
 import type { Scene, Surroundings } from './fields/scene.ts';
 import { openFilter } from './filter-cache.ts';
 import { openOutputs } from './outputs/all.ts';
-import type { Output, OutputCounters } from './outputs/output.ts';
+import type { OutputCounters } from './outputs/output.ts';
+import { makeInternal, makeReflexed, toAlert } from './raise.ts';
 import { mountOf, readCgroupMounts } from './respond/cgroup.ts';
+import { makeClearance } from './respond/clearance.ts';
+import { makeNodeSteps } from './respond/node-steps.ts';
+import { readStop } from './respond/off-switch.ts';
 import { openResponse, readBootId } from './respond/open.ts';
+import { makeReflexes } from './respond/reflexes.ts';
 import { Cgroups } from './state/cgroups.ts';
 import { stateCalls } from './state/changes.ts';
 import { type Clock, makeClock } from './state/clock.ts';
@@ -58,6 +62,8 @@ const neededCalls = [...stateCalls, ...groupCalls];
 export type PipelineOptions = {
   readonly options: AgentOptions;
   readonly ruleSet: RuleSet;
+  /** Those whose steps this node may carry out by itself. */
+  readonly playbooks?: readonly Playbook[];
   readonly agentVersion: string;
   /** The router's, when there is one. */
   readonly token: string | undefined;
@@ -96,7 +102,12 @@ export type AgentStart =
   | { readonly ok: false; readonly reason: string };
 
 /** The whole agent: kernel → state → rules → alerts → outputs, and the router's commands the other way. */
-export function startAgent({ options, ruleSet, agentVersion, token, log, filtering }: PipelineOptions): AgentStart {
+export function startAgent(start: PipelineOptions): AgentStart {
+  const { options, ruleSet, playbooks = [], agentVersion, token, log, filtering } = start;
+  const { mode, response: settings } = options;
+  const made = makeReflexes({ playbooks, mode, settings });
+  if (!made.ok) return made;
+  const { reflexes } = made;
   const clock = makeClock();
   const bootId = readBootId();
   const rules = compileRuleSet<Scene>(ruleSet, bindField, {
@@ -111,9 +122,17 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
       findEngines(user === undefined ? [...options.engines, ...knownSockets] : userSockets(user), known),
     files,
     timeoutMs: INSPECT_TIMEOUT_MS,
-    settled: (container) => engine.settle(container),
+    settled: (container) => {
+      clearance.settled(container);
+      engine.settle(container);
+    },
     engineChanged: (change) => raise(engineAlert(change)),
     nowMs: () => performance.now(),
+  });
+  const clearance = makeClearance({
+    protection: settings.protection,
+    see: (named) => containers.see(named),
+    tell: (cgroup, verdict) => capture.clearCgroup(cgroup, verdict),
   });
   const outputs = openOutputs(options, token, log);
   const ports = { clock, options, bootId };
@@ -133,7 +152,10 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
     cgroups: new Cgroups({
       locate: makeLocate((hierarchy) => mountOf(mounts, hierarchy)),
       isContainerdTask: files.isContainerdTask,
-      learned: (id, container) => capture.setCgroup(id, kindOf(container)),
+      learned: (id, container) => {
+        capture.setCgroup(id, kindOf(container));
+        if (reflexes !== undefined && container !== undefined) clearance.learned(id, container);
+      },
     }),
     see: (named) => containers.see(named),
     expect: (named) => containers.expect(named),
@@ -141,8 +163,15 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
     around: surroundings(options, { processes, clock, names, orchestrators: joinOrchestrators(kubernetes, mesos) }),
     fired: (fired) => {
       const alert = toAlert(fired, ports);
+      respond(alert);
       for (const output of outputs) output.write(alert);
     },
+    ...(reflexes !== undefined && {
+      reflexOf: (exec) => reflexes.partOf(exec),
+      reflexed: makeReflexed((alert) => {
+        for (const output of outputs) output.write(alert);
+      }, ports),
+    }),
     nowMs: () => performance.now(),
     waitMs: CONTAINER_WAIT_MS,
   });
@@ -162,6 +191,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
     types: [...types, ...neededCalls],
     ...options.rings,
     details: { environment: needEnvironment(ruleSet.rules) },
+    reflexes: reflexes && { ...reflexes, control: reflexes.control(readStop(options.dataFolder) !== undefined) },
     onEvent: (event) => engine.handle(event),
     onBatchEnd: () => {
       ticker ??= engine.waiting > 0 ? setTimeout(tick, TICK_MS) : undefined;
@@ -197,7 +227,13 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
     log('warn', 'events were lost; comparing the processes with the kernel');
     heal();
   };
-  const channel = options.router && token !== undefined ? openChannel(options.router.url, token) : undefined;
+  const router = options.router && token !== undefined ? { url: options.router.url, token } : undefined;
+  const isNeeded = router !== undefined || playbooks.some(isOfNode);
+  const response = isNeeded ? openResponses() : undefined;
+  const respond =
+    response === undefined
+      ? () => undefined
+      : makeNodeSteps({ playbooks, mode, perform: (command) => response.perform(command), log, nowMs: Date.now });
   const timers = [
     setInterval(() => clock.measure(), MEASURE_CLOCK_MS),
     setInterval(makeLossLook(counters, losses, raise, healAfterLoss), LOOK_FOR_LOSS_MS),
@@ -210,8 +246,8 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
   ];
   void names.ask();
 
-  function openChannel(url: URL, secret: string) {
-    const { dataFolder, node, response: settings } = options;
+  function openResponses() {
+    const { dataFolder, node } = options;
     const around = {
       containers: {
         engines: () => containers.engines(),
@@ -224,8 +260,10 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
       },
     };
     return openResponse({
-      url,
-      token: secret,
+      router,
+      stopChanged: (isStopped) => {
+        if (reflexes !== undefined) capture.setReflexControl(reflexes.control(isStopped));
+      },
       dataFolder,
       node,
       agentVersion,
@@ -256,7 +294,7 @@ export function startAgent({ options, ruleSet, agentVersion, token, log, filteri
         capture.drain();
         engine.tick(Number.POSITIVE_INFINITY);
         capture.close();
-        channel?.close();
+        response?.close();
         containers.close();
         kubernetes?.close();
         mesos?.close();
@@ -332,41 +370,9 @@ function surroundings({ hostname }: AgentOptions, { processes, clock, names, orc
   };
 }
 
-type AlertPorts = { readonly clock: Clock; readonly options: AgentOptions; readonly bootId: string };
-
-function toAlert({ rule, scene, part }: Fired, ports: AlertPorts) {
-  const { name, priority, source, tags } = rule;
-  return makeAlert(
-    { rule: name, priority, source, tags, text: rule.format(scene), fields: rule.outputFields(scene) },
-    occurrence(ports, ports.clock.wallNs(scene.event.timeNs), part),
-  );
-}
-
-function occurrence({ clock, options, bootId }: AlertPorts, wallNs: bigint, part: Partial<Fired['part']>) {
-  return {
-    wallNs,
-    offsetMinutes: clock.offsetMinutes(),
-    hostname: options.hostname,
-    isoTimes: options.isoTimes,
-    random: randomBytes(10),
-    part: { node: options.node, boot_id: bootId, ...part },
-  };
-}
-
-/** What the agent says of itself goes to the log and, as an alert, to every output. */
-function makeInternal(ports: AlertPorts, outputs: readonly Output[], log: Log): (alert: InternalAlert) => void {
-  return ({ what, priority, message, fields }) => {
-    const rule = `Lanner internal: ${what}`;
-    const pairs = Object.entries(fields).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-    const text = `${rule}. ${message}${pairs.length > 0 ? ` (${pairs.join(' ')})` : ''}`;
-    const wallNs = ports.clock.wallNs(ports.clock.sinceBootNs());
-    log('warn', `${rule}. ${message}`, fields);
-    const alert = makeAlert(
-      { rule, priority, source: 'internal', tags: [], text, fields },
-      occurrence(ports, wallNs, {}),
-    );
-    for (const output of outputs) output.write(alert);
-  };
+/** Whether this node has a step of it to carry out by itself. */
+function isOfNode(playbook: Playbook): boolean {
+  return actionSteps(playbook).some(({ where }) => where !== 'router');
 }
 
 /** What is lost is said, and the state is compared with the kernel. */

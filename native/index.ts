@@ -36,12 +36,16 @@ export type NativeCapture = {
   watch(ring: Ring, callback: () => void): void;
   pause(ring: Ring): void;
   /** Writes a table from its first element on. */
-  fill(table: 'shapes' | 'compat_calls', bytes: Uint8Array): void;
+  fill(table: 'shapes' | 'compat_calls' | 'reflex_tests' | 'reflex_controls', bytes: Uint8Array): void;
   ignore(pid: number, ignored: boolean): void;
   /** What is dropped in the kernel (`struct filter`), from now on; `undefined`: nothing. */
   setFilter(tables: Uint8Array | undefined): void;
   /** Says what a cgroup is: 1 the host, 2 a container, 0 not known. */
   setCgroupKind(cgroup: number, kind: 0 | 1 | 2): void;
+  /** A program that no reflex kills, by its path on the host: at most 127 bytes. */
+  sparePath(path: Uint8Array): void;
+  /** What the guard rails say of kills in a cgroup: 1 no objection, 2 protected. */
+  clearCgroup(cgroup: number, verdict: 1 | 2): void;
   /** By system call, two numbers: how many the filter sent and dropped. */
   filterCounters(): Float64Array;
   /**

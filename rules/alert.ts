@@ -54,6 +54,18 @@ export type AlertFieldValue = z.output<typeof fieldValueSchema>;
 const decimal = z.string().regex(/^\d{1,20}$/);
 
 /**
+ * How a program went on for which steps in the kernel fired. `killed`: before its first instruction. `dry-run`: it would have
+ * been. `stopped`, `capped`, `spared`: the off switch, the node's cap or a guard rail said no. `failed`: the kernel refused.
+ */
+export const reflexVerdicts = ['killed', 'dry-run', 'stopped', 'capped', 'spared', 'failed'] as const;
+
+const reflexSchema = z.strictObject({
+  verdict: z.enum(reflexVerdicts),
+  /** Those that fired, `PLAYBOOK/STEP`. */
+  steps: z.array(z.string().max(512)).max(64),
+});
+
+/**
  * What a Lanner agent adds to Falco's keys, so that a response can find its target again: ids are never guessed from
  * the text. Process identity is (pid, start time): `start_ns` is the thread-group leader's start_boottime in
  * nanoseconds since boot, and `boot_id` says which boot that was.
@@ -70,6 +82,8 @@ const lannerPartSchema = z.strictObject({
     .strictObject({ pid: z.int().positive(), tid: z.int().positive().optional(), start_ns: decimal })
     .optional(),
   container: z.strictObject({ id: z.string().min(1).max(128), engine: z.string().max(32).optional() }).optional(),
+  /** The kernel's own response to this event. */
+  reflex: reflexSchema.optional(),
   /** Set when the engine had not answered when the alert was raised. */
   enrichment: z.literal('pending').optional(),
 });

@@ -1,4 +1,5 @@
 import { type NativeCapture, openNative, type Ring, rings } from '#native';
+import { byteStringToBytes } from '#rules/language/byte-string';
 import { nameOfCall } from '../events/calls.ts';
 import { type Batch, Event } from '../events/event.ts';
 import type { Losses } from '../events/losses.ts';
@@ -20,6 +21,10 @@ export type CaptureOptions = {
   /** Sizes of the kernel's rings, powers of two. */
   readonly lifecycleBytes: number;
   readonly bulkBytes: number;
+  /** Programs that are killed as they are started (agent/respond/reflexes.ts): their tests, and who is spared. */
+  readonly reflexes?:
+    | { readonly tests: Uint8Array; readonly control: Uint8Array; readonly spared: readonly string[] }
+    | undefined;
   /** A tracepoint that is treated as if the kernel had it not: tests see what follows. */
   readonly leaveOut?: string | undefined;
   /** Records are read where the kernel put them, unless foreign memory is refused here. */
@@ -70,6 +75,12 @@ export function openCapture(options: CaptureOptions): CaptureOutcome {
     native.fill('compat_calls', encodeCompatCalls());
     native.fill('shapes', encodeShapes(options.types, options.details));
     native.ignore(process.pid, true);
+    if (options.reflexes !== undefined) {
+      const { tests, control, spared } = options.reflexes;
+      for (const path of spared) native.sparePath(byteStringToBytes(path));
+      native.fill('reflex_tests', tests);
+      native.fill('reflex_controls', control);
+    }
     native.attach();
     return { ok: true, capture: new Capture(native, options), blindSpots: native.blindSpots() };
   } catch (error) {
@@ -194,6 +205,16 @@ export class Capture {
   /** What the filter may take a cgroup for. */
   setCgroup(id: number, kind: keyof typeof cgroupKinds): void {
     this.#native.setCgroupKind(id, cgroupKinds[kind]);
+  }
+
+  /** Changes what reflexes may do, from now on. */
+  setReflexControl(control: Uint8Array): void {
+    if (!this.#closed) this.#native.fill('reflex_controls', control);
+  }
+
+  /** What the guard rails say of kills in a cgroup. */
+  clearCgroup(id: number, verdict: 'cleared' | 'protected'): void {
+    if (!this.#closed) this.#native.clearCgroup(id, verdict === 'cleared' ? 1 : 2);
   }
 
   /** By type of event, how many the filter sent and dropped; only of types that it looks at. */

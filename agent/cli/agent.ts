@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { loadPlaybookFiles } from '#playbooks/cli/load-files';
+import { nodeCatalogue } from '#playbooks/language/node-catalogue';
 import { type Command, exitCodes } from '#rules/cli/command-line';
 import { loadFiles } from '#rules/cli/load-files';
 import { takeLock } from '#rules/cli/lock';
@@ -23,6 +25,8 @@ export const agent: Command = {
   --config F             a file that says more: rules to switch on and off, what to add to alerts (agent/README.md)
   --profile NAME         default: the rules that are on as they come; strict: those tagged strict, too; all: every rule
   --rules PATH…          rule files or folders instead of the built-in ones
+  --playbooks PATH…      playbook files or folders: what in them has where: node or where: kernel this host carries out by itself
+  --enforce              let playbooks act that do not say whether they do; without it they only say what they would do
   --json                 one alert a line as JSON on standard output
   --matching first|all   stop at the first rule that an event fires, or report all; first if not given
   --router URL           send alerts there and take its commands
@@ -74,6 +78,10 @@ async function runAgent(options: AgentOptions): Promise<number> {
       `nothing to ${action}: there is no ${by === 'rule' ? 'rule' : 'rule with the tag'} ${JSON.stringify(pattern)}`,
     );
 
+  const { playbooks, errors } = loadPlaybookFiles(options.playbookPaths, nodeCatalogue);
+  for (const error of errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
+  if (errors.length > 0) return exitCodes.failed;
+
   const token = readToken(options);
   if (token?.ok === false) {
     process.stderr.write(`lanner agent: ${token.reason}\n`);
@@ -87,6 +95,7 @@ async function runAgent(options: AgentOptions): Promise<number> {
   const start = startAgent({
     options,
     ruleSet,
+    playbooks,
     agentVersion: VERSION,
     token: token?.text,
     log,
@@ -122,11 +131,11 @@ type Claim =
   | { readonly ok: false; readonly release?: never; readonly reason: string };
 
 /**
- * Takes the data folder, so that two agents never write one spool; without a router nothing is kept there. On a disk that
+ * Takes the data folder, so that two agents never write one spool; without a router and playbooks nothing is kept there. On a disk that
  * is full or read-only the agent goes on without: to watch is worth more than to keep.
  */
-function claimData({ router, dataFolder }: AgentOptions, log: Log): Claim {
-  if (router === undefined) return { ok: true, release: () => undefined };
+function claimData({ router, playbookPaths, dataFolder }: AgentOptions, log: Log): Claim {
+  if (router === undefined && playbookPaths.length === 0) return { ok: true, release: () => undefined };
   try {
     makeFolder(dataFolder);
     const lock = takeLock(join(dataFolder, 'agent.lock'));

@@ -8,6 +8,7 @@ describe('the configuration file', () => {
   it('takes what Falco has of rules and outputs', () => {
     const text = `
 rules_files: [rules.d, extra.yaml]
+playbooks: [playbooks.d]
 rule_matching: all
 priority: notice
 json_output: true
@@ -32,6 +33,7 @@ append_output:
       ok: true,
       configuration: {
         rulesFiles: ['rules.d', 'extra.yaml'],
+        playbooks: ['playbooks.d'],
         matching: 'all',
         minPriority: 'Notice',
         json: true,

@@ -18,6 +18,8 @@ export type Configuration = {
   readonly rulesFiles: readonly string[] | undefined;
   /** The file of the agent's own outputs. */
   readonly outputsFile: string | undefined;
+  /** Files and folders. */
+  readonly playbooks: readonly string[];
   readonly matching: 'first' | 'all' | undefined;
   /** Less severe rules are not watched for. */
   readonly minPriority: Priority | undefined;
@@ -38,6 +40,7 @@ const MIB = 1024 * 1024;
 export const emptyConfiguration: Configuration = {
   rulesFiles: undefined,
   outputsFile: undefined,
+  playbooks: [],
   matching: undefined,
   minPriority: undefined,
   selections: [],
@@ -89,6 +92,7 @@ const schema = z.strictObject({
   rule_matching: z.enum(['first', 'all'], { error: 'expected first or all' }).optional(),
   priority: priority.optional(),
   rules: z.array(entry).max(10_000).default([]),
+  playbooks: z.array(text).max(1_000).default([]),
   append_output: z.array(addition).max(1_000).optional(),
   json_output: z.boolean().optional(),
   json_include_message_property: z.boolean().default(allParts.message),
@@ -147,6 +151,7 @@ export function readConfiguration(file: SourceFile): ConfigurationResult {
     configuration: {
       rulesFiles: value.rules_files,
       outputsFile: value.outputs_file,
+      playbooks: value.playbooks,
       matching: value.rule_matching,
       minPriority: value.priority,
       selections: value.rules.map(toSelection),

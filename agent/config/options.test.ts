@@ -68,7 +68,7 @@ describe('options of the agent', () => {
     },
     { args: ['--kubeconfig', '/absent'], message: '--kubeconfig: /absent: cannot be read' },
     { args: ['--marathon', 'x'], message: '--marathon: expected http://HOST:PORT or https://HOST:PORT' },
-    { args: ['stray'], message: 'unexpected argument "stray"; rule files follow --rules' },
+    { args: ['stray'], message: 'unexpected argument "stray"; rule files follow --rules, playbooks --playbooks' },
   ])('refuses $args', ({ args, message }) => {
     expect(() => read(...args)).toThrow(new UsageError(message));
   });

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import type { RunMode } from '#playbooks/language/run';
 import type { Priority } from '#rules/alert';
 import { readArgs, UsageError } from '#rules/cli/command-line';
 import type { AppendOutput } from '#rules/language/append-output';
@@ -19,6 +20,10 @@ import type { ResponseSettings } from './protection.ts';
 export type AgentOptions = {
   /** Files and folders; empty: the built-in rules. */
   readonly rulePaths: readonly string[];
+  /** Files and folders of playbooks with steps that this node carries out by itself. */
+  readonly playbookPaths: readonly string[];
+  /** Of playbooks that name none. */
+  readonly mode: RunMode;
   readonly matching: 'first' | 'all';
   /** Less severe rules are not watched for. */
   readonly minPriority: Priority | undefined;
@@ -59,7 +64,7 @@ export type OrchestratorOptions = {
 };
 
 export const AGENT_USAGE =
-  '[--config F] [--profile default|strict|all] [--rules PATH…] [--json] [--matching first|all] [--router URL] [--token-file F] [--data DIR] [--node NAME] [--alerts-file F] [--engine NAME=SOCKET] [--kubeconfig F] [--kubernetes-node NAME] [--mesos-agent URL] [--marathon URL]';
+  '[--config F] [--profile default|strict|all] [--rules PATH…] [--playbooks PATH…] [--enforce] [--json] [--matching first|all] [--router URL] [--token-file F] [--data DIR] [--node NAME] [--alerts-file F] [--engine NAME=SOCKET] [--kubeconfig F] [--kubernetes-node NAME] [--mesos-agent URL] [--marathon URL]';
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
@@ -68,6 +73,8 @@ const path = z.string().min(1, 'expected a path');
 
 const schema = z.strictObject({
   rules: z.array(path).default([]),
+  playbooks: z.array(path).default([]),
+  enforce: z.boolean().default(false),
   json: z.boolean().default(false),
   config: path.optional(),
   profile: z.enum(['default', 'strict', 'all'], { error: 'expected default, strict or all' }).default('default'),
@@ -107,8 +114,10 @@ export function readAgentOptions(
   args: readonly string[],
   { isTerminal, hostnameOverride, environment = {} }: Surroundings,
 ): AgentOptions {
-  const { values, positionals } = readArgs(repeatRules(args), {
+  const { values, positionals } = readArgs(repeatFlags(args), {
     rules: { type: 'string', multiple: true },
+    playbooks: { type: 'string', multiple: true },
+    enforce: { type: 'boolean' },
     json: { type: 'boolean' },
     config: { type: 'string' },
     profile: { type: 'string' },
@@ -125,7 +134,9 @@ export function readAgentOptions(
     marathon: { type: 'string' },
   });
   if (positionals[0] !== undefined) {
-    throw new UsageError(`unexpected argument ${JSON.stringify(positionals[0])}; rule files follow --rules`);
+    throw new UsageError(
+      `unexpected argument ${JSON.stringify(positionals[0])}; rule files follow --rules, playbooks --playbooks`,
+    );
   }
   const read = schema.safeParse({ ...values });
   if (!read.success) {
@@ -138,6 +149,8 @@ export function readAgentOptions(
   const host = hostname();
   return {
     rulePaths: options.rules.length > 0 ? options.rules : (configuration.rulesFiles ?? []),
+    playbookPaths: options.playbooks.length > 0 ? options.playbooks : configuration.playbooks,
+    mode: options.enforce ? 'enforce' : 'dry-run',
     matching: options.matching ?? configuration.matching ?? 'first',
     minPriority: configuration.minPriority,
     selections: [...profiles[options.profile], ...configuration.selections],
@@ -177,11 +190,12 @@ const profiles: Readonly<Record<'default' | 'strict' | 'all', readonly Selection
 function readConfigurationFile(file: string): Configuration {
   const read = readConfiguration({ path: file, text: readText(file) });
   if (!read.ok) throw new UsageError(`--config: mistakes in ${file}\n${read.errors.map(renderDiagnostic).join('\n')}`);
-  const { rulesFiles, outputsFile } = read.configuration;
+  const { rulesFiles, playbooks, outputsFile } = read.configuration;
   const from = (path: string): string => resolve(dirname(file), path);
   return {
     ...read.configuration,
     rulesFiles: rulesFiles?.map(from),
+    playbooks: playbooks.map(from),
     outputsFile: outputsFile === undefined ? undefined : from(outputsFile),
   };
 }
@@ -216,13 +230,15 @@ function readKubernetes(
   return { access: read.access, node };
 }
 
+const repeated: readonly string[] = ['--rules', '--playbooks'];
+
 /** `--rules A B C` means `--rules A --rules B --rules C`: what a shell makes of a pattern. */
-function repeatRules(args: readonly string[]): readonly string[] {
+function repeatFlags(args: readonly string[]): readonly string[] {
   const words: string[] = [];
-  let inRules = false;
+  let flag: string | undefined;
   for (const [index, word] of args.entries()) {
-    if (word.startsWith('-')) inRules = word === '--rules';
-    else if (inRules && args[index - 1] !== '--rules') words.push('--rules');
+    if (word.startsWith('-')) flag = repeated.find((one) => one === word);
+    else if (flag !== undefined && args[index - 1] !== flag) words.push(flag);
     words.push(word);
   }
   return words;

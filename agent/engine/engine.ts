@@ -20,7 +20,7 @@ export type Fired = {
   readonly rule: CompiledRule<Scene>;
   readonly scene: Scene;
   /** Where a response finds its target. */
-  readonly part: Pick<LannerPart, 'event' | 'process' | 'container' | 'enrichment'>;
+  readonly part: Pick<LannerPart, 'event' | 'process' | 'container' | 'enrichment' | 'reflex'>;
 };
 
 export type EngineOptions = {
@@ -36,6 +36,9 @@ export type EngineOptions = {
   readonly groupMadeBy: (event: Event) => string | undefined;
   readonly around: Surroundings;
   readonly fired: (fired: Fired) => void;
+  /** What the kernel did to the program of an exec, and who is told of it. */
+  readonly reflexOf?: (exec: Event) => Fired['part']['reflex'];
+  readonly reflexed?: (reflexed: Omit<Fired, 'rule'>) => void;
   readonly nowMs: () => number;
   /** How long a container's events wait for its engine, counted from the first of them. */
   readonly waitMs: number;
@@ -91,7 +94,8 @@ export class Engine {
     this.#previousNs = event.timeNs;
     this.#foresee(event, process);
     const type = typeOf(kind, event.nr);
-    if (rules.eventTypes !== 'all' && !rules.eventTypes.has(type)) {
+    const isReflex = kind === 'exec' && this.#options.reflexOf?.(event) !== undefined;
+    if (rules.eventTypes !== 'all' && !rules.eventTypes.has(type) && !isReflex) {
       // Known before its first event that matters: the engine is asked as early as can be.
       if (kind === 'exec') this.#containerOf(event, process);
       return;
@@ -160,7 +164,7 @@ export class Engine {
     number: number,
     previousNs: number,
   ): void {
-    const { rules, fired, around } = this.#options;
+    const { rules, fired, around, reflexOf, reflexed } = this.#options;
     this.#scene ??= { event, kind, type, process, container, number, previousNs, around };
     const scene = this.#scene;
     scene.event = event;
@@ -171,10 +175,12 @@ export class Engine {
     scene.number = number;
     scene.previousNs = previousNs;
     if (container?.status === 'silent') this.losses.add('container_engine_silent', type);
+    const reflex = kind === 'exec' ? reflexOf?.(event) : undefined;
+    if (reflex !== undefined) reflexed?.({ scene, part: partOf(scene, reflex) });
     for (const rule of rules.match(type, scene)) {
       this.counters.matched++;
       if (isPending(scene.container)) this.counters.pending++;
-      fired({ rule, scene, part: partOf(scene) });
+      fired({ rule, scene, part: partOf(scene, reflex) });
     }
   }
 }
@@ -183,11 +189,12 @@ export class Engine {
 const isPending = (container: Container | undefined): boolean =>
   container?.status === 'waiting' || container?.status === 'silent';
 
-function partOf({ event, type, container }: Scene): Fired['part'] {
+function partOf({ event, type, container }: Scene, reflex: Fired['part']['reflex']): Fired['part'] {
   return {
     event: { type, time_ns: String(event.timeNs) },
     ...(event.pid > 0 && { process: { pid: event.pid, tid: event.tid, start_ns: String(event.startNs) } }),
     ...(container !== undefined && { container: { id: container.id, engine: container.engine } }),
+    ...(reflex !== undefined && { reflex }),
     ...(isPending(container) && { enrichment: 'pending' as const }),
   };
 }

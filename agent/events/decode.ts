@@ -1,3 +1,4 @@
+import { reflexVerdicts } from '#rules/alert';
 import type { Event } from './event.ts';
 import { execLayout as e, fileLayout as f, recordFlags as flag, forkLayout as k, socketLayout as s } from './layout.ts';
 
@@ -63,6 +64,16 @@ export function decodeExec(event: Event): Exec {
 /** The beginning of the environment that a program was started with, NUL-separated; only if the capture was asked for it. */
 export function environmentOf(exec: Event): string | undefined {
   return exec.u16(e.environment) === 0 ? undefined : (exec.text(e.environment) ?? '');
+}
+
+/** How an exec went on for which reflexes fired, by their numbers; `undefined`: none did. */
+export type Reflexed = { readonly verdict: (typeof reflexVerdicts)[number]; readonly numbers: readonly number[] };
+
+export function reflexOf(exec: Event): Reflexed | undefined {
+  const bits = exec.u32(e.reflex);
+  const verdict = reflexVerdicts[(bits >>> 24) - 1];
+  if (verdict === undefined) return undefined;
+  return { verdict, numbers: Array.from({ length: 24 }, (_, number) => number).filter((at) => (bits >> at) & 1) };
 }
 
 /** Arguments are separated by NUL; the last one has a NUL unless it was cut. */

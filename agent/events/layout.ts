@@ -48,6 +48,7 @@ export const execLayout = {
   vsid: 200,
   vpgid: 204,
   environment: 208,
+  reflex: 212,
   size: 216,
 } as const;
 

@@ -56,6 +56,9 @@ const needed: ReadonlyMap<string, string> = new Map([
   ['valkey-check-rdb', 'a Redis server'],
 ]);
 
+/** Their names. */
+export const neededPrograms: readonly string[] = [...needed.keys()];
+
 /** What Lanner's own images carry (kubernetes.io, "Recommended Labels"). */
 const ownLabel: LabelPattern = { key: 'app.kubernetes.io/part-of', value: 'lanner' };
 const SYSTEM_NAMESPACE = 'kube-system';

@@ -1,6 +1,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { openPidfds } from '#native';
+import type { NodeCommand, Receipt } from '#playbooks/command';
 import type { Log } from '#rules/cli/log';
 import type { ResponseSettings } from '../config/protection.ts';
 import type { InternalAlert } from '../engine/loss.ts';
@@ -10,7 +11,7 @@ import type { Engine } from '../state/containers/engine.ts';
 import type { ActionPorts } from './action.ts';
 import { isDestructive, makeActions } from './actions.ts';
 import { ActionCap } from './cap.ts';
-import { type Channel, openChannel } from './channel.ts';
+import { openChannel } from './channel.ts';
 import { openJournal } from './journal.ts';
 import { openOffSwitch } from './off-switch.ts';
 import { makePerformer } from './perform.ts';
@@ -22,8 +23,10 @@ const DESCRIBE_MS = 1_000;
 const TELL_CAPPED_MS = 60_000;
 
 export type ResponseOptions = {
-  readonly url: URL;
-  readonly token: string;
+  /** `undefined`: nobody sends commands. */
+  readonly router: { readonly url: URL; readonly token: string } | undefined;
+  /** Told when the off switch is turned. */
+  readonly stopChanged: (isStopped: boolean) => void;
   readonly dataFolder: string;
   readonly node: string;
   readonly agentVersion: string;
@@ -43,9 +46,18 @@ export function readBootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 }
 
-/** Takes the router's commands and carries them out on this host. */
-export function openResponse(options: ResponseOptions): Channel {
-  const { url, token, dataFolder, node, agentVersion, bootId, settings, containers, descendants, raise, log } = options;
+export type Response = {
+  /** Carries a command out, whoever gives it; each id once. */
+  perform(command: NodeCommand): Promise<Receipt>;
+  isStopped(): boolean;
+  /** May be called twice. */
+  close(): void;
+};
+
+/** Carries commands out on this host: the router's, and what playbooks leave to the node. */
+export function openResponse(options: ResponseOptions): Response {
+  const { router, stopChanged, dataFolder, node, agentVersion, bootId, settings, containers, descendants, raise, log } =
+    options;
   const journal = openJournal(join(dataFolder, 'receipts.jsonl'), (reason) =>
     log('warn', 'receipts of commands cannot be kept on disk: after a restart a command may be carried out again', {
       reason,
@@ -53,7 +65,10 @@ export function openResponse(options: ResponseOptions): Channel {
   );
   const offSwitch = openOffSwitch({
     dataFolder,
-    changed: (stop) => raise(stopAlert(stop)),
+    changed: (stop) => {
+      stopChanged(stop !== undefined);
+      raise(stopAlert(stop));
+    },
     unwritable: (reason) => log('warn', 'that responding is stopped cannot be kept on disk', { reason }),
   });
   const before = offSwitch.stop();
@@ -69,32 +84,35 @@ export function openResponse(options: ResponseOptions): Channel {
     dataFolder,
   });
   const cap = new ActionCap(settings.mostActions);
-  const channel = openChannel({
-    url,
-    token,
-    node,
-    agentVersion,
-    bootId,
-    actions: [...actions.keys()],
-    perform: makePerformer({
-      actions,
-      isDestructive,
-      offSwitch,
-      cap,
-      capped: makeCapped(cap, raise),
-      journal,
-      log,
-      nowMs: Date.now,
-    }),
-    unacknowledged: () => journal.unacknowledged(),
-    acknowledged: (command) => journal.acknowledge(command),
-    responding: (stop) => offSwitch.fromRouter(stop),
+  const perform = makePerformer({
+    actions,
+    isDestructive,
+    offSwitch,
+    cap,
+    capped: makeCapped(cap, raise),
+    journal,
     log,
+    nowMs: Date.now,
   });
+  const channel =
+    router &&
+    openChannel({
+      ...router,
+      node,
+      agentVersion,
+      bootId,
+      actions: [...actions.keys()],
+      perform,
+      unacknowledged: () => journal.unacknowledged(),
+      acknowledged: (command) => journal.acknowledge(command),
+      responding: (stop) => offSwitch.fromRouter(stop),
+      log,
+    });
   return {
-    isConnected: () => channel.isConnected(),
+    perform,
+    isStopped: () => offSwitch.stop() !== undefined,
     close() {
-      channel.close();
+      channel?.close();
       offSwitch.close();
       journal.close();
     },

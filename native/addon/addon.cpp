@@ -10,6 +10,7 @@
 #include "loader.h"
 #include "pidfd.h"
 #include "poll.h"
+#include "reflex.h"
 
 namespace {
 
@@ -60,6 +61,8 @@ class Capture : public Napi::ObjectWrap<Capture> {
 			 InstanceMethod("pause", &Capture::Pause), InstanceMethod("fill", &Capture::Fill),
 			 InstanceMethod("ignore", &Capture::Ignore), InstanceMethod("setFilter", &Capture::SetFilter),
 			 InstanceMethod("setCgroupKind", &Capture::SetCgroupKind),
+			 InstanceMethod("sparePath", &Capture::SparePath),
+			 InstanceMethod("clearCgroup", &Capture::ClearCgroup),
 			 InstanceMethod("filterCounters", &Capture::FilterCounters),
 			 InstanceMethod("counters", &Capture::Counters), InstanceMethod("losses", &Capture::Losses),
 			 InstanceMethod("snapshot", &Capture::Snapshot),
@@ -188,7 +191,8 @@ class Capture : public Napi::ObjectWrap<Capture> {
 		if (!info[0].IsString() || !IsBytes(info[1]))
 			return Throw(env, "EINVAL", "fill expects a map and a Uint8Array");
 		std::string map = info[0].As<Napi::String>().Utf8Value();
-		if (map != "shapes" && map != "compat_calls") return Throw(env, "EINVAL", "no map " + map);
+		if (map != "shapes" && map != "compat_calls" && map != "reflex_tests" && map != "reflex_controls")
+			return Throw(env, "EINVAL", "no map " + map);
 		auto bytes = info[1].As<Napi::Uint8Array>();
 		Failure failure = programs_.Fill(map.c_str(), bytes.Data(), bytes.ByteLength());
 		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
@@ -231,6 +235,28 @@ class Capture : public Napi::ObjectWrap<Capture> {
 		Failure failure = ::SetCgroupKind(programs_.object(),
 						  static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()),
 						  info[1].As<Napi::Number>().Uint32Value());
+		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
+	}
+
+	// sparePath(bytes)
+	Napi::Value SparePath(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		if (!IsBytes(info[0])) return Throw(env, "EINVAL", "sparePath expects a Uint8Array");
+		auto path = info[0].As<Napi::Uint8Array>();
+		Failure failure = ::SparePath(programs_.object(), path.Data(), path.ByteLength());
+		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
+	}
+
+	// clearCgroup(id, verdict): ids are exact, below 2^53.
+	Napi::Value ClearCgroup(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		if (!info[0].IsNumber() || !info[1].IsNumber())
+			return Throw(env, "EINVAL", "clearCgroup expects two numbers");
+		Failure failure = ::ClearCgroup(programs_.object(),
+						static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()),
+						info[1].As<Napi::Number>().Uint32Value());
 		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
 	}
 

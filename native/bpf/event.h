@@ -106,7 +106,7 @@ struct exec_event {
 	u32 vsid; /* the session in the innermost pid namespace */
 	u32 vpgid;
 	struct text environment; /* its beginning, as argv; offset 0: nobody asked */
-	u32 padding;
+	u32 reflex;              /* reflex_verdict << 24 | a bit for each reflex that fired; 0: none */
 };
 _Static_assert(sizeof(struct exec_event) == 216, "exec_event");
 
@@ -232,6 +232,77 @@ enum call_data {
 	DATA_MESSAGE = 3, /* struct msghdr: its first iovec */
 	DATA_PAIR = 4,    /* int[2]: two new descriptors */
 };
+
+/*
+ * Programs that are killed as they are started (reflex.h): a table of tests, which agent/respond/reflex-tables.ts
+ * fills.
+ */
+#define REFLEX_TESTS 1024
+#define REFLEX_TEXT 64 /* as reflex_walk.subject */
+#define REFLEX_PATH 128
+#define REFLEX_PATHS 256
+/* Where a test leads: another test, the end, or that the reflex with this number fires and those after it are asked. */
+#define REFLEX_END 0x7fff
+#define REFLEX_FIRES 0x8000
+#define REFLEX_MOST 24
+enum reflex_subject {
+	SUBJECT_NAME = 0,
+	SUBJECT_PARENT_NAME = 1,
+	SUBJECT_PATH = 2,
+	SUBJECT_ARGUMENT = 3, /* the first: what the program was told to be called */
+	SUBJECT_TEXTS = 4,
+	SUBJECT_UID = 4,
+	SUBJECT_LOGIN_UID = 5,
+	SUBJECT_TTY = 6,
+	SUBJECT_FLAGS = 7,
+	SUBJECT_PLACE = 8, /* as cgroup_kinds */
+	SUBJECT_CALL = 9,
+	SUBJECTS = 10,
+};
+
+enum reflex_operator {
+	REFLEX_WHOLE = 0,
+	REFLEX_BEGINS = 1,
+	REFLEX_ENDS = 2,
+	REFLEX_LONGER = 3, /* a text of more bytes than `number` */
+	REFLEX_EQUALS = 4,
+	REFLEX_GREATER = 5,
+	REFLEX_HAS = 6, /* one of these bits */
+};
+
+/* How an exec for which a reflex fired went on: the upper byte of exec_event.reflex. */
+enum reflex_verdict {
+	REFLEX_KILLED = 1,
+	REFLEX_DRY_RUN = 2,
+	REFLEX_STOPPED = 3,
+	REFLEX_CAPPED = 4,
+	REFLEX_SPARED = 5,
+	REFLEX_FAILED = 6,
+};
+
+struct reflex_test {
+	u8 subject;
+	u8 how;     /* reflex_operator */
+	u16 length; /* of the text */
+	u16 yes;
+	u16 no;
+	u16 otherwise; /* where the next reflex begins: this one cannot be told, or has fired */
+	u16 unused[3];
+	u64 number;
+	u8 text[REFLEX_TEXT]; /* zeros behind it */
+};
+_Static_assert(sizeof(struct reflex_test) == 88, "reflex_test");
+
+struct reflex_control {
+	u32 reflexes; /* how many there are */
+	u32 enforced; /* a bit for each that kills; the others only say so */
+	u32 stopped;  /* the off switch */
+	u32 most;     /* kills in a window */
+	u64 window_ns;
+	u32 mnt_ns;          /* the host's */
+	u32 asks_containers; /* the protected list names some: none is killed in before it was found not to be */
+};
+_Static_assert(sizeof(struct reflex_control) == 32, "reflex_control");
 
 /* Per-CPU counters; everything from COUNT_LIFECYCLE_FULL on is loss. */
 enum counter {

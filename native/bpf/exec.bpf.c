@@ -81,6 +81,7 @@ int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux
 	unsigned long arg_start, arg_end;
 	struct file *file;
 	u32 nr = NR_EXECVE;
+	bool isPathCut;
 
 	if (is_ignored(task->tgid))
 		return 0;
@@ -103,6 +104,7 @@ int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux
 		fill_program(event, file);
 		append_file(scratch, &event->exe, file);
 	}
+	isPathCut = scratch->cut;
 	append_string(scratch, &event->filename, BPF_CORE_READ(bprm, filename), true);
 	arg_start = BPF_CORE_READ(task, mm, arg_start);
 	arg_end = BPF_CORE_READ(task, mm, arg_end);
@@ -113,6 +115,7 @@ int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux
 	append_user(scratch, &event->argv, (void *)arg_start, arg_end - arg_start);
 	append_cwd(scratch, &event->cwd);
 	append_cgroup(scratch, &event->cgroup_path, own_cgroup(task)->kn);
+	ask_reflexes(scratch, event, task, isPathCut);
 	append_environment(scratch, &event->environment, task->mm);
 	submit_lifecycle(finish(scratch), scratch->end);
 	if (BPF_CORE_READ(task, thread_pid, level)) /* in a container, as far as that is cheaply told */

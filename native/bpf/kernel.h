@@ -27,6 +27,10 @@ typedef _Bool bool;
 #define true 1
 #define false 0
 
+struct bpf_spin_lock {
+	u32 val;
+};
+
 enum bpf_map_type_used {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,

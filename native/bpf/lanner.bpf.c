@@ -15,6 +15,7 @@
 #include "socket.h"
 #include "uring.h"
 #include "filter.h"
+#include "reflex.h"
 
 #include "exec.bpf.c"
 #include "fork.bpf.c"

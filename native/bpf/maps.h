@@ -16,6 +16,35 @@ struct walk {
 	u32 position; /* of the first byte in scratch->path */
 };
 
+struct reflex_path {
+	u8 text[REFLEX_PATH]; /* zeros behind it */
+};
+
+/* What the reflexes (reflex.h) look at of a program; kept here as `struct walk` is. */
+struct reflex_walk {
+	u32 at;      /* the test whose turn it is */
+	u32 fired;   /* a bit for each reflex */
+	u32 unknown; /* a bit for each subject */
+	u32 isLookedAt;
+	u32 from[4]; /* texts: where in the scratch */
+	u32 length[4];
+	u64 numbers[8];
+	u64 subject[8];
+	u8 names[2][16];
+	u8 argument[256];
+	struct reflex_path path;
+	/* Of the cgroup's path, while it is read. */
+	u64 window[2];     /* the last 16 bytes, the last one lowest */
+	u64 before[2];     /* the same before the hexadecimal digits that are read */
+	u64 dot_before[2]; /* and before those that ended with the last dot */
+	u32 run;           /* digits so far */
+	u32 dotted;        /* how many ended with the last dot */
+	u32 since;         /* bytes since then */
+	u32 isContainer;
+	u32 isPod;
+	u32 unused;
+};
+
 /* Where a record is put together, one for each CPU. Up to now tp_btf programs run with preemption off; should one of
  * ours ever come upon another's half-made record, it gives up and is counted. Must fit 32 KB (PCPU_MIN_UNIT_SIZE). */
 struct scratch {
@@ -25,6 +54,7 @@ struct scratch {
 	u32 lost;                        /* of strings: FLAG_TEXT_CUT, FLAG_TEXT_UNREAD */
 	u32 busy;                        /* a program is at work here */
 	struct walk walk;
+	struct reflex_walk reflex;
 };
 
 struct {

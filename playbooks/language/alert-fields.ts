@@ -55,7 +55,7 @@ function text(name: string, list: boolean, doc: string, type: FieldSpec['type'] 
   };
 }
 
-export type EarlierStep = { readonly id: string; readonly outputs: Readonly<Record<string, string>> };
+export type EarlierStep = { readonly id: string; readonly outputs: Readonly<Record<string, string>> | 'any' };
 
 /**
  * What may be named after these steps. `alert`: before there is a run; `foreach`: inside a step that goes through a list.
@@ -72,10 +72,18 @@ export function makeScopeCatalogue(
       text(`steps.${id}.outcome`, false, `How step ${id} went.`),
       text(`steps.${id}.status`, false, `The same as steps.${id}.outcome.`),
       text(`steps.${id}.detail`, false, `What step ${id} says about it.`),
-      ...Object.entries(outputs).map(([name, doc]) => text(`steps.${id}.${name}`, false, doc)),
+      ...(outputs === 'any'
+        ? [anyOutput(id)]
+        : Object.entries(outputs).map(([name, doc]) => text(`steps.${id}.${name}`, false, doc))),
     ]),
   ]);
 }
+
+const anyOutput = (id: string): FieldSpec => ({
+  ...text(`steps.${id}`, false, `What step ${id} gives back.`),
+  argument: { kind: 'key', required: true },
+  flags: ['dotted'],
+});
 
 const eventFields: readonly FieldSpec[] = [
   // Filter-only fields have no value in an alert to be compared with.

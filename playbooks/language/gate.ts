@@ -117,7 +117,8 @@ function newWindow({ forMs }: Dedupe, before: DedupeState | undefined, nowMs: nu
   return { untilMs: nowMs + forMs, held: 0, ended: [...ended, ...last].slice(-MOST_ENDED) };
 }
 
-function whyQuiet(
+/** What needs no memory: silences and hours. */
+export function whyQuiet(
   { silences, schedule }: Playbook,
   scope: Scope,
   nowMs: number,

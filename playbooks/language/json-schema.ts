@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { priorities } from '#rules/alert';
-import type { ActionCatalogue, ActionSpec } from './playbook.ts';
+import type { ActionSpec } from './playbook.ts';
 import { playbookSchema } from './schema.ts';
 
 /** JSON, as much of it as is needed here. */
@@ -10,7 +10,7 @@ type Json = { readonly [key: string]: unknown };
  * What editors complete and check while one types; `lanner playbooks check` says the rest. Made from the schema that
  * reads playbooks and from the actions' own, so it cannot say something else.
  */
-export function makeJsonSchema(catalogue: ActionCatalogue): Json {
+export function makeJsonSchema(catalogue: ReadonlyMap<string, ActionSpec>): Json {
   const { $schema, ...playbook } = toJson(playbookSchema);
   const actions = [...catalogue.values()];
   const names = actions.map(({ name, doc }) => ({ const: name, description: doc }));

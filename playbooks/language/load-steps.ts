@@ -70,6 +70,11 @@ function keyOf(path: Path): string {
   return path.join('/');
 }
 
+/** `if` of the step at this path. */
+export function guardAt(path: Path, parts: Parts): Guard | undefined {
+  return parts.get(keyOf(path))?.guard;
+}
+
 function checkStep(step: LooseStep, earlier: readonly EarlierStep[], context: StepContext): StepParts {
   const { written, report } = context;
   const fields = makeScopeCatalogue(earlier, step.foreach === undefined ? 'once' : 'foreach');

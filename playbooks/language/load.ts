@@ -3,7 +3,9 @@ import { locate, type SourceFile } from '#rules/language/source';
 import { makeScopeCatalogue } from './alert-fields.ts';
 import { checkCondition, checkGroupBy } from './check-fields.ts';
 import { reportIssue } from './issue.ts';
-import { buildSteps, checkSteps, type SecretUse, type StepContext } from './load-steps.ts';
+import { checkKernelSteps } from './kernel-steps.ts';
+import { buildSteps, checkSteps, guardAt, type SecretUse, type StepContext } from './load-steps.ts';
+import { warnOfWaiting } from './node-steps.ts';
 import { mapOf, outlineOf } from './outline.ts';
 import type { ActionCatalogue, Guard, Limits, Memory, Playbook, RunTrigger, Schedule } from './playbook.ts';
 import { days, keysAt, playbookSchema, type ReadPlaybook } from './schema.ts';
@@ -28,6 +30,7 @@ export function loadPlaybooks(files: readonly SourceFile[], catalogue: ActionCat
   const secrets: SecretUse[] = [];
   const playbooks: Playbook[] = [];
   const seen = new Map<string, string>();
+  const warn: Report = (code, message, source, span) => warnings.push({ code, message, source, span });
   const report: Report = (code, message, source, span) => errors.push({ code, message, source, span });
   for (const written of files.flatMap((file) => readWritten(file, report)).slice(0, MOST_PLAYBOOKS + 1)) {
     if (seen.size === MOST_PLAYBOOKS) written.fail([], `more than ${MOST_PLAYBOOKS} playbooks`);
@@ -37,14 +40,16 @@ export function loadPlaybooks(files: readonly SourceFile[], catalogue: ActionCat
       catalogue,
       report,
       useSecret: (use) => secrets.push(use),
-      warn: (code, message, source, span) => warnings.push({ code, message, source, span }),
+      warn,
       triggers: triggersOf(written),
     });
     if (playbook === undefined) continue;
     const earlier = seen.get(playbook.name);
     if (earlier !== undefined) written.fail(['playbook'], `playbook ${playbook.name} is already in ${earlier}`);
     seen.set(playbook.name, written.path);
-    if (errors.length === before) playbooks.push(playbook);
+    if (errors.length > before) continue;
+    playbooks.push(playbook);
+    warnOfWaiting(playbook, outlineOf(written.value), written, warn);
   }
   return {
     ok: errors.length === 0,
@@ -76,8 +81,10 @@ function check(context: StepContext): Playbook | undefined {
   const { written, report } = context;
   const read = playbookSchema.safeParse(written.value);
   for (const issue of read.success ? [] : read.error.issues) reportIssue(issue, [], written, keysAt);
-  const parts = checkSteps(outlineOf(written.value), context);
+  const outline = outlineOf(written.value);
+  const parts = checkSteps(outline, context);
   const fields = checkTriggerFields(written, report);
+  checkKernelSteps(outline, { condition: fields.condition, ofStep: (at) => guardAt(at, parts) }, written, report);
   if (!read.success) return undefined;
   const { data } = read;
   const { rules, tags, priority, source } = data.on;

@@ -1,5 +1,6 @@
 import { type Alert, severityOf } from '#rules/alert';
 import { matchesName } from '#rules/language/name-pattern';
+import { hasKernelStep } from './kernel-steps.ts';
 import type { Playbook, Scope, Trigger } from './playbook.ts';
 
 /**
@@ -8,7 +9,14 @@ import type { Playbook, Scope, Trigger } from './playbook.ts';
  */
 export function matchPlaybooks(playbooks: readonly Playbook[], alert: Alert, alertId: string): readonly Playbook[] {
   const scope: Scope = { alert, alertId, steps: new Map() };
-  return playbooks.filter((playbook) => isTriggered(playbook.on, scope));
+  return playbooks.filter((playbook) =>
+    hasKernelStep(playbook) ? isReflexOf(playbook, alert) : isTriggered(playbook.on, scope),
+  );
+}
+
+/** Its condition was the kernel's to evaluate, on the program itself: the alert about that starts it, no other. */
+function isReflexOf({ name }: Playbook, { rule, lanner }: Alert): boolean {
+  return lanner?.reflex?.steps.some((step) => step.startsWith(`${name}/`) && rule.endsWith(`: ${step}`)) === true;
 }
 
 function isTriggered(on: Trigger, scope: Scope): boolean {

@@ -15,8 +15,8 @@ export type ActionSpec = {
   readonly params: z.ZodType<object>;
   /** Whether acting twice does no more than acting once. If not, an attempt of unknown outcome is not repeated. */
   readonly idempotent: boolean;
-  /** What later steps may read as `%steps.ID.NAME`, and what it means. */
-  readonly outputs?: Readonly<Record<string, string>>;
+  /** What later steps may read as `%steps.ID.NAME`, and what it means; `any`: the action is another program's to know. */
+  readonly outputs?: Readonly<Record<string, string>> | 'any';
   /** The action that undoes it when it is given the same parameters. */
   readonly undo?: string;
   /** Distances beside those of its side: an action of a node that the kernel can carry out says so here. */
@@ -25,7 +25,7 @@ export type ActionSpec = {
   readonly via?: true;
 };
 
-export type ActionCatalogue = ReadonlyMap<string, ActionSpec>;
+export type ActionCatalogue = Pick<ReadonlyMap<string, ActionSpec>, 'get' | 'has' | 'keys'>;
 
 /** What a step says about itself to those after it. */
 export type StepResult = {

@@ -6,5 +6,4 @@ export const containerKill = defineNodeAction({
   doc: 'Kills every process of a container at once, on the node that raised the alert, and then tells its engine. Safe to repeat.',
   params: nodeActionParams['container.kill'],
   would: ({ container }) => `kill container ${container}`,
-  target: ({ container }) => container,
 });

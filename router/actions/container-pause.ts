@@ -6,6 +6,5 @@ export const containerPause = defineNodeAction({
   doc: 'Freezes all of a container; its memory stays as it is. container.unpause undoes it. Safe to repeat.',
   params: nodeActionParams['container.pause'],
   would: ({ container }) => `pause container ${container}`,
-  target: ({ container }) => container,
   undo: 'container.unpause',
 });

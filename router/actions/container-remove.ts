@@ -6,5 +6,4 @@ export const containerRemove = defineNodeAction({
   doc: 'Kills a container and has its engine remove it, with what it has written. Safe to repeat.',
   params: nodeActionParams['container.remove'],
   would: ({ container }) => `remove container ${container}`,
-  target: ({ container }) => container,
 });

@@ -6,5 +6,4 @@ export const containerStop = defineNodeAction({
   doc: 'Lets a container end by itself within grace_s seconds, then kills it; its engine does not start it again. Safe to repeat.',
   params: nodeActionParams['container.stop'],
   would: ({ container }) => `stop container ${container}`,
-  target: ({ container }) => container,
 });

@@ -6,5 +6,4 @@ export const containerUnpause = defineNodeAction({
   doc: 'Lets a paused container go on. Works while responding is stopped. Safe to repeat.',
   params: nodeActionParams['container.unpause'],
   would: ({ container }) => `unpause container ${container}`,
-  target: ({ container }) => container,
 });

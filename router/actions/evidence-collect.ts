@@ -6,5 +6,4 @@ export const evidenceCollect = defineNodeAction({
   doc: 'Collects what the kernel and the engine tell of the processes, secrets left out, as tar.zst on the node; the detail says where. Changes nothing.',
   params: nodeActionParams['evidence.collect'],
   would: ({ container }) => `collect evidence of ${container}`,
-  target: ({ container }) => container,
 });

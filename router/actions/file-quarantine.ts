@@ -6,5 +6,4 @@ export const fileQuarantine = defineNodeAction({
   doc: 'Moves a file into the quarantine folder of the node with mode 0, with a record of its hash, owner and mode. Safe to repeat.',
   params: nodeActionParams['file.quarantine'],
   would: ({ path }) => `move ${path} to quarantine`,
-  target: ({ path, container }) => `${container}:${path}`,
 });

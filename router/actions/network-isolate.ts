@@ -6,6 +6,5 @@ export const networkIsolate = defineNodeAction({
   doc: 'Drops all traffic of a container but that with the networks in allow, what is connected already included; network.restore undoes it. Safe to repeat.',
   params: nodeActionParams['network.isolate'],
   would: ({ container }) => `cut off the network of container ${container}`,
-  target: ({ container }) => container,
   undo: 'network.restore',
 });

@@ -6,5 +6,4 @@ export const networkRestore = defineNodeAction({
   doc: 'Gives an isolated container its network back, exactly as it was. Works while responding is stopped. Safe to repeat.',
   params: nodeActionParams['network.restore'],
   would: ({ container }) => `restore the network of container ${container}`,
-  target: ({ container }) => container,
 });

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import { CHANNEL_VERSION, type NodeActionName } from '#playbooks/command';
+import { nodeTarget } from '#playbooks/idempotency';
 import { type Action, type ActionContext, type ActionResult, defineAction } from '../runs/action.ts';
 
 /** A dry run waits no longer than this for a node that may be away. */
@@ -11,22 +12,23 @@ type Definition<P extends object> = {
   readonly params: z.ZodType<P>;
   /** What a dry run says that it would do, when the node does not answer: `kill container abc`. */
   readonly would: (params: P) => string;
-  /** What is acted on, in few letters. */
-  readonly target: (params: P) => string;
   /** The action that undoes it. */
   readonly undo?: NodeActionName;
+  /** The kernel can carry it out as well. */
+  readonly kernel?: true;
 };
 
 /** An action that the node carries out which raised the alert. All of them are safe to repeat: the node knows repeats. */
-export function defineNodeAction<P extends object>({ name, doc, params, would, target, undo }: Definition<P>): Action {
+export function defineNodeAction<P extends object>({ name, doc, params, would, undo, kernel }: Definition<P>): Action {
   return defineAction({
     name,
     side: 'node',
     doc,
     params,
     idempotent: true,
-    target,
+    target: (filled) => nodeTarget(filled),
     ...(undo !== undefined && { undo }),
+    ...(kernel !== undefined && { kernel }),
     run: (filled, context) => send(name, filled, context, context.signal),
     async dryRun(filled, context) {
       const signal = AbortSignal.any([context.signal, AbortSignal.timeout(DRY_RUN_MS)]);

@@ -6,5 +6,4 @@ export const processResume = defineNodeAction({
   doc: 'Lets stopped processes go on (SIGCONT). Works while responding is stopped. Safe to repeat.',
   params: nodeActionParams['process.resume'],
   would: ({ scope }) => `resume the ${scope} of the alert`,
-  target: ({ scope }) => scope,
 });

@@ -6,6 +6,5 @@ export const processStop = defineNodeAction({
   doc: 'Stops (SIGSTOP) the process that raised the alert, its tree or its session; process.resume undoes it. Safe to repeat.',
   params: nodeActionParams['process.stop'],
   would: ({ scope }) => `stop the ${scope} of the alert`,
-  target: ({ scope }) => scope,
   undo: 'process.resume',
 });

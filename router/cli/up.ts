@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { type Command, exitCodes, readArgs, UsageError } from '#rules/cli/command-line';
 import { type Log, makeLog } from '#rules/cli/log';
-import { DEFAULT_LISTEN, defaultDataFolder, readListen } from '../config/options.ts';
+import { builtInPlaybooks, DEFAULT_LISTEN, defaultDataFolder, readListen } from '../config/options.ts';
 import { readOrMakeToken, TokenError } from '../config/token.ts';
 import { type Child, keepRunning } from './child.ts';
 
@@ -70,7 +70,9 @@ export const up: Command = {
         ...(values.json === true ? ['--json'] : []),
         ...(values.config === undefined ? [] : ['--config', values.config]),
         ...(values.profile === undefined ? [] : ['--profile', values.profile]),
+        ...(values.enforce === true ? ['--enforce'] : []),
         ...rules.flatMap((path) => ['--rules', path]),
+        ...(playbooks.length > 0 ? playbooks : [builtInPlaybooks]).flatMap((path) => ['--playbooks', path]),
       ],
     });
   },

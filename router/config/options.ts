@@ -11,7 +11,7 @@ export const DEFAULT_LISTEN = '127.0.0.1:7470';
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
 /** The playbooks that Lanner comes with. */
-const builtInPlaybooks: string = join(root, 'playbooks');
+export const builtInPlaybooks: string = join(root, 'playbooks');
 
 export type Listen = { readonly host: string; readonly port: number };
 

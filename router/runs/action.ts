@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import type * as z from 'zod';
 import type { Outcome } from '#playbooks/command';
+import { targetInKey } from '#playbooks/idempotency';
 import type { ActionSpec, OutputValue } from '#playbooks/language/playbook';
 import type { RunMode } from '#playbooks/language/run';
 import type { Alert } from '#rules/alert';
@@ -75,8 +75,7 @@ export function defineAction<P extends object>(definition: Definition<P>): Actio
     target(filled, masked) {
       const read = params.safeParse(filled);
       const target = read.success ? definition.target?.(read.data) : undefined;
-      // It becomes a header and an id of messages.
-      return target !== undefined && /^[\w.:@-]{1,128}$/.test(target) ? target : hashOf(target ?? masked);
+      return targetInKey(target, masked);
     },
     async perform(filled, context) {
       const read = params.safeParse(filled);
@@ -89,9 +88,4 @@ export function defineAction<P extends object>(definition: Definition<P>): Actio
       return definition.run(read.data, { ...context, filled });
     },
   };
-}
-
-function hashOf(value: unknown): string {
-  const text = JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}` : part)) ?? '';
-  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }

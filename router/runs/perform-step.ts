@@ -1,8 +1,10 @@
+import { idempotencyKey } from '#playbooks/idempotency';
 import type { RunEvent } from '#playbooks/language/advance';
 import type { ActionStep, Filled } from '#playbooks/language/playbook';
 import type { StepState } from '#playbooks/language/run';
 import { scopeOf } from '#playbooks/language/scope';
 import { maskSecrets } from '#playbooks/language/value-template';
+import type { LannerPart } from '#rules/alert';
 import type { Action, ActionResult } from './action.ts';
 import type { LiveRun, RunRequest } from './perform.ts';
 import type { RunPorts } from './ports.ts';
@@ -76,18 +78,19 @@ function undoing(action: Action | undefined, { params }: StepState): Filled {
 function reasonToSkip({ step, trigger }: StepRequest, scope: ReturnType<typeof scopeOf>): string | undefined {
   // A summary tells what was held back; it does not act on it again.
   if (trigger?.kind === 'summary' && step?.action.side === 'node') return 'a summary acts on no node';
+  // The kernel has looked at the condition of its own steps.
+  if (step?.where === 'kernel') return undefined;
   return step?.guard === undefined || step.guard(scope) ? undefined : 'its condition does not hold';
 }
 
 type FilledStep = Filled & { readonly ok: true };
 
-/** alert/playbook/step/target: the same for every attempt, and for the same item of another list. */
 function keyOf(
   { alertId, playbook, state }: StepRequest,
   action: Action,
   { value, masked: shown }: FilledStep,
 ): string {
-  return `${alertId}/${playbook.name}/${state.id.replace(/\[\d+\]/, '')}/${action.target(value, shown)}`;
+  return idempotencyKey(alertId, playbook.name, state.id, action.target(value, shown));
 }
 
 async function act(
@@ -98,6 +101,7 @@ async function act(
   signal: AbortSignal,
 ): Promise<ActionResult> {
   const { step, alert, alertId, playbook, mode, live } = request;
+  if (step?.where === 'kernel') return ofKernel(request);
   if (mode === 'shadow') return shadow(action, value);
   const timeoutMs = step?.timeoutMs ?? UNDO_TIMEOUT_MS;
   return action.perform(value, {
@@ -114,6 +118,26 @@ async function act(
     explainHand: ports.explainHand,
   });
 }
+
+/** It has happened: the alert says how. */
+function ofKernel({ alert, playbook, id }: StepRequest): ActionResult {
+  const reflex = alert.lanner?.reflex;
+  if (reflex?.steps.includes(`${playbook.name}/${id}`) !== true)
+    return { status: 'skipped', detail: 'it did not fire in the kernel' };
+  return kernelOutcomes[reflex.verdict];
+}
+
+const kernelOutcomes: Readonly<Record<NonNullable<LannerPart['reflex']>['verdict'], ActionResult>> = {
+  killed: { status: 'done', detail: 'the kernel killed it before its first instruction' },
+  'dry-run': { status: 'skipped', detail: 'the kernel would have killed it before its first instruction' },
+  stopped: { status: 'refused', detail: 'responding is stopped; lanner resume-responding' },
+  capped: {
+    status: 'refused',
+    detail: 'the kernel of this node has killed as many programs within a minute as it may',
+  },
+  spared: { status: 'refused', detail: 'it is protected, or could be' },
+  failed: { status: 'failed', retry: false, reason: 'the kernel refused to send the signal' },
+};
 
 /** Nothing leaves the router: only whether the parameters are right is known. */
 function shadow(action: Action, value: unknown): ActionResult {

@@ -20,6 +20,7 @@ const ownWarningCodes = [
   'LIKELY_TYPO',
   /** A step that never gets its turn. */
   'PLAYBOOK_UNREACHABLE',
+  'PLAYBOOK_DISTANCE',
   /** A secret that is neither a file nor in the environment. */
   'PLAYBOOK_NO_SECRET',
 ] as const;

@@ -13,6 +13,9 @@ import {
   recordFlags,
   socketLayout,
 } from '../../agent/events/layout.ts';
+import { reflexLayout, reflexOperators, reflexSubjects } from '../../agent/respond/reflex-tables.ts';
+import { MOST_TEXT_BYTES } from '../../playbooks/language/kernel-condition.ts';
+import { reflexVerdicts } from '../../rules/alert.ts';
 import { makeFolder } from './recorder.ts';
 
 const folder = makeFolder();
@@ -25,7 +28,12 @@ const structs = {
   file_event: fileLayout,
   socket_event: socketLayout,
   call_event: callLayout,
+  reflex_test: reflexLayout.test,
+  reflex_control: reflexLayout.control,
 };
+
+/** `loginUid` → `LOGIN_UID`. */
+const constant = (name: string): string => name.replace(/[A-Z]/g, '_$&').replace('-', '_').toUpperCase();
 
 const constants = {
   EVENT_EXEC: kinds.exec,
@@ -47,6 +55,14 @@ const constants = {
   FLAG_URING: recordFlags.uring,
   FLAG_NO_RESULT: recordFlags.noResult,
   FLAG_TEXT_UNREAD: recordFlags.textUnread,
+  REFLEX_TESTS: reflexLayout.mostTests,
+  REFLEX_MOST: reflexLayout.mostReflexes,
+  REFLEX_TEXT: MOST_TEXT_BYTES,
+  REFLEX_END: reflexLayout.end,
+  REFLEX_FIRES: reflexLayout.fires,
+  ...Object.fromEntries(reflexSubjects.map((name, number) => [`SUBJECT_${constant(name)}`, number])),
+  ...Object.fromEntries(reflexOperators.map((name, number) => [`REFLEX_${constant(name)}`, number])),
+  ...Object.fromEntries(reflexVerdicts.map((name, number) => [`REFLEX_${constant(name)}`, number + 1])),
 };
 
 test('the decoder reads where the C compiler puts the fields', () => {

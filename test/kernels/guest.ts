@@ -3,6 +3,7 @@ import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } fro
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
+import { buildMark } from '../support/mark.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const bootTimeoutMs = 240_000;
@@ -69,8 +70,9 @@ export function makeGuest(): { readonly initrd: string; remove(): void } {
     execFileSync('cc', ['-O2', '-static', '-Wall', '-Wextra', '-Werror', source, '-o', program]);
   }
   symlinkSync('busybox', join(tree, 'bin/mark'));
+  for (const name of ['marked', 'unmarked']) buildMark(join(tree, 'bin', name));
   copyFileSync(join(import.meta.dirname, 'init.sh'), join(tree, 'init'));
-  copyFileSync(join(import.meta.dirname, 'rules.yaml'), join(tree, 'rules.yaml'));
+  for (const name of ['rules.yaml', 'playbooks.yaml']) copyFileSync(join(import.meta.dirname, name), join(tree, name));
   const initrd = join(folder, 'initrd');
   execFileSync('sh', ['-c', 'chmod 755 init && find . | cpio --quiet -o -H newc >../initrd'], { cwd: tree });
   rmSync(tree, { recursive: true });

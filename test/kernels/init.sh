@@ -16,7 +16,7 @@ echo 1 >/proc/sys/kernel/bpf_stats_enabled
 mkdir -p /tmp/stimulus/folder
 
 cd /lanner || exit
-node lanner.ts agent --json --rules /rules.yaml --data /tmp/data >>/tmp/alerts 2>>/tmp/said &
+node lanner.ts agent --json --rules /rules.yaml --playbooks /playbooks.yaml --data /tmp/data >>/tmp/alerts 2>>/tmp/said &
 agent=$!
 waited=0
 until grep -q watching /tmp/said || [ ! -d /proc/$agent ] || [ $waited -ge 90 ]; do
@@ -31,6 +31,10 @@ if [ -d /proc/$agent ]; then
 	uring files >/tmp/calls 2>&1
 	echo "uring ended with $?" >>/tmp/said
 	cat /tmp/calls >>/tmp/said
+	for name in unmarked marked; do
+		/bin/$name /tmp/left-by-$name
+		echo "$name ended with $?, left $(find /tmp -name "left-by-$name" | wc -l)" >>/tmp/said
+	done
 	/bin/mark
 	waited=0
 	until grep -q /bin/mark /tmp/alerts || [ $waited -ge 30 ]; do

@@ -56,6 +56,9 @@ describe.each(kernels.filter(isEnough))('Linux $version', (kernel) => {
     expect(report.said).toContain('calls ended with 0');
     expect(report.said).toContain('uring ended with 0');
     expect(report.said).toContain('the agent ended with 0');
+    // The same program twice: one of them is killed in the kernel before it leaves its mark.
+    expect(report.said).toContain('unmarked ended with 0, left 1');
+    expect(report.said).toContain('marked ended with 137, left 0');
     expect(blindSpotsOf(report)).toEqual([]);
     expect(outputsOf(kernel, report)).toEqual([
       'exec: calls init /tmp/stimulus/  0',
@@ -77,6 +80,7 @@ describe.each(kernels.filter(isEnough))('Linux $version', (kernel) => {
       'uring: linkat <NA> <NA> /tmp/stimulus/linked /tmp/stimulus/dir/moved SUCCESS',
       'uring: symlinkat <NA> <NA> /tmp/stimulus/sym /etc/shadow SUCCESS',
       'unlinked: /tmp/stimulus/linked',
+      expect.stringMatching(/^Lanner reflex: kill-marked\/kill: .*killed before its first instruction/),
       'mark: /bin/mark',
     ]);
     const programs = programsOf(report);

@@ -19,7 +19,7 @@ const tops: Readonly<Record<string, readonly string[]>> = {
 /** Inside a top folder, in the order of the flow: what stands later may import what stands earlier, never back. */
 const flow: Readonly<Record<string, readonly string[]>> = {
   rules: ['alert.ts', 'language', 'catalogue', 'fields.ts', 'cli'],
-  playbooks: ['command.ts', 'language', 'cli'],
+  playbooks: ['command.ts', 'idempotency.ts', 'language', 'cli'],
   native: ['addon', 'bpf', 'index.ts'],
   agent: [
     'config',
@@ -35,6 +35,7 @@ const flow: Readonly<Record<string, readonly string[]>> = {
     'respond',
     'filter-worker.ts',
     'filter-cache.ts',
+    'raise.ts',
     'pipeline.ts',
     'cli',
   ],
