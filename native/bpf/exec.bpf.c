@@ -104,7 +104,7 @@ int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux
 		fill_program(event, file);
 		append_file(scratch, &event->exe, file);
 	}
-	isPathCut = scratch->cut;
+	isPathCut = scratch->lost != 0;
 	append_string(scratch, &event->filename, BPF_CORE_READ(bprm, filename), true);
 	arg_start = BPF_CORE_READ(task, mm, arg_start);
 	arg_end = BPF_CORE_READ(task, mm, arg_end);

@@ -3,6 +3,8 @@ import { type Clause, explainCondition } from '#rules/language/explain';
 import { matchesName } from '#rules/language/name-pattern';
 import { bindScope } from './alert-fields.ts';
 import { hasMemory } from './gate.ts';
+import { hasKernelStep } from './kernel-steps.ts';
+import { isReflexOf } from './match.ts';
 import type { Guard, Playbook, Scope } from './playbook.ts';
 import { whyNotNow } from './schedule.ts';
 
@@ -25,6 +27,7 @@ export type ExplainedPlaybook = {
 export function explainPlaybook(playbook: Playbook, alert: Alert, alertId: string, nowMs: number): ExplainedPlaybook {
   const scope: Scope = { alert, alertId, steps: new Map() };
   const clauses = [
+    ...explainReflex(playbook, alert),
     ...explainTrigger(playbook, scope),
     ...explainQuiet(playbook, scope, nowMs),
     ...explainMemory(playbook, scope),
@@ -36,6 +39,14 @@ export function explainPlaybook(playbook: Playbook, alert: Alert, alertId: strin
 
 function verdictOf(holds: boolean): 'yes' | 'no' {
   return holds ? 'yes' : 'no';
+}
+
+/** What a step in the kernel belongs to is started by the alert about the program that it met. */
+function explainReflex(playbook: Playbook, alert: Alert): readonly ExplainedClause[] {
+  if (!hasKernelStep(playbook)) return [];
+  const holds = isReflexOf(playbook, alert);
+  const detail = holds ? 'the alert is about what the kernel did' : 'only alerts about what the kernel did start it';
+  return [{ clause: 'where: kernel', verdict: verdictOf(holds), detail }];
 }
 
 function explainTrigger({ on }: Playbook, scope: Scope): readonly ExplainedClause[] {

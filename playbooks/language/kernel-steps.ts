@@ -1,7 +1,7 @@
 import { type KernelFormula, kernelCondition } from './kernel-condition.ts';
 import type { Outline } from './outline.ts';
 import { mapOf } from './outline.ts';
-import { type ActionStep, actionSteps, type Guard, type Playbook } from './playbook.ts';
+import { type ActionStep, actionSteps, type Guard, type Playbook, type Scope } from './playbook.ts';
 import type { Path, Report, Written } from './written.ts';
 
 /** What holds a router's runs back. A kill in the kernel waits for none of it, so it must not look as if it did. */
@@ -65,6 +65,12 @@ function reportClauses(guard: Guard | undefined, report: Report): void {
 
 export function hasKernelStep({ steps }: Playbook): boolean {
   return steps.some((step) => step.kind === 'action' && step.where === 'kernel');
+}
+
+/** Whether a step in the kernel fires for the program that the scope's alert describes; what it says not, is missing. */
+export function firesFor({ on, steps }: Playbook, scope: Scope): boolean {
+  if (on.condition?.(scope) !== true) return false;
+  return steps.some((step) => step.kind === 'action' && step.where === 'kernel' && step.guard?.(scope) !== false);
 }
 
 /** A step that the kernel carries out, and when. */

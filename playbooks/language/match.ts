@@ -15,7 +15,7 @@ export function matchPlaybooks(playbooks: readonly Playbook[], alert: Alert, ale
 }
 
 /** Its condition was the kernel's to evaluate, on the program itself: the alert about that starts it, no other. */
-function isReflexOf({ name }: Playbook, { rule, lanner }: Alert): boolean {
+export function isReflexOf({ name }: Playbook, { rule, lanner }: Alert): boolean {
   return lanner?.reflex?.steps.some((step) => step.startsWith(`${name}/`) && rule.endsWith(`: ${step}`)) === true;
 }
 

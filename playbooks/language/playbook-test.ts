@@ -6,6 +6,7 @@ import { outcomes } from '../command.ts';
 import { instant } from './duration.ts';
 import { type Decision, decide, type GateState } from './gate.ts';
 import { reportIssue } from './issue.ts';
+import { firesFor, hasKernelStep } from './kernel-steps.ts';
 import { matchPlaybooks } from './match.ts';
 import type { Playbook, Scope } from './playbook.ts';
 import { type Simulated, type SimulatedAnswer, type SimulatedStep, simulate } from './simulate.ts';
@@ -125,7 +126,10 @@ function decideAll(test: PlaybookTest, playbook: Playbook) {
     const scope: Scope = { alert, alertId: alert.lanner?.id ?? `alert-${index}`, steps: new Map() };
     const nowMs = Date.parse(alert.time);
     last = 'no match';
-    if (matchPlaybooks([playbook], alert, scope.alertId).length === 0) continue;
+    // For a step in the kernel, the alert describes the program.
+    const isProgram = hasKernelStep(playbook) && alert.lanner?.reflex === undefined;
+    if (isProgram ? !firesFor(playbook, scope) : matchPlaybooks([playbook], alert, scope.alertId).length === 0)
+      continue;
     const memory = `memory ${playbook.on.memory?.by(scope)}`;
     const dedupe = `dedupe ${playbook.dedupe?.by(scope)}`;
     const state: GateState = {

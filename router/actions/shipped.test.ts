@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadPlaybookFiles } from '#playbooks/cli/load-files';
 import { makeJsonSchema } from '#playbooks/language/json-schema';
 import { loadPlaybooks } from '#playbooks/language/load';
+import { nodeCatalogue } from '#playbooks/language/node-catalogue';
 import { actionSteps } from '#playbooks/language/playbook';
 import { readPlaybookTests, runPlaybookTest } from '#playbooks/language/playbook-test';
 import { renderDiagnostic } from '#rules/language/diagnostic';
@@ -11,31 +13,53 @@ import { actionCatalogue } from './all.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const folder = `${root}playbooks/`;
-const names = readdirSync(folder).filter((name) => /^[^.]+\.yaml$/.test(name));
+/** Those that are loaded where nothing else is named, and those that people name. */
+const folders = [folder, `${folder}more/`];
+const paths = folders.flatMap((from) =>
+  readdirSync(from)
+    .filter((name) => /^[^.]+\.yaml$/.test(name))
+    .map((name) => from + name),
+);
 const readme = readFileSync(`${folder}README.md`, 'utf8');
 
 describe('shipped playbooks', () => {
-  const { playbooks, errors } = loadPlaybookFiles([folder], actionCatalogue);
+  const { playbooks, errors } = loadPlaybookFiles(folders, actionCatalogue);
 
   it('have no errors, and each has a file of its name', () => {
     expect(errors.map(renderDiagnostic)).toEqual([]);
-    expect(playbooks.map(({ name }) => `${name}.yaml`).toSorted()).toEqual(names.toSorted());
+    expect(playbooks.map(({ name }) => `${name}.yaml`).toSorted()).toEqual(
+      paths.map((path) => basename(path)).toSorted(),
+    );
   });
 
-  it.for(names)('%s says when to use it, and leaves the mode to the router', (name) => {
-    const text = readFileSync(folder + name, 'utf8');
-    expect(text).toMatch(/^# yaml-language-server: \$schema=\.\/playbook\.schema\.json\n#\n# When to use it: /);
+  it('have no warnings', () => {
+    const { warnings } = loadPlaybookFiles(folders, actionCatalogue);
+    expect(warnings.map(renderDiagnostic)).toEqual([]);
+  });
+
+  it('are the same to a node, which knows its own actions only', () => {
+    const here = loadPlaybookFiles(folders, nodeCatalogue);
+    expect(here.errors.map(renderDiagnostic)).toEqual([]);
+    expect(here.playbooks.map(({ name }) => name)).toEqual(playbooks.map(({ name }) => name));
+  });
+
+  it.for(paths)('%s says when to use it, and leaves the mode to the router', (path) => {
+    const text = readFileSync(path, 'utf8');
+    expect(text).toMatch(/^# yaml-language-server: \$schema=\.\.?\/playbook\.schema\.json\n#\n# When to use it: /);
     expect(text).not.toMatch(/^mode:/m);
   });
 
   it('have tests beside them: what starts each with which steps, and what does not', () => {
-    const { status, stdout } = lanner('playbooks', 'test', '--json');
-    const { results, untested } = JSON.parse(stdout);
-    expect({ status, untested }).toEqual({ status: 0, untested: [] });
-    expect(results.filter(({ ok }: { readonly ok: boolean }) => !ok)).toEqual([]);
-    for (const name of names) {
-      const tests = readFileSync(`${folder}${name.replace('.yaml', '.test.yaml')}`, 'utf8');
-      expect(tests).toMatch(/expect: none/);
+    for (const from of folders) {
+      const { status, stdout } = lanner('playbooks', 'test', from, '--playbooks', from, '--json');
+      const { results, untested } = JSON.parse(stdout);
+      expect({ status, untested }).toEqual({ status: 0, untested: [] });
+      expect(results.filter(({ ok }: { readonly ok: boolean }) => !ok)).toEqual([]);
+    }
+    for (const path of paths) {
+      // What answers every alert has none that it leaves alone.
+      if (/rules: \["\*"\]/.test(readFileSync(path, 'utf8'))) continue;
+      expect(readFileSync(path.replace('.yaml', '.test.yaml'), 'utf8')).toMatch(/expect: none/);
     }
   });
 });
@@ -50,6 +74,11 @@ describe('playbook.schema.json', () => {
 });
 
 describe('playbooks/README.md', () => {
+  it('lists the shipped playbooks', () => {
+    const listed = [...readme.matchAll(/^\| \[`([\w-]+)`\]\(([\w./-]+)\)/gm)].map(([, , path = '']) => folder + path);
+    expect(listed.toSorted()).toEqual(paths.toSorted());
+  });
+
   const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text);
 
   it('has examples, and every one of them is right', () => {

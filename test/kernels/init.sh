@@ -33,7 +33,10 @@ if [ -d /proc/$agent ]; then
 	cat /tmp/calls >>/tmp/said
 	for name in unmarked marked; do
 		/bin/$name /tmp/left-by-$name
-		echo "$name ended with $?, left $(find /tmp -name "left-by-$name" | wc -l)" >>/tmp/said
+		ended=$?
+		left=no
+		[ -e /tmp/left-by-$name ] && left=a
+		echo "$name ended with $ended, left $left mark" >>/tmp/said
 	done
 	/bin/mark
 	waited=0

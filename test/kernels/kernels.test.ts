@@ -57,8 +57,8 @@ describe.each(kernels.filter(isEnough))('Linux $version', (kernel) => {
     expect(report.said).toContain('uring ended with 0');
     expect(report.said).toContain('the agent ended with 0');
     // The same program twice: one of them is killed in the kernel before it leaves its mark.
-    expect(report.said).toContain('unmarked ended with 0, left 1');
-    expect(report.said).toContain('marked ended with 137, left 0');
+    expect(report.said).toContain('unmarked ended with 0, left a mark');
+    expect(report.said).toContain('marked ended with 137, left no mark');
     expect(blindSpotsOf(report)).toEqual([]);
     expect(outputsOf(kernel, report)).toEqual([
       'exec: calls init /tmp/stimulus/  0',
