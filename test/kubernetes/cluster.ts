@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Containerd, startContainerd } from '../support/containerd.ts';
@@ -22,6 +22,8 @@ export type Cluster = {
   readonly staticPods: string;
   /** A file for `--kubeconfig`; the token lies in a file beside it. */
   kubeconfig(name: string, token: string): string;
+  /** Words before a command that then has what kubelet gives to every container: the account's files and the server's address. */
+  inCluster(token: string): readonly string[];
   /** Without a farewell: its connections break. */
   killServer(): Promise<void>;
   startServer(): Promise<void>;
@@ -123,6 +125,17 @@ async function startParts(
     writeFileSync(file(`${name}.kubeconfig`), kubeconfigOf(url, file('server/apiserver.crt'), `${name}.token`));
     return file(`${name}.kubeconfig`);
   };
+  const inCluster = (token: string) => {
+    const account = mkdtempSync(join(folder, 'account-'));
+    copyFileSync(file('server/apiserver.crt'), join(account, 'ca.crt'));
+    writeFileSync(join(account, 'token'), token);
+    const at = '/run/secrets/kubernetes.io/serviceaccount';
+    // Nobody else's: the folder for it goes again.
+    if (!existsSync('/run/secrets')) closers.push(() => rmSync('/run/secrets', { recursive: true, force: true }));
+    const address = `KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=${port}`;
+    const lines = `mkdir -p ${at}; mount --bind ${account} ${at}; exec env ${address} "$0" "$@"`;
+    return ['unshare', '-m', '--propagation', 'private', 'sh', '-euc', lines];
+  };
   const controllers = run('kube-controller-manager', {
     kubeconfig: kubeconfig('controllers', tokens.controllers),
     'bind-address': '127.0.0.1',
@@ -159,6 +172,7 @@ async function startParts(
     admin,
     containerd,
     kubeconfig,
+    inCluster,
     staticPods: file('static'),
     killServer: () => server.stop('hard'),
     async startServer() {

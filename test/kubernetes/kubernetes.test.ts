@@ -74,11 +74,14 @@ async function bind(account: string, role: string): Promise<void> {
 
 /** An agent that comes to the API server as this service account. */
 async function agentArgs(account: string): Promise<readonly string[]> {
-  const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`;
-  const made = tokenSchema.parse(await cluster.admin.must('POST', path, { spec: {} }));
-  const kubeconfig = cluster.kubeconfig(account, made.status.token);
+  const kubeconfig = cluster.kubeconfig(account, await tokenOf(account));
   const engine = `containerd=${cluster.containerd.socket}`;
   return ['--engine', engine, '--kubeconfig', kubeconfig, '--kubernetes-node', nodeName];
+}
+
+async function tokenOf(account: string): Promise<string> {
+  const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`;
+  return tokenSchema.parse(await cluster.admin.must('POST', path, { spec: {} })).status.token;
 }
 
 const tokenSchema = z.object({ status: z.object({ token: z.string() }) });
@@ -296,6 +299,27 @@ test('labels that change are those of the next alert', async () => {
     return String(alert['k8s.pod.labels']).includes('tier:back') || undefined;
   };
   await eventually('the new label', changed);
+});
+
+test('an agent in the cluster finds the server and its account by itself', async () => {
+  const args = ['--engine', `containerd=${cluster.containerd.socket}`, '--kubernetes-node', nodeName];
+  const inside = await startAgent(rules, args, cluster.inCluster(await tokenOf('agent')));
+  try {
+    const pod = await runningPod('web');
+    const known = async () => {
+      const mark = `inside-${Date.now()}`;
+      await cluster.admin.exec(namespace, pod.name, ['/bin/sh', '-c', `: mark-${mark}`], 'tty');
+      const alert = await alertOf(mark, inside);
+      return alert['k8s.deployment.name'] === null ? undefined : alert;
+    };
+    expect(await eventually('what the server tells', known)).toMatchObject({
+      'k8s.pod.name': pod.name,
+      'k8s.sa.name': 'seller',
+      'k8s.deployment.name': 'web',
+    });
+  } finally {
+    await inside.close();
+  }
 });
 
 test('an account without the rest of the role gives what its pods tell, and the agent says what it may not read', async () => {
