@@ -6,7 +6,7 @@ import type { RuleSet } from '#rules/language/rule-set';
 import { type Capture, type CaptureCounters, type FilterCounters, openCapture } from './capture/kernel.ts';
 import type { AgentOptions } from './config/options.ts';
 import { Engine, type EngineCounters } from './engine/engine.ts';
-import { blindSpotAlerts, type InternalAlert, LossWatch } from './engine/loss.ts';
+import { blindSpotAlerts, engineAlert, type InternalAlert, LossWatch } from './engine/loss.ts';
 import { needEnvironment } from './engine/needs.ts';
 import type { Losses } from './events/losses.ts';
 import { describedTypes } from './fields/arguments.ts';
@@ -29,11 +29,12 @@ import { ContainerUsers } from './state/container-users.ts';
 import type { CgroupContainer } from './state/containers/cgroup.ts';
 import { findEngines, knownSockets, userSockets } from './state/containers/engine.ts';
 import { foldersOf, openEngineFiles } from './state/containers/engine-files.ts';
-import { type ContainerCounters, ContainerTable, type EngineChange } from './state/containers/table.ts';
+import { type ContainerCounters, ContainerTable } from './state/containers/table.ts';
 import { enterAll, makeHealer } from './state/heal.ts';
 import { makeLiveProcess } from './state/live-process.ts';
 import { groupCalls, makeGroupFinder } from './state/made-groups.ts';
 import { Names } from './state/names.ts';
+import { type NssCounters, openUsers } from './state/nss.ts';
 import { openKubernetes } from './state/orchestrators/kubernetes.ts';
 import { openMesos } from './state/orchestrators/mesos.ts';
 import { joinOrchestrators, type Orchestrators } from './state/orchestrators/orchestrators.ts';
@@ -41,7 +42,7 @@ import { isAlive, listPids, makeEnvironment, makeLocate, makeLook, readProcess }
 import { type ProcessCounters, ProcessTable } from './state/process-table.ts';
 import { resolveName } from './state/resolve-name.ts';
 import { decodeProcesses } from './state/snapshot.ts';
-import { makeUsers } from './state/users.ts';
+import type { Users } from './state/users.ts';
 
 const MEASURE_CLOCK_MS = 60_000;
 const LOOK_FOR_LOSS_MS = 1_000;
@@ -77,6 +78,8 @@ type AgentCounters = {
   readonly engine: EngineCounters;
   readonly processes: ProcessCounters;
   readonly containers: ContainerCounters;
+  /** Only if NSS is asked. */
+  readonly users: NssCounters | undefined;
   readonly outputs: Readonly<Record<string, OutputCounters>>;
 };
 
@@ -145,6 +148,8 @@ export function startAgent(start: PipelineOptions): AgentStart {
     { resolve: resolveName, nowMs },
   );
   const { kubernetes, mesos } = openOrchestrators(options.orchestrators, log, raise);
+  const users = openUsers(options.users, nowMs, () => engine.settleUsers());
+  const known = { processes, clock, names, users: users.users };
   const engine = new Engine({
     rules,
     processes,
@@ -160,7 +165,8 @@ export function startAgent(start: PipelineOptions): AgentStart {
     see: (named) => containers.see(named),
     expect: (named) => containers.expect(named),
     groupMadeBy: makeGroupFinder(mounts.values()),
-    around: surroundings(options, { processes, clock, names, orchestrators: joinOrchestrators(kubernetes, mesos) }),
+    around: surroundings(options, { ...known, orchestrators: joinOrchestrators(kubernetes, mesos) }),
+    isAskingUsers: users.isAsking,
     fired: (fired) => {
       const alert = toAlert(fired, ports);
       respond(alert);
@@ -218,6 +224,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
     engine: engine.counters,
     processes: processes.counters,
     containers: containers.counters,
+    users: users.counters,
     outputs: Object.fromEntries(outputs.map((output) => [output.name, output.counters()])),
   });
   const losses = () => joinLosses(capture, engine);
@@ -310,16 +317,6 @@ function kindOf(container: CgroupContainer | undefined): 'host' | 'container' | 
   return container.id.slice(0, 12) === 'host' ? 'unknown' : 'container';
 }
 
-function engineAlert({ engine: { name, socket }, status, reason }: EngineChange): InternalAlert {
-  const said = status === 'silent' ? 'does not answer' : 'answers again';
-  return {
-    what: 'container engine',
-    priority: status === 'silent' ? 'Warning' : 'Notice',
-    message: `${name} ${said}.`,
-    fields: { engine: name, socket, reason },
-  };
-}
-
 function openOrchestrators(
   { kubernetes, mesosAgent, marathon }: AgentOptions['orchestrators'],
   toLog: Log,
@@ -350,14 +347,18 @@ type Known = {
   readonly processes: ProcessTable;
   readonly clock: Clock;
   readonly names: Names;
+  readonly users: Users;
   readonly orchestrators: Orchestrators;
 };
 
-function surroundings({ hostname }: AgentOptions, { processes, clock, names, orchestrators }: Known): Surroundings {
+function surroundings(
+  { hostname }: AgentOptions,
+  { processes, clock, names, users, orchestrators }: Known,
+): Surroundings {
   const containerUsers = new ContainerUsers({ nowMs: () => performance.now(), isAlive });
   return {
     processes,
-    users: makeUsers(() => performance.now()),
+    users,
     live: makeLiveProcess(),
     usersOf: (container, inside) => containerUsers.of(container, inside),
     orchestrators,

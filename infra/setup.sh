@@ -80,6 +80,7 @@ find_missing() {
 	[ -f /usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_ossl.so ] || [ -f /usr/lib/aarch64-linux-gnu/rsyslog/lmnsd_ossl.so ] || miss rsyslog-openssl
 	has nats-server || [ -x /usr/sbin/nats-server ] || miss nats-server
 	has prometheus-alertmanager || miss prometheus-alertmanager
+	there /usr/lib/libnss_extrausers.so.2 || there /usr/lib/*/libnss_extrausers.so.2 || miss libnss-extrausers
 	[ "$purpose" = test ] && return
 	has qemu-system-x86_64 || miss qemu-system-x86
 	has cpio || miss cpio

@@ -17,6 +17,7 @@ json_include_tags_property: false
 time_format_iso_8601: true
 spool_max_bytes: 33554432
 memory: small
+nss: true
 rules:
   - disable: {rule: "*"}
   - enable: {tag: container}
@@ -40,6 +41,7 @@ append_output:
         jsonParts: { message: true, output: true, outputFields: true, tags: false },
         isoTimes: true,
         spoolMaxBytes: 33_554_432,
+        users: 'nss',
         rings: { lifecycleBytes: 524_288, bulkBytes: 1_048_576 },
         response: { mostActions: 60, protection: { containers: [], processes: [], pods: [] } },
         selections: [

@@ -31,6 +31,8 @@ export type Configuration = {
   readonly isoTimes: boolean;
   /** Room on disk for alerts that the router has not taken. */
   readonly spoolMaxBytes: number;
+  /** Where names of the host's users and groups come from. */
+  readonly users: 'files' | 'nss';
   readonly rings: RingSizes;
   readonly response: ResponseSettings;
 };
@@ -50,6 +52,7 @@ export const emptyConfiguration: Configuration = {
   jsonParts: allParts,
   isoTimes: false,
   spoolMaxBytes: 256 * MIB,
+  users: 'files',
   rings: memoryProfiles.default,
   response: usualResponse,
 };
@@ -104,6 +107,7 @@ const schema = z.strictObject({
     .int('expected a whole number of bytes')
     .min(16 * MIB, `expected at least ${16 * MIB}, 16 MiB`)
     .default(emptyConfiguration.spoolMaxBytes),
+  nss: z.boolean({ error: 'expected true or false' }).default(false),
   memory: z.enum(memoryNames, { error: `expected ${memoryNames.join(', ')}` }).default('default'),
   response: responseSchema.default(emptyConfiguration.response),
 });
@@ -165,6 +169,7 @@ export function readConfiguration(file: SourceFile): ConfigurationResult {
       },
       isoTimes: value.time_format_iso_8601,
       spoolMaxBytes: value.spool_max_bytes,
+      users: value.nss ? 'nss' : 'files',
       rings: memoryProfiles[value.memory],
       response: value.response,
     },

@@ -43,6 +43,8 @@ export type AgentOptions = {
   readonly dataFolder: string;
   /** Room on disk for alerts that the router has not taken. */
   readonly spoolMaxBytes: number;
+  /** Where names of the host's users and groups come from. */
+  readonly users: 'files' | 'nss';
   /** Of the kernel's rings. */
   readonly rings: RingSizes;
   readonly response: ResponseSettings;
@@ -166,6 +168,7 @@ export function readAgentOptions(
         : { url: new URL(options.router), tokenFile: resolve(options['token-file'] ?? join(dataFolder, 'token')) },
     dataFolder,
     spoolMaxBytes: configuration.spoolMaxBytes,
+    users: configuration.users,
     rings: configuration.rings,
     response: configuration.response,
     node: options.node ?? host,

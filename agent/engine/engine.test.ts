@@ -19,10 +19,13 @@ import { Engine } from './engine.ts';
 const second = 1_000_000_000;
 const id = 'ab'.repeat(32);
 
-function execOf(name: string, { pid = 10, cgroup = 5, path = '/', ppid = 1, timeNs = 10 * second } = {}): Event {
+function execOf(
+  name: string,
+  { pid = 10, cgroup = 5, path = '/', ppid = 1, timeNs = 10 * second, uid = 0 } = {},
+): Event {
   // Start times of this test's processes are their pids, in seconds.
   const starts = { start_ns: pid * second, parent_start_ns: ppid * second };
-  const numbers = { pid, tid: pid, ppid, ...starts, time_ns: timeNs, cgroup };
+  const numbers = { pid, tid: pid, ppid, ...starts, time_ns: timeNs, cgroup, uid };
   return writeRecord('exec', 'execve', { numbers, texts: { comm: name, argv: `/bin/${name}\0`, cgroup_path: path } });
 }
 
@@ -42,7 +45,7 @@ function setUp(status: Container['status'], condition = 'evt.type=execve') {
   const processes = new ProcessTable(() => undefined);
   const texts: string[] = [];
   const parts: unknown[] = [];
-  const world = { nowMs: 0, container: status };
+  const world = { nowMs: 0, container: status, isAsking: false };
   const containerOf = (named: CgroupContainer): Container => ({
     ...named,
     status: world.container,
@@ -75,6 +78,7 @@ function setUp(status: Container['status'], condition = 'evt.type=execve') {
       texts.push(rule.format(scene));
       parts.push(part);
     },
+    isAskingUsers: ({ uid }) => world.isAsking && uid !== 0,
     nowMs: () => world.nowMs,
     waitMs: 500,
   });
@@ -229,5 +233,39 @@ describe('the engine', () => {
     const numbers = { pid: 11, tid: 11, start_ns: 11 * second, ppid: 1, cgroup: 9 };
     engine.handle(writeRecord('file', 'openat', { numbers, texts: { comm: 'runc' } }));
     expect(texts).toEqual(['runc <NA> web']);
+  });
+});
+
+describe('events of users without a name', () => {
+  it('wait for the answer, in order for each user; others, and those in containers, pass', () => {
+    const { engine, texts, world, parts } = setUp('known');
+    world.isAsking = true;
+    engine.handle(execOf('sh', { pid: 10, uid: 7 }));
+    engine.handle(execOf('ls', { pid: 11, uid: 7 }));
+    engine.handle(execOf('cat', { pid: 12, uid: 8 }));
+    engine.handle(execOf('ps', { pid: 13 }));
+    engine.handle(execOf('top', { ...inside, pid: 14, uid: 7 }));
+    expect(texts).toEqual(['ps <NA> host', 'top <NA> web']);
+    expect(engine.waiting).toBe(3);
+    engine.settleUsers(); // Of somebody else.
+    expect(engine.waiting).toBe(3);
+    world.isAsking = false;
+    engine.settleUsers();
+    expect(texts.slice(2)).toEqual(['sh <NA> host', 'ls <NA> host', 'cat <NA> host']);
+    expect(parts.filter((part) => Object.hasOwn(Object(part), 'enrichment'))).toEqual([]);
+    expect(engine.counters).toMatchObject({ waited: 3, pending: 0 });
+    expect(engine.losses.counts()).toEqual({});
+  });
+
+  it('go on after half a second without it, and say so', () => {
+    const { engine, texts, world, parts } = setUp('known');
+    world.isAsking = true;
+    engine.handle(execOf('sh', { pid: 10, uid: 7 }));
+    world.nowMs = 500;
+    expect(engine.tick(world.nowMs)).toBe(0);
+    engine.handle(execOf('ls', { pid: 11, uid: 7 }));
+    expect(texts).toEqual(['sh <NA> host', 'ls <NA> host']);
+    expect(parts).toMatchObject([{ enrichment: 'pending' }, { enrichment: 'pending' }]);
+    expect(engine.losses.counts()).toEqual({ user_wait_over: { execve: 2 } });
   });
 });

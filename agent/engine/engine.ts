@@ -10,10 +10,12 @@ import type { Look } from '../state/changes.ts';
 import type { CgroupContainer } from '../state/containers/cgroup.ts';
 import type { Container } from '../state/containers/container.ts';
 import { follow } from '../state/follow.ts';
+import type { Identity } from '../state/nss.ts';
 import type { Process } from '../state/process.ts';
 import type { ProcessTable } from '../state/process-table.ts';
 import { HiddenCalls, isUnread } from './hidden.ts';
-import { Waiting } from './waiting.ts';
+import { Unnamed } from './unnamed.ts';
+import { type Held, type Lack, Waiting } from './waiting.ts';
 
 /** A rule that an event fired. The scene is good until the call returns. */
 export type Fired = {
@@ -35,12 +37,14 @@ export type EngineOptions = {
   /** The cgroup that an event made. */
   readonly groupMadeBy: (event: Event) => string | undefined;
   readonly around: Surroundings;
+  /** Whether names of a user or group are being asked for; `undefined`: nobody asks. */
+  readonly isAskingUsers?: ((identity: Identity) => boolean) | undefined;
   readonly fired: (fired: Fired) => void;
   /** What the kernel did to the program of an exec, and who is told of it. */
   readonly reflexOf?: (exec: Event) => Fired['part']['reflex'];
   readonly reflexed?: (reflexed: Omit<Fired, 'rule'>) => void;
   readonly nowMs: () => number;
-  /** How long a container's events wait for its engine, counted from the first of them. */
+  /** How long events of a container wait for its engine, and those of a user for a name, counted from the first of them. */
   readonly waitMs: number;
 };
 
@@ -63,17 +67,17 @@ export class Engine {
   readonly hidden = new HiddenCalls();
   readonly #options: EngineOptions;
   readonly #waiting: Waiting;
+  readonly #unnamed: Unnamed | undefined;
   /** One for all events: readers ask it and keep nothing of it. */
   #scene: Scene | undefined;
   #previousNs = 0;
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#waiting = new Waiting((held, lack) => {
-      const { event, kind, type, process, container, number, previousNs } = held;
-      if (lack !== undefined) this.losses.add(lack, type);
-      this.#match(event, kind, type, process, container, number, previousNs);
-    }, options.waitMs);
+    const goOn = (held: Held, lack: Lack | undefined) => this.#goOn(held, lack);
+    const { waitMs, isAskingUsers } = options;
+    this.#waiting = new Waiting(goOn, waitMs, { full: 'container_wait_full', over: 'container_wait_over' });
+    this.#unnamed = isAskingUsers && new Unnamed(isAskingUsers, goOn, waitMs);
     this.#previousNs = options.around.startedNs;
   }
 
@@ -101,16 +105,28 @@ export class Engine {
       return;
     }
     const container = this.#containerOf(event, process);
-    if (container?.status === 'waiting') {
-      const seen = { event, kind, type, process, container, number, previousNs };
-      const lack = this.#waiting.hold(container.id, seen, this.#options.nowMs());
-      if (lack === undefined) {
-        this.counters.waited++;
-        return;
-      }
-      this.losses.add(lack, type);
+    if (container?.status !== 'waiting' && (container !== undefined || this.#unnamed?.isAsking(event) !== true)) {
+      this.#match(event, kind, type, process, container, number, previousNs, undefined);
+      return;
     }
-    this.#match(event, kind, type, process, container, number, previousNs);
+    const seen = { event, kind, type, process, container, number, previousNs };
+    const lack = this.#hold(seen);
+    if (lack === undefined) this.counters.waited++;
+    else this.#goOn(seen, lack);
+  }
+
+  /** `undefined`: it waits. */
+  #hold(seen: Held): Lack | undefined {
+    const nowMs = this.#options.nowMs();
+    return seen.container === undefined
+      ? this.#unnamed?.hold(seen, nowMs)
+      : this.#waiting.hold(seen.container.id, seen, nowMs);
+  }
+
+  #goOn(held: Held, lack: Lack | undefined): void {
+    const { event, kind, type, process, container, number, previousNs } = held;
+    if (lack !== undefined) this.losses.add(lack, type);
+    this.#match(event, kind, type, process, container, number, previousNs, lack);
   }
 
   /** An engine has answered for this container, or will not: what waited for it goes on. */
@@ -118,14 +134,20 @@ export class Engine {
     this.#waiting.release(container.id, container);
   }
 
-  /** Events that wait for their container's details. */
+  /** Names of users were answered: events that have them now go on. */
+  settleUsers(): void {
+    this.#unnamed?.settle();
+  }
+
+  /** Events that wait for their container's details, or a name of their user. */
   get waiting(): number {
-    return this.#waiting.count;
+    return this.#waiting.count + (this.#unnamed?.count ?? 0);
   }
 
   /** Lets go of what has waited long enough. Returns how many still wait. */
   tick(nowMs: number): number {
     this.#waiting.expire(nowMs);
+    this.#unnamed?.expire(nowMs);
     return this.waiting;
   }
 
@@ -163,6 +185,7 @@ export class Engine {
     container: Container | undefined,
     number: number,
     previousNs: number,
+    lack: Lack | undefined,
   ): void {
     const { rules, fired, around, reflexOf, reflexed } = this.#options;
     this.#scene ??= { event, kind, type, process, container, number, previousNs, around };
@@ -179,22 +202,22 @@ export class Engine {
     if (reflex !== undefined) reflexed?.({ scene, part: partOf(scene, reflex) });
     for (const rule of rules.match(type, scene)) {
       this.counters.matched++;
-      if (isPending(scene.container)) this.counters.pending++;
-      fired({ rule, scene, part: partOf(scene, reflex) });
+      if (lacksEngine(container)) this.counters.pending++;
+      fired({ rule, scene, part: partOf(scene, reflex, lack) });
     }
   }
 }
 
 /** Not all is known that an engine could have told. */
-const isPending = (container: Container | undefined): boolean =>
+const lacksEngine = (container: Container | undefined): boolean =>
   container?.status === 'waiting' || container?.status === 'silent';
 
-function partOf({ event, type, container }: Scene, reflex: Fired['part']['reflex']): Fired['part'] {
+function partOf({ event, type, container }: Scene, reflex: Fired['part']['reflex'], lack?: Lack): Fired['part'] {
   return {
     event: { type, time_ns: String(event.timeNs) },
     ...(event.pid > 0 && { process: { pid: event.pid, tid: event.tid, start_ns: String(event.startNs) } }),
     ...(container !== undefined && { container: { id: container.id, engine: container.engine } }),
     ...(reflex !== undefined && { reflex }),
-    ...(isPending(container) && { enrichment: 'pending' as const }),
+    ...((lacksEngine(container) || lack !== undefined) && { enrichment: 'pending' as const }),
   };
 }

@@ -1,5 +1,6 @@
 import type { Priority } from '#rules/alert';
 import { dropsByType, type Losses } from '../events/losses.ts';
+import type { EngineChange } from '../state/containers/table.ts';
 
 /** Something that the agent says of itself: `Lanner internal: …`. */
 export type InternalAlert = {
@@ -120,6 +121,17 @@ export function blindSpotAlerts(spots: readonly string[]): readonly InternalAler
       fields: { unseen, reason: reason.join(': ') },
     };
   });
+}
+
+/** An engine that stopped answering, or answers again. */
+export function engineAlert({ engine: { name, socket }, status, reason }: EngineChange): InternalAlert {
+  const said = status === 'silent' ? 'does not answer' : 'answers again';
+  return {
+    what: 'container engine',
+    priority: status === 'silent' ? 'Warning' : 'Notice',
+    message: `${name} ${said}.`,
+    fields: { engine: name, socket, reason },
+  };
 }
 
 const dropsOf = ({ dropped }: LossCounters): number =>

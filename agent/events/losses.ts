@@ -17,7 +17,10 @@ export type LossCause =
   /** It went on without what a container engine would have told. */
   | 'container_wait_full'
   | 'container_wait_over'
-  | 'container_engine_silent';
+  | 'container_engine_silent'
+  /** It went on without the names of its user or group. */
+  | 'user_wait_full'
+  | 'user_wait_over';
 
 /** Counts since the start, by cause and by type of event; what lost nothing is not in it. */
 export type Losses = { readonly [cause in LossCause]?: Readonly<Record<string, number>> };
