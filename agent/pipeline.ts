@@ -1,18 +1,14 @@
 import { actionSteps, type Playbook } from '#playbooks/language/playbook';
 import type { Log } from '#rules/cli/log';
-import { comparedTexts } from '#rules/language/compared-texts';
-import { type CompiledRuleSet, compileRuleSet } from '#rules/language/compile';
+import type { CompiledRuleSet } from '#rules/language/compile';
 import type { RuleSet } from '#rules/language/rule-set';
 import { type Capture, type CaptureCounters, type FilterCounters, openCapture } from './capture/kernel.ts';
 import type { AgentOptions } from './config/options.ts';
 import { Engine, type EngineCounters } from './engine/engine.ts';
 import { blindSpotAlerts, engineAlert, type InternalAlert, LossWatch } from './engine/loss.ts';
-import { needEnvironment } from './engine/needs.ts';
 import type { Losses } from './events/losses.ts';
-import { describedTypes } from './fields/arguments.ts';
-import { bindField } from './fields/bind.ts';
 import type { Scene, Surroundings } from './fields/scene.ts';
-import { openFilter } from './filter-cache.ts';
+import { makeLiveRules } from './live-rules.ts';
 import { openOutputs } from './outputs/all.ts';
 import type { OutputCounters } from './outputs/output.ts';
 import { makeInternal, makeReflexed, toAlert } from './raise.ts';
@@ -22,6 +18,7 @@ import { makeNodeSteps } from './respond/node-steps.ts';
 import { readStop } from './respond/off-switch.ts';
 import { openResponse, readBootId } from './respond/open.ts';
 import { makeReflexes } from './respond/reflexes.ts';
+import { makeRouterRules } from './router-rules.ts';
 import { Cgroups } from './state/cgroups.ts';
 import { stateCalls } from './state/changes.ts';
 import { type Clock, makeClock } from './state/clock.ts';
@@ -63,6 +60,8 @@ const neededCalls = [...stateCalls, ...groupCalls];
 export type PipelineOptions = {
   readonly options: AgentOptions;
   readonly ruleSet: RuleSet;
+  /** The router's commit that they are of, when they were kept. */
+  readonly rulesCommit?: string | undefined;
   /** Those whose steps this node may carry out by itself. */
   readonly playbooks?: readonly Playbook[];
   readonly agentVersion: string;
@@ -87,7 +86,9 @@ type AgentCounters = {
 const joinLosses = (capture: Capture, engine: Engine): Losses => ({ ...capture.losses(), ...engine.losses.counts() });
 
 export type RunningAgent = {
-  readonly rules: CompiledRuleSet<Scene>;
+  rules(): CompiledRuleSet<Scene>;
+  /** Other rules from now on; no event is lost. */
+  useRules(ruleSet: RuleSet): void;
   /** Names of the container engines that were found. */
   readonly engines: readonly string[];
   counters(): AgentCounters;
@@ -113,10 +114,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
   const { reflexes } = made;
   const clock = makeClock();
   const bootId = readBootId();
-  const rules = compileRuleSet<Scene>(ruleSet, bindField, {
-    matching: options.matching,
-    nowNs: () => performance.now() * 1e6,
-  });
+  const live = makeLiveRules(ruleSet, { options, neededCalls, agentVersion, filtering: filtering ?? 'on', log });
   const files = openEngineFiles(foldersOf(options.engines));
   const mounts = readCgroupMounts();
   const processes = new ProcessTable((pid) => readProcess(pid));
@@ -142,16 +140,12 @@ export function startAgent(start: PipelineOptions): AgentStart {
   const raise = makeInternal(ports, outputs, log);
 
   const nowMs = () => performance.now();
-  const conditions = rules.rules.map(({ rule }) => rule.condition);
-  const names = new Names(
-    comparedTexts(conditions, ({ candidates }) => candidates === 'names'),
-    { resolve: resolveName, nowMs },
-  );
+  const names = new Names(live.hostNames(), { resolve: resolveName, nowMs });
   const { kubernetes, mesos } = openOrchestrators(options.orchestrators, log, raise);
   const users = openUsers(options.users, nowMs, () => engine.settleUsers());
   const known = { processes, clock, names, users: users.users };
   const engine = new Engine({
-    rules,
+    rules: live.current(),
     processes,
     look: makeLook(),
     cgroups: new Cgroups({
@@ -183,20 +177,14 @@ export function startAgent(start: PipelineOptions): AgentStart {
   });
 
   let ticker: NodeJS.Timeout | undefined;
-  let isClosed = false;
   const tick = () => {
     ticker = engine.tick(performance.now()) > 0 ? setTimeout(tick, TICK_MS) : undefined;
   };
-  const types = rules.eventTypes === 'all' ? describedTypes : [...rules.eventTypes];
-  const { dataFolder } = options;
-  const filter =
-    filtering === 'off'
-      ? undefined
-      : openFilter(rules, { types, kept: neededCalls, dataFolder, version: agentVersion, log });
+  const { types, details } = live.wanted();
   const opened = openCapture({
     types: [...types, ...neededCalls],
     ...options.rings,
-    details: { environment: needEnvironment(ruleSet.rules) },
+    details,
     reflexes: reflexes && { ...reflexes, control: reflexes.control(readStop(options.dataFolder) !== undefined) },
     onEvent: (event) => engine.handle(event),
     onBatchEnd: () => {
@@ -205,11 +193,10 @@ export function startAgent(start: PipelineOptions): AgentStart {
   });
   if (!opened.ok) return opened;
   const { capture } = opened;
-  capture.setFilter(filter?.kept);
-  // Until there is one the kernel sends all that is asked for.
-  const making = filter !== undefined && filter.kept === undefined ? filter.make() : undefined;
-  void making?.tables.then((tables) => {
-    if (tables !== undefined && !isClosed) capture.setFilter(tables);
+  live.attach(capture, () => {
+    engine.use(live.current());
+    names.use(live.hostNames());
+    void names.ask();
   });
   for (const alert of blindSpotAlerts(opened.blindSpots)) raise(alert);
 
@@ -234,7 +221,11 @@ export function startAgent(start: PipelineOptions): AgentStart {
     log('warn', 'events were lost; comparing the processes with the kernel');
     heal();
   };
-  const router = options.router && token !== undefined ? { url: options.router.url, token } : undefined;
+  const at = options.router && token !== undefined ? { url: options.router.url, token } : undefined;
+  const router = at && {
+    ...at,
+    revision: makeRouterRules({ router: at, options, begunOn: start.rulesCommit, use: live.swap, log }),
+  };
   const isNeeded = router !== undefined || playbooks.some(isOfNode);
   const response = isNeeded ? openResponses() : undefined;
   const respond =
@@ -249,7 +240,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
       if (hidden !== undefined) raise(hidden);
     }, LOOK_FOR_LOSS_MS),
     setInterval(heal, HEAL_MS),
-    ...(names.count > 0 ? [setInterval(() => void names.ask(), ASK_NAMES_MS)] : []),
+    setInterval(() => void (names.count > 0 && names.ask()), ASK_NAMES_MS),
   ];
   void names.ask();
 
@@ -285,7 +276,8 @@ export function startAgent(start: PipelineOptions): AgentStart {
   return {
     ok: true,
     agent: {
-      rules,
+      rules: live.current,
+      useRules: live.swap,
       engines: containers.engines().map(({ name }) => name),
       counters,
       losses,
@@ -294,8 +286,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
         for (const output of outputs) output.reopen?.();
       },
       async close() {
-        isClosed = true;
-        const stopped = making?.stop();
+        const stopped = live.close();
         for (const timer of timers) clearInterval(timer);
         clearTimeout(ticker);
         capture.drain();

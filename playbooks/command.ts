@@ -123,8 +123,27 @@ const respondingSchema = z.strictObject({
   stop: stopSchema.nullable(),
 });
 
-export const fromRouterSchema = z.discriminatedUnion('kind', [commandSchema, ackSchema, respondingSchema]);
-export const fromNodeSchema = z.discriminatedUnion('kind', [helloSchema, receiptSchema]);
+const commit = z.string().regex(/^[0-9a-f]{40,64}$/);
+
+/** Router → node, after `hello` and when it changes: the commit of the repository that is used; its rules are fetched by HTTP. */
+const revisionSchema = z.strictObject({ version: z.literal(CHANNEL_VERSION), kind: z.literal('revision'), commit });
+
+/** Node → router: whether the rules of that commit are in use here. */
+const rulesSchema = z.strictObject({
+  version: z.literal(CHANNEL_VERSION),
+  kind: z.literal('rules'),
+  commit,
+  ok: z.boolean(),
+  problem: z.string().max(4_096).optional(),
+});
+
+export const fromRouterSchema = z.discriminatedUnion('kind', [
+  commandSchema,
+  ackSchema,
+  respondingSchema,
+  revisionSchema,
+]);
+export const fromNodeSchema = z.discriminatedUnion('kind', [helloSchema, receiptSchema, rulesSchema]);
 
 export type NodeCommand = z.output<typeof commandSchema>;
 export type Receipt = z.output<typeof receiptSchema>;

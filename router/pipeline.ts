@@ -94,7 +94,11 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   responding.onChange((stop) =>
     log('warn', stop === undefined ? 'nodes may respond again' : 'nodes are told not to respond', { ...stop }),
   );
-  const channel = makeChannel({ outbox, registry, responding, isAllowed, log, nowMs });
+  const revision = {
+    current: () => sync?.current()?.commit,
+    onChange: (listener: (commit: string) => void) => sync?.onChange(listener) ?? (() => undefined),
+  };
+  const channel = makeChannel({ outbox, registry, responding, revision, isAllowed, log, nowMs });
 
   const outward = makeOutward(requests, jobs, {
     destinations: settings.file.destinations,
@@ -259,7 +263,12 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     },
     audit,
     destinations: { ...outward, audit: audit.append },
-    sync: sync && { run: sync.run, status: () => describeSync(sync), webhookSecret: () => readSecret(git?.webhook) },
+    sync: sync && {
+      run: sync.run,
+      status: () => describeSync(sync),
+      rulesAt: sync.rulesAt,
+      webhookSecret: () => readSecret(git?.webhook),
+    },
     status: () => ({ commit: sync?.current()?.commit ?? null, playbooks: playbooks().map(({ name }) => name) }),
     failed: (error) => log('error', 'a request failed', { reason: error.message }),
   });

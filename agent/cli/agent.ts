@@ -2,16 +2,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadPlaybookFiles } from '#playbooks/cli/load-files';
 import { nodeCatalogue } from '#playbooks/language/node-catalogue';
-import { type Command, exitCodes } from '#rules/cli/command-line';
-import { loadFiles } from '#rules/cli/load-files';
+import { type Command, exitCodes, UsageError } from '#rules/cli/command-line';
 import { takeLock } from '#rules/cli/lock';
 import { type Log, makeLog } from '#rules/cli/log';
 import { makeFolder } from '#rules/cli/make-folder';
 import { renderDiagnostic } from '#rules/language/diagnostic';
-import { unmetPlugins } from '#rules/language/plugins';
-import { selectRules, unusedSelections } from '#rules/language/selection';
+import type { RuleSet } from '#rules/language/rule-set';
 import { AGENT_USAGE, type AgentOptions, readAgentOptions } from '../config/options.ts';
+import { firstLineOf, loadRulesFor } from '../load-rules.ts';
 import { type RunningAgent, startAgent } from '../pipeline.ts';
+import { filesOf, readKeptRules } from '../router-rules.ts';
 import { checkKernel } from './machine.ts';
 import { unblock } from './unblock.ts';
 
@@ -40,43 +40,33 @@ export const agent: Command = {
   --mesos-agent URL      the Mesos agent of this host, for names of tasks
   --marathon URL         Marathon, for names of applications`,
   usage: AGENT_USAGE,
-  run: (args) =>
-    runAgent(
+  run: (args) => {
+    const read = (): AgentOptions =>
       readAgentOptions(args, {
         isTerminal: process.stdout.isTTY,
         hostnameOverride: process.env['FALCO_HOSTNAME'],
         environment: process.env,
-      }),
-    ),
+      });
+    return runAgent(read(), read);
+  },
 };
 
-async function runAgent(options: AgentOptions): Promise<number> {
+/** `readAgain`: the options as the configuration file has them now. */
+async function runAgent(options: AgentOptions, readAgain: () => AgentOptions): Promise<number> {
   const log = makeLog('agent');
   // Asked for before anything is begun, so that a signal during the start is not lost.
   const stopped = Promise.withResolvers<void>();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopped.resolve());
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopped.resolve());
+  let hangUp = (): void => stopped.resolve();
+  process.on('SIGHUP', () => hangUp());
   process.once('disconnect', () => stopped.resolve());
   process.channel?.unref();
 
   const blocker = checkKernel().find(({ status }) => status === 'unsupported');
   if (blocker !== undefined) return refuse(`${blocker.detail}; ${blocker.remedy ?? 'see `lanner doctor`'}`);
 
-  const { minPriority, appendOutput, selections } = options;
-  const loaded = loadFiles(
-    options.rulePaths,
-    minPriority === undefined ? { appendOutput } : { appendOutput, minPriority },
-  );
-  for (const error of loaded.errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
-  const unmet = unmetPlugins(loaded.ruleSet.plugins);
-  for (const error of unmet) process.stderr.write(`${renderDiagnostic(error)}\n`);
-  if (!loaded.ok || unmet.length > 0) return exitCodes.failed;
-  for (const warning of loaded.warnings) log('debug', renderDiagnostic(warning));
-  const ruleSet = { ...loaded.ruleSet, rules: selectRules(loaded.ruleSet.rules, selections) };
-  for (const { action, by, pattern } of unusedSelections(ruleSet.rules, selections))
-    log(
-      'warn',
-      `nothing to ${action}: there is no ${by === 'rule' ? 'rule' : 'rule with the tag'} ${JSON.stringify(pattern)}`,
-    );
+  const used = loadKept(options, log) ?? loadRuleSet(options, log);
+  if (used === undefined) return exitCodes.failed;
 
   const { playbooks, errors } = loadPlaybookFiles(options.playbookPaths, nodeCatalogue);
   for (const error of errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
@@ -94,7 +84,8 @@ async function runAgent(options: AgentOptions): Promise<number> {
   }
   const start = startAgent({
     options,
-    ruleSet,
+    ruleSet: used.ruleSet,
+    rulesCommit: used.commit,
     playbooks,
     agentVersion: VERSION,
     token: token?.text,
@@ -109,12 +100,61 @@ async function runAgent(options: AgentOptions): Promise<number> {
   announce(start.agent, options, log);
   // Falco's signal for it, and so what people's logrotate sends.
   process.on('SIGUSR1', () => start.agent.reopen());
+  // A service is told to read its rules again; a person's terminal was closed.
+  if (!process.stdin.isTTY && !process.stdout.isTTY) hangUp = () => reload(start.agent, readAgain, log);
   await stopped.promise;
   await start.agent.close();
   claim.release();
   // A reader that takes nothing would keep the process alive for the lines that it has not taken.
   if (process.stdout.writableLength > 0 || process.stderr.writableLength > 0) process.exit(exitCodes.ok);
   return exitCodes.ok;
+}
+
+type UsedRules = { readonly ruleSet: RuleSet; readonly commit?: string };
+
+/** What is wrong is printed, and then there are none. */
+function loadRuleSet(options: AgentOptions, log: Log): UsedRules | undefined {
+  const loaded = loadRulesFor(options);
+  if (!loaded.ok) {
+    for (const error of loaded.errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
+    return undefined;
+  }
+  for (const warning of loaded.warnings) log('debug', renderDiagnostic(warning));
+  for (const note of loaded.notes) log('warn', note);
+  return { ruleSet: loaded.ruleSet };
+}
+
+/** The last good rules of the router, unless this agent was given some of its own. */
+function loadKept(options: AgentOptions, log: Log): UsedRules | undefined {
+  const kept =
+    options.router === undefined || options.rulePaths.length > 0 ? undefined : readKeptRules(options.dataFolder);
+  if (kept === undefined || kept.files.length === 0) return undefined;
+  const loaded = loadRulesFor(options, filesOf(kept));
+  if (loaded.ok) {
+    log('info', 'rules that the router gave earlier', { commit: kept.commit, rules: loaded.ruleSet.rules.length });
+    return { ruleSet: loaded.ruleSet, commit: kept.commit };
+  }
+  log('error', 'the rules that the router gave earlier do not load any more', {
+    problem: loaded.errors.slice(0, 5).map(firstLineOf).join('; '),
+  });
+  return undefined;
+}
+
+/** Other rules without a restart; when anything is wrong with them, those in use stay. */
+function reload(running: RunningAgent, readAgain: () => AgentOptions, log: Log): void {
+  try {
+    const again = readAgain();
+    const used = loadKept(again, log) ?? loadRuleSet(again, log);
+    if (used !== undefined) {
+      running.useRules(used.ruleSet);
+      log('info', 'the rules were read again', { rules: running.rules().rules.length });
+      return;
+    }
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`lanner agent: ${error.message}\n`);
+  }
+  log('error', 'the rules were read again, and something is wrong: those in use stay');
 }
 
 /** The kernel's verifier writes pages; the first line says what is wrong. */
@@ -169,7 +209,8 @@ function readToken({ router }: AgentOptions): Token | undefined {
 }
 
 /** Tells people on standard error, and `lanner up` through its channel, what is watched. */
-function announce({ rules, engines, counters, losses }: RunningAgent, options: AgentOptions, log: Log): void {
+function announce({ rules: inUse, engines, counters, losses }: RunningAgent, options: AgentOptions, log: Log): void {
+  const rules = inUse();
   const events = rules.eventTypes === 'all' ? 'every event type' : `${rules.eventTypes.size} event types`;
   const lines = [
     `watching ${options.node}: ${rules.rules.length} rules on ${events}`,

@@ -66,6 +66,7 @@ export class Engine {
   /** Calls that rules may have missed. */
   readonly hidden = new HiddenCalls();
   readonly #options: EngineOptions;
+  #rules: CompiledRuleSet<Scene>;
   readonly #waiting: Waiting;
   readonly #unnamed: Unnamed | undefined;
   /** One for all events: readers ask it and keep nothing of it. */
@@ -74,6 +75,7 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#rules = options.rules;
     const goOn = (held: Held, lack: Lack | undefined) => this.#goOn(held, lack);
     const { waitMs, isAskingUsers } = options;
     this.#waiting = new Waiting(goOn, waitMs, { full: 'container_wait_full', over: 'container_wait_over' });
@@ -82,7 +84,8 @@ export class Engine {
   }
 
   handle(event: Event): void {
-    const { processes, rules, cgroups, look } = this.#options;
+    const { processes, cgroups, look } = this.#options;
+    const rules = this.#rules;
     const { kind } = event;
     if (kind === undefined) {
       this.losses.add('unknown_record', event.type);
@@ -127,6 +130,11 @@ export class Engine {
     const { event, kind, type, process, container, number, previousNs } = held;
     if (lack !== undefined) this.losses.add(lack, type);
     this.#match(event, kind, type, process, container, number, previousNs, lack);
+  }
+
+  /** Events are asked about by these rules from now on, those that wait, too. */
+  use(rules: CompiledRuleSet<Scene>): void {
+    this.#rules = rules;
   }
 
   /** An engine has answered for this container, or will not: what waited for it goes on. */
@@ -187,7 +195,7 @@ export class Engine {
     previousNs: number,
     lack: Lack | undefined,
   ): void {
-    const { rules, fired, around, reflexOf, reflexed } = this.#options;
+    const { fired, around, reflexOf, reflexed } = this.#options;
     this.#scene ??= { event, kind, type, process, container, number, previousNs, around };
     const scene = this.#scene;
     scene.event = event;
@@ -200,7 +208,7 @@ export class Engine {
     if (container?.status === 'silent') this.losses.add('container_engine_silent', type);
     const reflex = kind === 'exec' ? reflexOf?.(event) : undefined;
     if (reflex !== undefined) reflexed?.({ scene, part: partOf(scene, reflex) });
-    for (const rule of rules.match(type, scene)) {
+    for (const rule of this.#rules.match(type, scene)) {
       this.counters.matched++;
       if (lacksEngine(container)) this.counters.pending++;
       fired({ rule, scene, part: partOf(scene, reflex, lack) });

@@ -67,6 +67,7 @@ function open(url: URL, changes: Partial<Parameters<typeof openChannel>[0]> = {}
     bootId: 'boot',
     actions: ['container.kill'],
     perform: async (command) => receiptOf(command.id),
+    revision: async () => ({ ok: true }),
     unacknowledged: () => [],
     acknowledged: () => undefined,
     responding: () => undefined,

@@ -23,6 +23,8 @@ export type ChannelOptions = {
   readonly acknowledged: (command: string) => void;
   /** The router's word on whether nodes may respond. */
   readonly responding: (stop: Stop | undefined) => void;
+  /** The commit that the router uses; resolves with what it is told about its rules. */
+  readonly revision: (commit: string) => Promise<{ readonly ok: boolean; readonly problem?: string }>;
   readonly log: Log;
 };
 
@@ -99,6 +101,13 @@ export function openChannel(options: ChannelOptions): Channel {
     }
     if (message.kind === 'ack') return options.acknowledged(message.command);
     if (message.kind === 'responding') return options.responding(message.stop ?? undefined);
+    if (message.kind === 'revision') {
+      const { commit } = message;
+      const report = await options.revision(commit);
+      if (socket?.readyState === WebSocket.OPEN)
+        send(socket, { version: CHANNEL_VERSION, kind: 'rules', commit, ...report });
+      return;
+    }
     if (running >= MOST_AT_ONCE) return; // The router's sweep sends it again.
     running++;
     const receipt = await options.perform(message).finally(() => running--);

@@ -24,7 +24,9 @@ const TELL_CAPPED_MS = 60_000;
 
 export type ResponseOptions = {
   /** `undefined`: nobody sends commands. */
-  readonly router: { readonly url: URL; readonly token: string } | undefined;
+  readonly router:
+    | { readonly url: URL; readonly token: string; readonly revision: Parameters<typeof openChannel>[0]['revision'] }
+    | undefined;
   /** Told when the off switch is turned. */
   readonly stopChanged: (isStopped: boolean) => void;
   readonly dataFolder: string;

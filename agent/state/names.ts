@@ -27,14 +27,20 @@ export type NameCounters = { asked: number; failed: number; tooMany: number };
 export class Names {
   readonly counters: NameCounters = { asked: 0, failed: 0, tooMany: 0 };
   readonly #ports: NamesPorts;
-  readonly #entries: readonly Entry[];
+  #entries: readonly Entry[] = [];
   #byAddress: ReadonlyMap<string, readonly string[]> = new Map();
   #asked = 0;
 
   constructor(names: Iterable<string>, ports: NamesPorts) {
-    const wanted = [...names].filter(isHostName);
     this.#ports = ports;
-    this.#entries = wanted.slice(0, MOST_NAMES).map((name) => ({ name, dueMs: 0, seenMs: new Map() }));
+    this.use(names);
+  }
+
+  /** Follows these names from now on; what is known of those that stay is kept. */
+  use(names: Iterable<string>): void {
+    const wanted = [...names].filter(isHostName);
+    const known = new Map(this.#entries.map((entry) => [entry.name, entry]));
+    this.#entries = wanted.slice(0, MOST_NAMES).map((name) => known.get(name) ?? { name, dueMs: 0, seenMs: new Map() });
     this.counters.tooMany = wanted.length - this.#entries.length;
   }
 

@@ -11,6 +11,9 @@ export type SyncRoutes = {
     readonly to?: string | undefined;
   }) => Promise<Answer>;
   readonly status: () => Promise<object>;
+  readonly rulesAt: (
+    commit: string,
+  ) => Promise<readonly { readonly path: string; readonly text: string }[] | undefined>;
   /** What pushes are signed with; `undefined`: none are taken. Read each time, since it may be changed. */
   readonly webhookSecret: () => string | undefined;
 };
@@ -27,10 +30,17 @@ const wishSchema = z.strictObject({
     .optional(),
 });
 
-/** `GET /api/sync`: which commit is used, and what the last look found; `POST`: look now, or use this commit. */
-export function syncRoutes({ run, status }: SyncRoutes): Hono {
+/** `GET /api/sync`: which commit is used, and what the last look found; `POST`: look now, or use this commit; `GET /rules/COMMIT`: its rule files. */
+export function syncRoutes({ run, status, rulesAt }: SyncRoutes): Hono {
   const app = new Hono();
   app.get('/', async (context) => context.json(await status()));
+  app.get('/rules/:commit{[0-9a-f]{40,64}}', async (context) => {
+    const commit = context.req.param('commit');
+    const files = await rulesAt(commit);
+    return files === undefined
+      ? context.json({ error: `commit ${commit} is not known` }, 404)
+      : context.json({ commit, files });
+  });
   app.post('/', async (context) => {
     const text = await context.req.text();
     const read = wishSchema.safeParse(text.length > MOST_BYTES ? undefined : parseJson(text));

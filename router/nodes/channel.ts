@@ -4,7 +4,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { CHANNEL_VERSION, fromNodeSchema, type Hello, type NodeCommand, type Stop } from '#playbooks/command';
 import type { Log } from '#rules/cli/log';
 import type { Outbox } from './outbox.ts';
-import type { NodeRegistry } from './registry.ts';
+import type { NodeRecord, NodeRegistry } from './registry.ts';
 import type { Responding } from './responding.ts';
 
 const CHANNEL_PATH = '/api/nodes/channel';
@@ -21,6 +21,11 @@ export type ChannelOptions = {
   readonly outbox: Outbox;
   readonly registry: NodeRegistry;
   readonly responding: Pick<Responding, 'current' | 'onChange'>;
+  /** The commit that is used; nodes fetch its rules. */
+  readonly revision: {
+    readonly current: () => string | undefined;
+    readonly onChange: (listener: (commit: string) => void) => () => void;
+  };
   readonly isAllowed: (authorization: string | undefined) => boolean;
   readonly log: Log;
   readonly nowMs: () => number;
@@ -62,7 +67,8 @@ function refuse(socket: Duplex, status: string): void {
 }
 
 function serve(socket: WebSocket, current: Map<string, WebSocket>, options: ChannelOptions): void {
-  const { outbox, registry, responding, log, nowMs } = options;
+  const { outbox, registry, responding, revision, log, nowMs } = options;
+  let rules: NodeRecord['rules'];
   const sentMs = new Map<string, number>();
   let hello: Hello | undefined;
   let isHeard = true;
@@ -94,7 +100,7 @@ function serve(socket: WebSocket, current: Map<string, WebSocket>, options: Chan
     if (hello === undefined) return;
     const { node, agent_version: agentVersion, boot_id: bootId, actions } = hello;
     registry
-      .put({ node, agentVersion, bootId, actions, connected, changedMs, seenMs: nowMs() })
+      .put({ node, agentVersion, bootId, actions, connected, changedMs, seenMs: nowMs(), ...(rules && { rules }) })
       .catch((error) => log('warn', 'a node could not be entered', { node, reason: String(error) }));
   };
 
@@ -103,6 +109,11 @@ function serve(socket: WebSocket, current: Map<string, WebSocket>, options: Chan
     socket.send(JSON.stringify({ version: CHANNEL_VERSION, kind: 'responding', stop: stop ?? null }));
   };
   const ignoreResponding = responding.onChange(tellResponding);
+  const tellRevision = (commit: string | undefined): void => {
+    if (hello === undefined || commit === undefined) return;
+    socket.send(JSON.stringify({ version: CHANNEL_VERSION, kind: 'revision', commit }));
+  };
+  const ignoreRevision = revision.onChange(tellRevision);
 
   socket.on('pong', () => {
     isHeard = true;
@@ -110,7 +121,7 @@ function serve(socket: WebSocket, current: Map<string, WebSocket>, options: Chan
   socket.on('message', async (data) => {
     isHeard = true;
     const message = readMessage(String(data));
-    if (message === undefined || (message.kind === 'receipt' && hello === undefined)) {
+    if (message === undefined || (message.kind !== 'hello' && hello === undefined)) {
       log('warn', 'a node sent a message of unknown form', { node: hello?.node });
       return socket.close(1008, 'unknown message');
     }
@@ -125,7 +136,14 @@ function serve(socket: WebSocket, current: Map<string, WebSocket>, options: Chan
       log('info', 'a node is connected', { node: message.node });
       // Before the first command: one that was waiting must not slip through.
       tellResponding(responding.current());
+      tellRevision(revision.current());
       return drainSafely();
+    }
+    if (message.kind === 'rules') {
+      const { commit, ok, problem } = message;
+      rules = { commit, ok, ...(problem !== undefined && { problem }) };
+      if (!ok) log('warn', 'a node does not use the rules of the commit', { node: hello?.node, commit, problem });
+      return note(true);
     }
     try {
       await outbox.settle(hello?.node ?? '', message);
@@ -143,6 +161,7 @@ function serve(socket: WebSocket, current: Map<string, WebSocket>, options: Chan
     clearInterval(ping);
     forget();
     ignoreResponding();
+    ignoreRevision();
     if (hello === undefined || current.get(hello.node) !== socket) return;
     current.delete(hello.node);
     changedMs = nowMs();

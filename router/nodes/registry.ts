@@ -12,6 +12,8 @@ export type NodeRecord = {
   readonly changedMs: number;
   /** When the router that holds its socket last heard of it. */
   readonly seenMs: number;
+  /** Whether it uses the rules of the commit, and if not, why. */
+  readonly rules?: { readonly commit: string; readonly ok: boolean; readonly problem?: string };
 };
 
 /** A node that nobody has heard of for so long is gone, though its router, which died, could not say so. */

@@ -4,6 +4,7 @@ import { loadPlaybooks } from '#playbooks/language/load';
 import type { ActionCatalogue, Playbook } from '#playbooks/language/playbook';
 import type { Alert } from '#rules/alert';
 import type { Log } from '#rules/cli/log';
+import type { SourceFile } from '#rules/language/source';
 import type { GitSettings } from '../config/git-settings.ts';
 import type { Redis } from '../redis/connection.ts';
 import { keys } from '../store/keys.ts';
@@ -48,6 +49,10 @@ export type Sync = {
   current(): ActiveRevision | undefined;
   /** Of a commit that runs began on; `undefined`: it is forgotten. */
   playbooksAt(commit: string): Promise<readonly Playbook[] | undefined>;
+  /** The rules of a commit; `undefined`: it is forgotten. */
+  rulesAt(commit: string): Promise<readonly SourceFile[] | undefined>;
+  /** Hears of each commit that is used from now on. */
+  onChange(listener: (commit: string) => void): () => void;
   run(wish: Wish): Promise<SyncResult>;
   status(): Promise<{ readonly pointer: Pointer | undefined; readonly look: Look | undefined }>;
   close(): void;
@@ -71,6 +76,7 @@ export async function openSync(parts: SyncParts): Promise<Sync> {
   let active: ActiveRevision | undefined;
   let turn: Promise<unknown> = Promise.resolve();
   let told = '';
+  const listeners = new Set<(commit: string) => void>();
 
   const playbooksAt = async (commit: string): Promise<readonly Playbook[] | undefined> => {
     const known = held.get(commit);
@@ -90,6 +96,7 @@ export async function openSync(parts: SyncParts): Promise<Sync> {
     if (playbooks === undefined) log('error', 'the files of the commit are not in Redis', { commit: pointer.commit });
     else {
       active = { commit: pointer.commit, playbooks };
+      for (const listener of listeners) listener(pointer.commit);
       log('info', 'playbooks of another commit', { commit: pointer.commit, playbooks: playbooks.length });
     }
     return pointer;
@@ -181,6 +188,11 @@ export async function openSync(parts: SyncParts): Promise<Sync> {
   return {
     current: () => active,
     playbooksAt,
+    rulesAt: async (commit) => (await store.files(commit))?.rules,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     run,
     async status() {
       const [pointer, last] = await Promise.all([store.pointer(), store.look()]);

@@ -24,6 +24,8 @@ type AgentAlert = z.output<typeof printedAlert> & { readonly receivedMs: number 
 /** A running `lanner agent --json` with rules of its own, without a router. */
 export type Agent = {
   readonly pid: number;
+  /** Its rule file. */
+  readonly rules: string;
   alerts(): readonly AgentAlert[];
   /** Standard error so far. */
   said(): string;
@@ -85,5 +87,5 @@ export async function startAgent(
   if (child.pid === undefined) throw new Error('a running process has a pid');
   const alert = (what: string, isWanted: (alert: AgentAlert) => boolean) =>
     eventually(`an alert: ${what}\n${said()}`, () => alerts.find(isWanted));
-  return { pid: child.pid, alerts: () => alerts, said, alert, close };
+  return { pid: child.pid, rules: file, alerts: () => alerts, said, alert, close };
 }

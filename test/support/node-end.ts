@@ -38,7 +38,7 @@ export async function openNodeEnd(place: Place, headers: object = place.headers(
     const message = fromRouterSchema.parse(JSON.parse(String(data)));
     if (message.kind === 'command') commands.push(message);
     else if (message.kind === 'ack') acknowledged.push(message.command);
-    else responding.push(message.stop);
+    else if (message.kind === 'responding') responding.push(message.stop);
   });
   const closed = new Promise<number>((resolve) => socket.once('close', resolve));
   await once(socket, 'open');

@@ -1,0 +1,116 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
+import { get as getTls } from 'node:https';
+import { join } from 'node:path';
+import * as z from 'zod';
+import type { Log } from '#rules/cli/log';
+import { makeFolder } from '#rules/cli/make-folder';
+import type { RuleSet } from '#rules/language/rule-set';
+import type { SourceFile } from '#rules/language/source';
+import type { AgentOptions } from './config/options.ts';
+import { firstLineOf, loadRulesFor } from './load-rules.ts';
+
+/** The rules of a commit, as the router has them and as they are kept. */
+const bundleSchema = z.strictObject({
+  commit: z.string().regex(/^[0-9a-f]{40,64}$/),
+  files: z.array(z.strictObject({ path: z.string().max(4_096), text: z.string() })).max(2_000),
+});
+export type RuleBundle = z.output<typeof bundleSchema>;
+
+/** What the router is told. */
+export type RulesReport = { readonly ok: boolean; readonly problem?: string };
+
+/** The router lets no commit grow beyond 16 MiB; JSON may need twice as much. */
+const MOST_BYTES = 40 * 1024 * 1024;
+const ANSWER_MS = 30_000;
+const FILE = 'router-rules.json';
+
+/** The last good rules that a router gave; `undefined`: none, or they cannot be read. */
+export function readKeptRules(dataFolder: string): RuleBundle | undefined {
+  try {
+    return bundleSchema.parse(JSON.parse(readFileSync(join(dataFolder, FILE), 'utf8')));
+  } catch {
+    return undefined; // A start without them uses the rules that it came with, and the router is asked anyway.
+  }
+}
+
+export type RouterRulesOptions = {
+  readonly router: { readonly url: URL; readonly token: string };
+  readonly options: AgentOptions;
+  /** The rules of this commit are in use since the start. */
+  readonly begunOn: string | undefined;
+  readonly use: (ruleSet: RuleSet) => void;
+  readonly log: Log;
+};
+
+/** Follows the commit that the router uses. What cannot be had, or does not load here, leaves the rules as they are. */
+export function makeRouterRules({ router, options, begunOn, use, log }: RouterRulesOptions) {
+  let inUse = begunOn;
+  let turn: Promise<unknown> = Promise.resolve();
+  const take = async (commit: string): Promise<RulesReport> => {
+    if (options.rulePaths.length > 0) return { ok: false, problem: 'this agent has rules of its own (--rules)' };
+    if (commit === inUse) return { ok: true };
+    let bundle: RuleBundle;
+    try {
+      bundle = bundleSchema.parse(
+        JSON.parse(await download(new URL(`/api/sync/rules/${commit}`, router.url), router.token)),
+      );
+    } catch (error) {
+      return refuse(commit, `the rules cannot be had: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    // A repository may hold playbooks alone: then it is the rules that we came with.
+    const loaded = loadRulesFor(options, bundle.files.length === 0 ? undefined : filesOf(bundle));
+    if (!loaded.ok) return refuse(commit, loaded.errors.slice(0, 5).map(firstLineOf).join('; '));
+    use(loaded.ruleSet);
+    inUse = commit;
+    log('info', 'rules of another commit', { commit, rules: loaded.ruleSet.rules.length });
+    keep(options.dataFolder, bundle, log);
+    return { ok: true };
+  };
+  const refuse = (commit: string, problem: string): RulesReport => {
+    log('error', 'the rules of the router were not taken: those in use stay', { commit, problem });
+    return { ok: false, problem: problem.slice(0, 4_000) };
+  };
+  return (commit: string): Promise<RulesReport> => {
+    // One after the other: the last that was said wins.
+    const mine = turn.then(() => take(commit));
+    turn = mine.catch(() => undefined);
+    return mine;
+  };
+}
+
+export function filesOf({ commit, files }: RuleBundle): readonly SourceFile[] {
+  return files.map(({ path, text }) => ({ path: `${commit.slice(0, 12)}:${path}`, text }));
+}
+
+function keep(dataFolder: string, bundle: RuleBundle, log: Log): void {
+  const path = join(dataFolder, FILE);
+  try {
+    makeFolder(dataFolder);
+    writeFileSync(`${path}.new`, JSON.stringify(bundle), { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  } catch (error) {
+    log('warn', 'the rules cannot be kept: a start without the router will not have them', { reason: String(error) });
+  }
+}
+
+function download(url: URL, token: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const options = { headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(ANSWER_MS) };
+    const read = (response: IncomingMessage): void => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        text += chunk;
+        if (text.length > MOST_BYTES) response.destroy(new Error(`more than ${MOST_BYTES} bytes`));
+      });
+      response.on('error', reject);
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve(text);
+        else reject(new Error(`HTTP ${response.statusCode}: ${text.slice(0, 500)}`));
+      });
+    };
+    const asked = url.protocol === 'https:' ? getTls(url, options, read) : get(url, options, read);
+    asked.on('error', reject);
+  });
+}
