@@ -9,7 +9,7 @@ export function openSocket({ host, port, tls }: Endpoint, signal: AbortSignal): 
   return new Promise((resolve, reject) => {
     const socket =
       tls === undefined
-        ? connect({ host, port })
+        ? connect({ host, port, noDelay: true })
         : connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...tls });
     const settle = (act: () => void): void => {
       signal.removeEventListener('abort', abort);

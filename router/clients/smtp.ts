@@ -99,7 +99,7 @@ async function openLine(server: SmtpServer, key: string, deadlineMs: number): Pr
     disableUrlAccess: true,
     // A socket of our own, so that it can be ended at any moment.
     getSocket: (_: unknown, give: (error: Error | null, options?: { connection: Socket }) => void) => {
-      const socket = connect({ host, port });
+      const socket = connect({ host, port, noDelay: true });
       sockets.add(socket);
       socket.once('connect', () => give(null, { connection: socket }));
       // Also after the opening, when nobody asks any more: an error without a listener would end the process.

@@ -20,6 +20,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
       },
     ]),
   ),
+  outward: async () => (await import('./outward.ts')).outward,
   response: async () => (await import('./response.ts')).response,
   rules: async () => (await import('./rules.ts')).bench,
   snapshot: async () => (await import('./snapshot.ts')).snapshot,

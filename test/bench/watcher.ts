@@ -99,7 +99,7 @@ export async function watchWithAgent({ stdout, environment = {} }: AgentSettings
 }
 
 /** CPU time of all threads of a process: schedstat counts nanoseconds. */
-function cpuNsOf(pid: number): number {
+export function cpuNsOf(pid: number): number {
   let sum = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     sum += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]);
