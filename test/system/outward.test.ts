@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
@@ -78,6 +79,10 @@ const lanner = (...words: readonly string[]) =>
     (error) => ({ code: Number(error.code), said: `${error.stdout}${error.stderr}` }),
   );
 
+const start = async () => {
+  router = await startRouterAt(place, ['--enforce', '--playbooks', join(place.dataFolder, 'tell.yaml')]);
+};
+
 beforeAll(async () => {
   server = await startStrictServer();
   place = await makePlace();
@@ -86,7 +91,7 @@ beforeAll(async () => {
   writeFileSync(join(place.dataFolder, 'secrets/CHAT_KEY'), 's3cret\n');
   writeFileSync(join(place.dataFolder, 'tell.yaml'), playbooks);
   writeFileSync(join(place.dataFolder, 'router.yaml'), configuration(server.origin));
-  router = await startRouterAt(place, ['--enforce', '--playbooks', join(place.dataFolder, 'tell.yaml')]);
+  await start();
 });
 
 afterAll(async () => {
@@ -194,5 +199,30 @@ describe('dead letters', () => {
     expect(await dead()).toEqual([]);
     expect(await lanner('dead-letters', 'purge')).toMatchObject({ code: 2 });
     expect(await lanner('dead-letters', 'purge', 'nothing')).toMatchObject({ code: 1 });
+  });
+});
+
+describe('a router that is killed in the middle', () => {
+  it('has every message delivered by the next one, none with another key', async () => {
+    server.answer(async () => {
+      await delay(20);
+      return { status: 204 };
+    });
+    const outputs = await post('Tell', 200);
+    await eventually('some messages', () => server.seen.length >= 20 || undefined);
+    await router.end('SIGKILL');
+    const before = server.seen.length;
+    expect(before).toBeLessThan(200);
+    await start();
+    await eventually('all messages', () => new Set(texts()).size === 200 || undefined, 30_000);
+    expect([...new Set(texts())].toSorted()).toEqual(outputs.toSorted());
+    const keys = new Map<string, Set<unknown>>();
+    for (const [at, { headers }] of server.seen.entries()) {
+      const text = texts()[at] ?? '';
+      keys.set(text, (keys.get(text) ?? new Set()).add(headers['idempotency-key']));
+    }
+    expect([...keys.values()].filter(({ size }) => size > 1)).toEqual([]);
+    // What was on its way is sent again, and nothing else.
+    expect(server.seen.length - 200).toBeLessThanOrEqual(16);
   });
 });
