@@ -10,7 +10,7 @@ const oneByOne = makeTurns();
 export const log = defineAction({
   name: 'log',
   side: 'router',
-  doc: 'Appends the alert, or what `record` says, to a file as one line of JSON. When the file has most_mb, it moves to FILE.1.',
+  doc: 'Appends the alert, or what `record` says, to a file as one line of JSON. When the file has most_mb, it moves to FILE.1, that to FILE.2, and so on up to FILE.KEEP.',
   params: z.strictObject({
     /** A field's text may be part of it, but must not lead out of the folder with `..`. */
     file: z
@@ -21,13 +21,14 @@ export const log = defineAction({
       .refine((path) => normalize(path) === path, 'expected a path without . and .. and //'),
     record: z.unknown().optional(),
     most_mb: z.number().positive().max(100_000).default(100),
+    keep: z.int().min(1).max(100).default(5),
   }),
   idempotent: true,
-  async run({ file, record, most_mb }, { alert, alertId, playbook }) {
+  async run({ file, record, most_mb, keep }, { alert, alertId, playbook }) {
     // A repeat after a crash may write the line twice; `alert_id` tells.
     const line = `${alertJson({ alert_id: alertId, playbook, ...(record === undefined ? { alert } : { record }) })}\n`;
     try {
-      await oneByOne(file, () => append(file, line, most_mb * 1024 * 1024));
+      await oneByOne(file, () => append(file, line, most_mb * 1024 * 1024, keep));
       return { status: 'done', detail: `wrote ${Buffer.byteLength(line)} bytes to ${file}` };
     } catch (error) {
       const retry = ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE'].includes(codeOf(error));
@@ -37,13 +38,14 @@ export const log = defineAction({
   dryRun: ({ file }) => ({ status: 'skipped', detail: `would write a line to ${file}` }),
 });
 
-async function append(file: string, line: string, mostBytes: number): Promise<void> {
+async function append(file: string, line: string, mostBytes: number, keep: number): Promise<void> {
   makeFolder(dirname(file));
-  try {
-    if ((await stat(file)).size >= mostBytes) await rename(file, `${file}.1`);
-  } catch (error) {
-    // Not there yet, or a worker in another process has just moved it.
-    if (codeOf(error) !== 'ENOENT') throw error;
+  const { size } = (await stat(file).catch(ignoreMissing)) ?? { size: 0 };
+  if (size >= mostBytes) {
+    // The oldest is overwritten. What is missing is not there yet, or a worker in another process has just moved it.
+    for (let number = keep - 1; number > 0; number -= 1)
+      await rename(`${file}.${number}`, `${file}.${number + 1}`).catch(ignoreMissing);
+    await rename(file, `${file}.1`).catch(ignoreMissing);
   }
   const handle = await open(file, 'a', 0o600);
   try {
@@ -54,6 +56,10 @@ async function append(file: string, line: string, mostBytes: number): Promise<vo
   } finally {
     await handle.close();
   }
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (codeOf(error) !== 'ENOENT') throw error;
 }
 
 /** Work on the same file waits its turn: two workers that both see a full file must not both move it. */

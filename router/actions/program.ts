@@ -4,7 +4,9 @@ import * as z from 'zod';
 import { alertJson } from '#rules/alert-json';
 import { type ActionResult, defineAction } from '../runs/action.ts';
 
-const MOST_OUTPUT_BYTES = 64 * 1024;
+const PRLIMIT = '/usr/bin/prlimit';
+/** setuid(2) and setgid(2) take no more; all bits mean "leave it". */
+const MOST_ID = 0xff_ff_ff_fe;
 const SHOWN = 500;
 /** sysexits.h: the user is invited to try again. */
 const EX_TEMPFAIL = 75;
@@ -24,13 +26,24 @@ export const program = defineAction({
     cwd: noNul.startsWith('/', 'expected an absolute path').default('/'),
     /** The program gets this environment and PATH, nothing of the router's own. */
     env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of a variable'), noNul).default({}),
+    /** Who it runs as, in no other groups; without them, as the router does. */
+    uid: z.int().min(0).max(MOST_ID).optional(),
+    gid: z.int().min(0).max(MOST_ID).optional(),
+    /** Address space of each of its processes. */
+    memory_mb: z.int().min(16).max(1_000_000).optional(),
+    output_kb: z.int().min(1).max(1_024).default(64),
   }),
   idempotent: false,
   outputs: { output: 'The end of what it printed.' },
-  run: ({ argv, cwd, env }, { alert, signal, mask, idempotencyKey }) =>
+  run: ({ argv, cwd, env, uid, gid, memory_mb, output_kb }, { alert, signal, mask, idempotencyKey }) =>
     runProgram({
       argv,
       cwd,
+      uid,
+      // Who is somebody else is not of the router's group either.
+      gid: gid ?? uid,
+      memoryMb: memory_mb,
+      mostOutputBytes: output_kb * 1024,
       env: { ...env, LANNER_IDEMPOTENCY_KEY: idempotencyKey },
       input: alertJson(alert),
       signal,
@@ -45,17 +58,22 @@ export const program = defineAction({
 type Call = {
   readonly argv: readonly string[];
   readonly cwd: string;
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  readonly memoryMb: number | undefined;
+  readonly mostOutputBytes: number;
   readonly env: Readonly<Record<string, string>>;
   readonly input: string;
   readonly signal: AbortSignal;
   readonly mask: (text: string) => string;
 };
 
-async function runProgram({ argv, cwd, env, input, signal, mask }: Call): Promise<ActionResult> {
-  const [file = '', ...args] = argv;
-  const started = start(file, args, cwd, env);
+async function runProgram(call: Call): Promise<ActionResult> {
+  const { argv, input, signal, mask, mostOutputBytes } = call;
+  const [file = ''] = argv;
+  const started = start(call);
   if (!(started instanceof ChildProcess)) return { status: 'failed', retry: false, reason: `${file}: ${started}` };
-  const { output, killed, ended } = await watch(started, input, signal);
+  const { output, killed, ended } = await watch(started, input, signal, mostOutputBytes);
   // Cut after masking: half a secret would not be recognised.
   const shown = mask(output).trim().slice(-SHOWN);
   const said = shown === '' ? '' : `: ${shown}`;
@@ -64,7 +82,7 @@ async function runProgram({ argv, cwd, env, input, signal, mask }: Call): Promis
     return {
       status: 'failed',
       retry: false,
-      reason: `${file} was killed: it printed more than ${MOST_OUTPUT_BYTES} bytes${said}`,
+      reason: `${file} was killed: it printed more than ${mostOutputBytes} bytes${said}`,
     };
   switch (ended.kind) {
     case 'not started':
@@ -81,10 +99,14 @@ async function runProgram({ argv, cwd, env, input, signal, mask }: Call): Promis
 type Started = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /** A text says why it does not start: some reasons (E2BIG) Node throws, others it reports later. */
-function start(file: string, args: readonly string[], cwd: string, env: Call['env']): Started | string {
+function start({ argv, cwd, env, uid, gid, memoryMb }: Call): Started | string {
+  const limit = memoryMb === undefined ? [] : [PRLIMIT, `--as=${memoryMb * 1024 * 1024}`, '--'];
+  const [file = '', ...args] = [...limit, ...argv];
   try {
     return spawn(file, args, {
       cwd,
+      ...(uid === undefined ? {} : { uid }),
+      ...(gid === undefined ? {} : { gid }),
       env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...env },
       // A process group of its own, so that whatever the program starts ends with it.
       detached: true,
@@ -102,7 +124,7 @@ type Ended =
 
 type Watched = { readonly output: string; readonly killed: 'late' | 'loud' | undefined; readonly ended: Ended };
 
-function watch(child: Started, input: string, signal: AbortSignal): Promise<Watched> {
+function watch(child: Started, input: string, signal: AbortSignal, mostOutput: number): Promise<Watched> {
   return new Promise((resolve) => {
     let output = '';
     let killed: Watched['killed'];
@@ -112,8 +134,8 @@ function watch(child: Started, input: string, signal: AbortSignal): Promise<Watc
       killGroup(child);
     };
     const collect = (text: string): void => {
-      if (output.length + text.length > MOST_OUTPUT_BYTES) kill('loud');
-      output = (output + text).slice(0, MOST_OUTPUT_BYTES);
+      if (output.length + text.length > mostOutput) kill('loud');
+      output = (output + text).slice(0, mostOutput);
     };
     const abort = (): void => kill('late');
     const settle = (): void => {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -42,6 +42,18 @@ describe('log', () => {
       Array.from({ length: 200 }, (_, index) => index),
     );
     expect(statSync(`${file}.1`).size).toBeGreaterThanOrEqual(1.5 * 1024 * 1024);
+  });
+
+  it('keeps as many full files as it is told to', async () => {
+    const file = join(folder, 'kept.jsonl');
+    const record = 'x'.repeat(1_000);
+    for (let index = 0; index < 6; index += 1)
+      await perform('log', { file, record: { index, record }, most_mb: 0.000_5, keep: 3 });
+    const kept = ['', '.1', '.2', '.3'].map((end) =>
+      linesOf(`${file}${end}`).map((line) => numbered.parse(line).record.index),
+    );
+    expect(kept).toEqual([[5], [4], [3], [2]]);
+    expect(existsSync(`${file}.4`)).toBe(false);
   });
 
   it('says why it cannot write', async () => {

@@ -143,6 +143,25 @@ describe('program', () => {
     });
   });
 
+  it('runs as another user, in no group of the router', async () => {
+    const answer = await perform('program', { ...sh('id -u; id -G'), uid: 65_534, gid: 1_234 });
+    expect(answer).toMatchObject({ status: 'done', outputs: { output: '65534\n1234' } });
+    expect(await perform('program', { ...sh('id -G'), uid: 65_534 })).toMatchObject({ outputs: { output: '65534' } });
+  });
+
+  it('has no more memory and prints no more than it may', async () => {
+    const hungry = sh('x=$(head -c 200000000 /dev/zero | tr "\\0" x); echo "$x" | wc -c');
+    expect(await perform('program', { ...hungry, memory_mb: 64 })).toMatchObject({ status: 'failed', retry: false });
+    expect(await perform('program', { ...sh('echo fine; ulimit -v'), memory_mb: 64 })).toMatchObject({
+      status: 'done',
+      outputs: { output: 'fine\n65536' },
+    });
+    expect(await perform('program', { ...sh('head -c 2000 /dev/zero'), output_kb: 1 })).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('it printed more than 1024 bytes'),
+    });
+  });
+
   it('hides secrets in what it prints and in what a dry run says, also where the text is cut', async () => {
     const secrets = ['s3"cret-'.repeat(10)];
     const { argv } = sh('printf "%s\\n" "$1"; printf %460s x', secrets[0] ?? '');
