@@ -28,6 +28,7 @@ export type Exec = {
   readonly capPermitted: bigint;
   readonly capInheritable: bigint;
   readonly upperLayer: boolean;
+  readonly lowerLayer: boolean;
   readonly memfd: boolean;
 };
 
@@ -57,6 +58,7 @@ export function decodeExec(event: Event): Exec {
     capPermitted: event.u64Exact(e.cap_permitted),
     capInheritable: event.u64Exact(e.cap_inheritable),
     upperLayer: (flags & flag.upperLayer) !== 0,
+    lowerLayer: (flags & flag.lowerLayer) !== 0,
     memfd: (flags & flag.memfd) !== 0,
   };
 }

@@ -230,6 +230,7 @@ describe('fields of the process', () => {
     ['proc.duration', 10 * second],
     ['proc.pid.ts', bootWallNs + 90_000_000_000n],
     ['proc.is_exe_upper_layer', true],
+    ['proc.is_exe_lower_layer', false],
     ['proc.is_exe_from_memfd', false],
     ['proc.is_exe_writable', true],
     ['proc.is_vpgid_leader', true],

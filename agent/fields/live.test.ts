@@ -9,7 +9,6 @@ const event = record('call', 'ptrace');
 
 describe('fields that are asked of the kernel', () => {
   it.for([
-    ['proc.is_exe_lower_layer', false],
     ['proc.exe_ino.ctime', bootWallNs + 80n * BigInt(second)],
     ['proc.exe_ino.mtime', bootWallNs],
     // The process began 10 s after the change, its pid namespace 1 s after boot.
@@ -41,14 +40,6 @@ describe('fields that are asked of the kernel', () => {
     const other = record('call', 'ptrace', { numbers: { tid: 43 } });
     expect(read('thread.vmrss', sceneOf(other))).toBe(0);
     expect(read('proc.vmrss', sceneOf(other))).toBe(1_000);
-  });
-
-  it('knows the lower layer of an overlay from another file system', () => {
-    const scene = sceneOf(event);
-    const lower = { ...scene, process: { ...own(scene), upperLayer: false } };
-    expect(read('proc.is_exe_lower_layer', lower)).toBe(true);
-    const plain = { ...lower.around.live, programFileSystem: () => 'ext4' };
-    expect(read('proc.is_exe_lower_layer', { ...lower, around: { ...lower.around, live: plain } })).toBe(false);
   });
 
   it('has none of a process that is gone', () => {

@@ -48,14 +48,6 @@ function groupOf(groups: ReadonlyMap<string, string> | undefined, subsystem: str
 
 /** Fields that are read of the kernel when a rule asks, and tell how things are then. */
 export const liveFields = {
-  'proc.is_exe_lower_layer': {
-    read: live((of, process) => {
-      if (process.upperLayer === undefined) return undefined;
-      if (process.upperLayer) return false;
-      const system = of.programFileSystem(process);
-      return system === undefined ? undefined : system === 'overlay';
-    }),
-  },
   'proc.exe_ino.ctime': { read: programTime('ctimeNs') },
   'proc.exe_ino.mtime': { read: programTime('mtimeNs') },
   'proc.exe_ino.ctime_duration_proc_start': { read: sinceChange(({ startNs }, { around }) => around.wallNs(startNs)) },

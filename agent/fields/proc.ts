@@ -197,6 +197,7 @@ export const procFields = {
   },
   'proc.is_exe_writable': { read: own(isProgramWritable) },
   'proc.is_exe_upper_layer': { read: own(({ upperLayer }) => upperLayer) },
+  'proc.is_exe_lower_layer': { read: own(({ lowerLayer }) => lowerLayer) },
   'proc.is_exe_from_memfd': { read: own(({ memfd }) => memfd) },
   'proc.exe_ino': { read: own(({ inode }) => inode) },
   'thread.cap_permitted': { read: capabilitySet(({ capPermitted }) => capPermitted) },

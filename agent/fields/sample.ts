@@ -48,6 +48,7 @@ const shell: Process = {
   capPermitted: 0n,
   capInheritable: 0n,
   upperLayer: true,
+  lowerLayer: false,
   memfd: false,
   execNs: 91 * second,
   exitNs: undefined,
@@ -100,7 +101,6 @@ const live: LiveProcess = {
       ['', '/b'],
     ]),
   programTimes: () => ({ ctimeNs: bootWallNs + 80_000_000_000n, mtimeNs: bootWallNs }),
-  programFileSystem: () => 'overlay',
 };
 
 export function sceneOf(event: Event, changes: Partial<Scene> = {}): Scene {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { makeLiveProcess, parseFileSystem } from './live-process.ts';
+import { makeLiveProcess } from './live-process.ts';
 import { readProcess } from './proc-folder.ts';
 
 const live = makeLiveProcess();
@@ -44,20 +44,4 @@ describe('what the kernel tells of a process that runs', () => {
     expect(live.programTimes(read)).toEqual(times);
     expect(live.programTimes({ ...read, inode: 1 })).toBeUndefined();
   });
-});
-
-describe('the file system of a path', () => {
-  const mountinfo = [
-    '22 1 0:20 / / rw,relatime - overlay overlay rw,lowerdir=/l,upperdir=/u',
-    '23 22 0:21 / /proc rw - proc proc rw',
-    '24 22 8:1 /x /data rw,relatime shared:1 - ext4 /dev/sda1 rw',
-    '25 24 0:22 / /data rw - tmpfs tmpfs rw',
-  ].join('\n');
-
-  it.for([
-    ['/bin/sh', 'overlay'],
-    ['/procfs', 'overlay'],
-    ['/proc/self/exe', 'proc'],
-    ['/data/x', 'tmpfs'],
-  ] as const)('of %s is %s', ([path, expected]) => expect(parseFileSystem(mountinfo, path)).toBe(expected));
 });

@@ -25,8 +25,6 @@ export type LiveProcess = {
   cgroups(process: Process, tid: number): ReadonlyMap<string, string> | undefined;
   /** Of the program's file. */
   programTimes(process: Process): FileTimes | undefined;
-  /** The kind of file system that the program lies on. */
-  programFileSystem(process: Process): string | undefined;
 };
 
 export function makeLiveProcess(proc = '/proc'): LiveProcess {
@@ -52,8 +50,6 @@ export function makeLiveProcess(proc = '/proc'): LiveProcess {
     programTimes(process) {
       return of(process, (folder) => timesOf(`${folder}/exe`, process)) ?? timesOf(process.exePath, process);
     },
-    programFileSystem: (process) =>
-      of(process, (folder) => parseFileSystem(text(`${folder}/mountinfo`), process.exePath ?? '')),
   };
 }
 
@@ -80,22 +76,6 @@ function timesOf(path: string | undefined, { inode, fileMode, fileUid }: Process
   } catch {
     return undefined; // Deleted, or of another mount namespace.
   }
-}
-
-/** The mount whose place is the longest beginning of the path; the later one when two lie over each other. */
-export function parseFileSystem(mountinfo: string, path: string): string | undefined {
-  let best = -1;
-  let found: string | undefined;
-  for (const line of mountinfo.split('\n')) {
-    const [before = '', after = ''] = line.split(' - ');
-    const place = before.split(' ')[4];
-    if (place === undefined || place.length < best) continue;
-    const isAbove = place === '/' || path === place || path.startsWith(`${place}/`);
-    if (!isAbove) continue;
-    best = place.length;
-    found = after.split(' ')[0];
-  }
-  return found;
 }
 
 const anonymous: Readonly<Record<string, string>> = {

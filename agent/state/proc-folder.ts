@@ -53,6 +53,7 @@ export function readProcess(pid: number, proc = '/proc'): Process | undefined {
       capPermitted: capabilities('CapPrm'),
       capInheritable: capabilities('CapInh'),
       upperLayer: undefined,
+      lowerLayer: undefined,
       execNs: undefined,
       exitNs: undefined,
     };

@@ -33,6 +33,7 @@ function process(pid: number, startNs: number, ppid = 1, more: Partial<Process> 
     loginUid: undefined,
     cgroup: undefined,
     upperLayer: undefined,
+    lowerLayer: undefined,
     memfd: undefined,
     execNs: undefined,
     exitNs: undefined,

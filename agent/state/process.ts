@@ -44,6 +44,8 @@ export type Process = {
   capInheritable: bigint | undefined;
   /** The program's file lies in the writable layer of an overlay, not in the image. */
   upperLayer: boolean | undefined;
+  /** It lies in the image: in a layer of an overlay that is only read. */
+  lowerLayer: boolean | undefined;
   memfd: boolean | undefined;
   /** Time of the last exec since boot, where it was seen. */
   execNs: number | undefined;

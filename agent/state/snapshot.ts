@@ -23,6 +23,7 @@ const noProgram = {
   fileMode: undefined,
   fileUid: undefined,
   upperLayer: undefined,
+  lowerLayer: undefined,
   memfd: undefined,
 };
 
@@ -58,6 +59,7 @@ export function toProcess(record: Event): Process {
     capPermitted: exec.capPermitted,
     capInheritable: exec.capInheritable,
     upperLayer: exec.upperLayer,
+    lowerLayer: exec.lowerLayer,
     memfd: exec.memfd,
     execNs: undefined,
     exitNs: undefined,

@@ -13,9 +13,15 @@ export type ContainerFacts = {
   readonly startedMs: number;
 };
 
-/** Where a program runs that says `mark-PLACE`; a rule for each. `check`, `live` and `ready` are what engines run as probes. */
+/**
+ * Where a program runs that says `mark-PLACE`; a rule for each. `check`, `live` and `ready` are what engines run as probes,
+ * `upper` is a program that was written in its container; `made` and `image` are files that are opened there.
+ */
 export const places = [
   'docker',
+  'upper',
+  'made',
+  'image',
   'shared',
   'pulled',
   'check',
@@ -30,6 +36,12 @@ export const places = [
   'job',
 ] as const;
 export type Place = (typeof places)[number];
+
+const opens = { made: '/mark-made', image: '/bin/busybox' } as const;
+export const conditionOf = (place: Place): string =>
+  place === 'made' || place === 'image'
+    ? `evt.type in (open, openat) and container.name = lanner-fields and fd.name = ${opens[place]}`
+    : `evt.type = execve and proc.args = mark-${place}`;
 
 export type ContainerRow = { readonly place: Place; readonly value: (facts: ContainerFacts) => Expected };
 
@@ -85,6 +97,16 @@ export const containerRows: Readonly<Record<string, ContainerRow>> = {
   'proc.is_container_healthcheck': at('check')(true),
   'proc.is_container_liveness_probe': at('live')(true),
   'proc.is_container_readiness_probe': at('ready')(true),
+  // What is otherwise in a container than on the host.
+  'proc.vpid': at('pulled')(1),
+  'thread.vtid': at('pulled')(1),
+  'proc.pvpid': at('upper')(1),
+  'proc.is_exe_lower_layer': docker(true),
+  'proc.is_exe_upper_layer': at('upper')(true),
+  'fd.is_upper_layer': at('made')(true),
+  'fd.is_lower_layer': at('image')(true),
+  'fd.containername': at('made')(({ id }) => `${id.slice(0, 12)}:/mark-made`),
+  'fd.containerdirectory': at('image')(({ id }) => `${id.slice(0, 12)}:/bin`),
   'k8s.ns.name': pod('shop'),
   'k8s.ns.id': pod('uid-shop'),
   'k8s.ns.label[team]': pod('x'),

@@ -8,7 +8,14 @@ import { type Containerd, startContainerd } from '../support/containerd.ts';
 import { docker, image, remove } from '../support/docker.ts';
 import { kubeconfigOf } from '../support/kubeconfig.ts';
 import { startRegistry } from '../support/registry.ts';
-import { type ContainerFacts, containerRows, type Place, places, podUid } from './fields-containers-table.ts';
+import {
+  type ContainerFacts,
+  conditionOf,
+  containerRows,
+  type Place,
+  places,
+  podUid,
+} from './fields-containers-table.ts';
 import { expectValue } from './fields-value.ts';
 
 const entries = Object.entries(containerRows);
@@ -17,7 +24,7 @@ const rules = places
     const fields = entries.filter(([, row]) => row.place === place).map(([field]) => `%${field}`);
     return `- rule: ${place}
   desc: d
-  condition: evt.type = execve and proc.args = mark-${place}
+  condition: ${conditionOf(place)}
   output: "${fields.join(' ')}"
   priority: INFO
 `;
@@ -84,7 +91,8 @@ function fillCluster(): void {
 async function onDocker() {
   const asked = ['--name', 'lanner-fields', '--network', 'none', '-v', '/usr:/host:ro'];
   const check = ['--health-cmd', say('check').join(' '), '--health-interval', '1s'];
-  const lines = `/bin/busybox sleep 1; ${say('docker').join(' ')}; exec /bin/busybox sleep 60`;
+  const made = `cp /bin/busybox /echo; /echo mark-upper; : > /mark-made; head -c 1 /bin/busybox`;
+  const lines = `/bin/busybox sleep 1; ${say('docker').join(' ')}; ${made}; exec /bin/busybox sleep 60`;
   const begunMs = Date.now();
   const id = await docker('run', '-d', ...asked, ...check, image, '/bin/busybox', 'sh', '-c', lines);
   const startedMs = Date.now();

@@ -105,8 +105,8 @@ const containers: Readonly<Record<string, Row>> = Object.fromEntries(
 
 /** Every field as a rule names it, and where its value is shown. */
 export const rows: Readonly<Record<string, Row>> = {
-  ...eventAndProcessRows,
-  ...descriptors,
   ...containers,
   ...tasks,
+  ...eventAndProcessRows,
+  ...descriptors,
 };

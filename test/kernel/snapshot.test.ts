@@ -91,7 +91,7 @@ test('a file that was opened before the programs were attached is known when it 
  * Without what /proc does not tell; start times by its ticks, and the title that a program gave itself instead of its
  * arguments. A file in memory has no folder, which its link in /proc does not say; names of the kernel's threads are longer there.
  */
-function comparable({ upperLayer, parentStartNs, parent, startNs, argv, exePath, comm, ...rest }: Process) {
+function comparable({ upperLayer, lowerLayer, parentStartNs, parent, startNs, argv, exePath, comm, ...rest }: Process) {
   return {
     ...rest,
     title: argv[0]?.trim(),
