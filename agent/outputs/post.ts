@@ -1,5 +1,4 @@
-import { Agent, request } from 'node:http';
-import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
+import { builtin } from '#rules/cli/builtin';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -21,9 +20,9 @@ export function makePoster(
 ): (bodies: readonly string[], headers?: Readonly<Record<string, string>>) => Promise<Answer> {
   const secure = target.protocol === 'https:';
   const agent = secure
-    ? new TlsAgent({ keepAlive: true, maxSockets: 1, ...tls })
-    : new Agent({ keepAlive: true, maxSockets: 1 });
-  const ask = secure ? tlsRequest : request;
+    ? new builtin.https.Agent({ keepAlive: true, maxSockets: 1, ...tls })
+    : new builtin.http.Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = secure ? builtin.https.request : builtin.http.request;
   return (bodies, more = {}) =>
     new Promise((resolve) => {
       const body = bodies.join('\n');

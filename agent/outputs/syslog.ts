@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { connect, isIPv6, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { builtin } from '#rules/cli/builtin';
 import type { SyslogAddress } from '../config/outputs.ts';
 import { openProgram } from './program.ts';
 import { type Sink, sparingly } from './sink.ts';
@@ -66,7 +66,8 @@ function makeLocal({ facility, appName }: SyslogSettings, socket: string, failed
 
 function openConnection(to: SyslogAddress & { readonly kind: 'tcp' | 'tls' }): Opened {
   const { host, port } = to;
-  const socket: Socket = to.kind === 'tls' ? connectTls({ host, port, ...readTls(to.tls) }) : connect({ host, port });
+  const socket: Socket =
+    to.kind === 'tls' ? builtin.tls.connect({ host, port, ...readTls(to.tls) }) : connect({ host, port });
   socket.setTimeout(CONNECT_MS, () => socket.destroy(new Error('no connection in time')));
   socket.setKeepAlive(true, 60_000);
   socket.unref();

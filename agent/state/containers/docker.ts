@@ -1,4 +1,5 @@
-import { Agent, request } from 'node:http';
+import type { Agent } from 'node:http';
+import { builtin } from '#rules/cli/builtin';
 import { readInspect } from './docker-inspect.ts';
 import type { Control, Engine } from './engine.ts';
 
@@ -18,7 +19,7 @@ const controls: Readonly<Record<Control, (id: string, graceS: number) => readonl
 
 /** dockerd, or podman's service: Docker's HTTP API. */
 export function openDocker(name: 'docker' | 'podman', socket: string): Engine {
-  const agent = new Agent({ keepAlive: true, maxSockets: 4, maxFreeSockets: 1 });
+  const agent = new builtin.http.Agent({ keepAlive: true, maxSockets: 4, maxFreeSockets: 1 });
   const ask = (method: Method, path: string, timeoutMs: number) =>
     askEngine({ agent, socket, method, path, timeoutMs });
   return {
@@ -63,7 +64,7 @@ function askEngine({
 }: Question): Promise<{ status: number; reason: string; json: unknown }> {
   return new Promise((resolve) => {
     const fail = (reason: string) => resolve({ status: 0, reason, json: undefined });
-    const asked = request(
+    const asked = builtin.http.request(
       {
         agent,
         socketPath: socket,

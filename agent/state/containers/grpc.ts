@@ -1,5 +1,6 @@
-import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
 import { connect } from 'node:net';
+import { builtin } from '#rules/cli/builtin';
 import { Message } from './protobuf.ts';
 
 /** An answer beyond this is no container's description. */
@@ -40,6 +41,7 @@ export class GrpcChannel {
     return new Promise((resolve) => {
       const fail = (reason: string) => resolve({ status: 'failed', reason });
       const session = this.#connect(fail);
+      const { constants } = builtin.http2;
       const stream = session.request({
         [constants.HTTP2_HEADER_METHOD]: 'POST',
         [constants.HTTP2_HEADER_PATH]: call.method,
@@ -89,7 +91,7 @@ export class GrpcChannel {
     const open = this.#session;
     if (open !== undefined && !open.closed && !open.destroyed) return open;
     const socket = connect(this.#socket);
-    const session = connectHttp2('http://localhost', { createConnection: () => socket });
+    const session = builtin.http2.connect('http://localhost', { createConnection: () => socket });
     socket.unref();
     const forget = () => {
       if (this.#session === session) this.#session = undefined;

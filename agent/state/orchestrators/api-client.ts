@@ -1,5 +1,5 @@
-import { type IncomingMessage, request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import { builtin } from '#rules/cli/builtin';
 import { parseJson, partOf, textOf } from '../containers/json.ts';
 
 /** What proves who is who, both ways. */
@@ -150,12 +150,12 @@ function send(api: Api, path: string, signal: AbortSignal, receiver: Receiver): 
   const { ca, certificate: cert, key } = api.certificates?.() ?? {};
   const asked =
     url.protocol === 'https:'
-      ? requestHttps(
+      ? builtin.https.request(
           url,
           { headers, signal, ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) },
           onResponse,
         )
-      : requestHttp(url, { headers, signal }, onResponse);
+      : builtin.http.request(url, { headers, signal }, onResponse);
   if (receiver.idleMs !== undefined)
     asked.setTimeout(receiver.idleMs, () => asked.destroy(new Error('silent for too long')));
   asked.on('error', (error) => done(error.message));
