@@ -8,8 +8,8 @@ const SECONDS = 3;
 export const WANTED = '/etc/shadow';
 export const LEFT_ALONE = 'bash';
 const UNWANTED = '/usr/bin/env';
-/** A folder that rules guard; only the loops see what is in it. */
-const GUARDED_FOLDER = '/root/.ssh';
+/** A folder that rules guard as they guard that file; what lies in it meanwhile, only the loops see. */
+const GUARDED_FOLDER = '/etc/pam.d';
 const FILES = 50_000;
 
 /** Real opens on every core, as fast as the machine makes them: how many came, how many were delivered, how many lost. */
@@ -20,6 +20,7 @@ export const flood: Bench = {
     const loops = compileLoops();
     const agent = await watchWithAgent();
     try {
+      await agent.rested();
       const program = loops.named(LEFT_ALONE);
       const each = (start: () => Running) => cpus().map(start);
       const wanted = () => each(() => loops.start(['flood', SECONDS, 0, WANTED], program));
@@ -79,6 +80,7 @@ export const cost: Bench = {
     const loops = compileLoops();
     const agent = await watchWithAgent();
     try {
+      await agent.rested();
       const program = loops.named(LEFT_ALONE);
       const kinds = [
         { bench: 'cost.open', target: 0.2, args: ['open', 200_000, WANTED], events: 1 },

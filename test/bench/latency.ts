@@ -24,6 +24,7 @@ export const latency: Bench = {
     try {
       const agent = await watchWithAgent({ stdout: held });
       try {
+        await agent.rested();
         const measure = async () => {
           const { lines } = loops.start(['latency', TIMES, REST_US, WANTED, fifo]);
           return (await lines).map((ns) => Number(ns) / 1e6);

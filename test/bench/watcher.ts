@@ -11,6 +11,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const rules = fileURLToPath(new URL('../../../shared/conformance/rules/', import.meta.url));
 /** What a peer takes until it watches is not told: the longest known is under 2 s. */
 const PEER_START_MS = 4_000;
+/** The kernel's filter is made after the start, by a thread that takes seconds: until so little of a core is used, or so long. */
+const REST_SHARE = 0.1;
+const REST_LOOK_MS = 500;
+const MOST_REST_MS = 20_000;
 /** After the start, until what it started with is done. */
 const SETTLE_MS = 300;
 
@@ -28,6 +32,8 @@ export type WatchingAgent = Watcher & {
   /** CPU time so far, of all its threads. */
   cpuNs(): number;
   said(): string;
+  /** Resolves when what it does after its start is done. */
+  rested(): Promise<void>;
 };
 
 const counters = z.looseObject({
@@ -90,6 +96,13 @@ export async function watchWithAgent({ stdout, environment = {} }: AgentSettings
       const [message] = await once(child, 'message');
       const { lifecycle, bulk, dropped } = counters.parse(message).counters.capture;
       return { lifecycle, bulk, dropped: Object.values(dropped).reduce((sum, each) => sum + each, 0) };
+    },
+    async rested() {
+      for (let waitedMs = 0; waitedMs < MOST_REST_MS; waitedMs += REST_LOOK_MS) {
+        const beforeNs = cpuNsOf(pid);
+        await delay(REST_LOOK_MS);
+        if ((cpuNsOf(pid) - beforeNs) / 1e6 < REST_SHARE * REST_LOOK_MS) return;
+      }
     },
     async close() {
       await end(child);
