@@ -78,6 +78,7 @@ find_missing() {
 	has openssl || miss openssl
 	has rsyslogd || [ -x /usr/sbin/rsyslogd ] || miss rsyslog
 	[ -f /usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_ossl.so ] || [ -f /usr/lib/aarch64-linux-gnu/rsyslog/lmnsd_ossl.so ] || miss rsyslog-openssl
+	has postfix || [ -x /usr/sbin/postfix ] || miss postfix
 	has nats-server || [ -x /usr/sbin/nats-server ] || miss nats-server
 	has prometheus-alertmanager || miss prometheus-alertmanager
 	there /usr/lib/libnss_extrausers.so.2 || there /usr/lib/*/libnss_extrausers.so.2 || miss libnss-extrausers

@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,6 +25,11 @@ async function whenListening(port: number): Promise<void> {
       socket.once('connect', () => resolve(true)).once('error', () => resolve(undefined));
     }).finally(() => socket.destroy());
   });
+}
+
+function ownerOf(name: string) {
+  const id = (flag: string): number => Number(execFileSync('id', [flag, name], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
 }
 
 afterAll(async () => {
@@ -108,6 +113,110 @@ ruleset(name="out") { action(type="omfile" file="${file}" template="all" asyncWr
   it('is not trusted with a certificate of its own', async () => {
     const settings = { service: 'syslog', host: '127.0.0.1', port: tlsPort, transport: 'tls' };
     expect(await send('siem', settings, {})).toMatchObject({ status: 'failed', retry: true });
+  });
+});
+
+describe('postfix', () => {
+  const home = join(folder, 'postfix');
+  let port = 0;
+  const settings = (changes: object = {}) => ({
+    smtp: `smtp://127.0.0.1:${port}`,
+    from: 'Lanner <lanner@example.com>',
+    to: 'soc@example.com',
+    ca: certificate.cert,
+    ...changes,
+  });
+
+  beforeAll(async () => {
+    port = await freePort();
+    for (const name of ['', '/spool', '/data', '/mail']) mkdirSync(home + name);
+    chmodSync(folder, 0o755);
+    const { uid, gid } = ownerOf('postfix');
+    chownSync(join(home, 'data'), uid, gid);
+    chownSync(join(home, 'mail'), uid, gid);
+    writeFileSync(join(home, 'cert.pem'), certificate.key + certificate.cert);
+    writeFileSync(
+      join(home, 'main.cf'),
+      `compatibility_level = 3.6
+queue_directory = ${home}/spool
+data_directory = ${home}/data
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+meta_directory = /etc/postfix
+maillog_file = ${home}/mail.log
+maillog_file_prefixes = ${home}
+myhostname = mx.example.com
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+smtpd_tls_chain_files = ${home}/cert.pem
+smtpd_tls_security_level = encrypt
+smtpd_recipient_restrictions = check_recipient_access inline:{{grey@example.com=450 4.2.0 later}, {gone@example.com=550 5.1.1 unknown}}, reject_unauth_destination
+virtual_mailbox_domains = example.com
+virtual_mailbox_base = ${home}/mail
+virtual_mailbox_maps = static:inbox
+virtual_minimum_uid = 1
+virtual_uid_maps = static:${uid}
+virtual_gid_maps = static:${gid}
+`,
+    );
+    const services = [
+      'cleanup unix n - n - 0',
+      'qmgr unix n - n 300 1',
+      'rewrite unix - - n - -',
+      'bounce unix - - n - 0',
+    ];
+    const programs = ['cleanup', 'qmgr', 'trivial-rewrite', 'bounce'];
+    const more = ['tlsmgr unix - - n 1000? 1 tlsmgr', 'virtual unix - n n - - virtual', 'defer unix - - n - 0 bounce'];
+    const last = [
+      'trace unix - - n - 0 bounce',
+      'error unix - - n - - error',
+      'anvil unix - - n - 1 anvil',
+      'proxymap unix - - n - - proxymap',
+    ];
+    writeFileSync(
+      join(home, 'master.cf'),
+      [
+        `127.0.0.1:${port} inet n - n - - smtpd`,
+        'postlog unix-dgram n - n - 1 postlogd',
+        ...services.map((line, at) => `${line} ${programs[at]}`),
+        ...more,
+        ...last,
+        '',
+      ].join('\n'),
+    );
+    run('/usr/sbin/postfix', '-c', home, 'start-fg');
+    await whenListening(port);
+  });
+
+  // It is a tree of processes: it ends itself.
+  afterAll(() => void spawnSync('/usr/sbin/postfix', ['-c', home, 'stop'], { stdio: 'ignore' }));
+
+  it('takes an encrypted mail and delivers it', async () => {
+    const text = 'a shell\r\n.\r\nBcc: eve@example.com\n\nFrom here on';
+    expect(await send('email', settings(), { subject: 'A shell', text })).toMatchObject({ status: 'done' });
+    const inbox = join(home, 'mail/inbox');
+    const mail = await eventually(
+      'the mail',
+      () => (existsSync(inbox) ? readFileSync(inbox, 'utf8') : '') || undefined,
+    );
+    expect(mail).toContain('To: soc@example.com');
+    expect(mail).toContain('Subject: A shell');
+    expect(mail).toMatch(/with ESMTPS id/);
+    expect(mail.match(/^From /gm)).toHaveLength(1);
+    expect(mail.split('\n\n')[0]).not.toContain('eve@example.com');
+  });
+
+  it.for([
+    { to: 'grey@example.com', retry: true, reason: '450 4.2.0' },
+    { to: 'gone@example.com', retry: false, reason: '550 5.1.1' },
+    { to: 'somebody@elsewhere.example', retry: false, reason: '554 5.7.1' },
+  ])('is asked again for $to: $retry', async ({ to, retry, reason }) => {
+    expect(await send('email', settings(), { to })).toMatchObject({
+      status: 'failed',
+      retry,
+      reason: expect.stringContaining(reason),
+    });
   });
 });
 

@@ -166,6 +166,29 @@ describe('a destination', () => {
   });
 });
 
+describe('two replicas', () => {
+  it('keep the rate of a destination together, and send nothing twice', async () => {
+    const other = await makePlace();
+    const files = [
+      '--playbooks',
+      join(place.dataFolder, 'tell.yaml'),
+      '--config',
+      join(place.dataFolder, 'router.yaml'),
+    ];
+    const redis = ['--redis', `unix://${join(place.dataFolder, 'redis/redis.sock')}`];
+    const replica = await startRouterAt(other, ['--enforce', ...files, ...redis]);
+    try {
+      const outputs = await post('Slowly', 6);
+      await eventually('6 messages', () => server.seen.length === 6 || undefined);
+      expect(texts().toSorted()).toEqual(outputs.toSorted());
+      expect((server.seen[5]?.atMs ?? 0) - (server.seen[0]?.atMs ?? 0)).toBeGreaterThan(1_350);
+    } finally {
+      await replica.end();
+      other.remove();
+    }
+  });
+});
+
 describe('dead letters', () => {
   it('are what no retry can help; they are listed, replayed and purged', async () => {
     server.answer(() => ({ status: 400, body: 'what is this?' }));
