@@ -35,7 +35,15 @@ import { type NssCounters, openUsers } from './state/nss.ts';
 import { openKubernetes } from './state/orchestrators/kubernetes.ts';
 import { openMesos } from './state/orchestrators/mesos.ts';
 import { joinOrchestrators, type Orchestrators } from './state/orchestrators/orchestrators.ts';
-import { isAlive, listPids, makeEnvironment, makeLocate, makeLook, readProcess } from './state/proc-folder.ts';
+import {
+  isAlive,
+  listPids,
+  makeEnvironment,
+  makeLocate,
+  makeLook,
+  readProcess,
+  readTitle,
+} from './state/proc-folder.ts';
 import { type ProcessCounters, ProcessTable } from './state/process-table.ts';
 import { resolveName } from './state/resolve-name.ts';
 import { decodeProcesses } from './state/snapshot.ts';
@@ -203,7 +211,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
   // What starts from here on is in the ring already; what ran before is read now, before any event is looked at.
   const nextProcesses = () => {
     const snapshot = capture.snapshot();
-    return snapshot === undefined ? [] : decodeProcesses(snapshot);
+    return snapshot === undefined ? [] : decodeProcesses(snapshot, readTitle);
   };
   enterAll({ processes, nextProcesses, listPids, readProcess });
   const counters = (): AgentCounters => ({

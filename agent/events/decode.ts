@@ -10,6 +10,8 @@ export type Exec = {
   readonly filename: string | undefined;
   readonly argv: readonly string[];
   readonly argvCut: boolean;
+  /** Its last argument ends where the arguments' memory does; a program that wrote a title of its own there may go beyond. */
+  readonly argvEnds: boolean;
   readonly cwd: string | undefined;
   readonly cgroup: string | undefined;
   readonly inode: number;
@@ -40,6 +42,7 @@ export function decodeExec(event: Event): Exec {
     filename: event.text(e.filename),
     argv: splitArgv(event.text(e.argv)),
     argvCut: (flags & flag.argsCut) !== 0,
+    argvEnds: event.text(e.argv)?.endsWith('\0') ?? true,
     cwd: event.text(e.cwd),
     cgroup: event.text(e.cgroup_path),
     inode: event.u64(e.inode),

@@ -131,6 +131,15 @@ export function parseStat(text: string) {
   return { comm: text.slice(open + 1, close), ppid, pgid, sid, tty, startTicks };
 }
 
+/** The arguments as /proc has them now, with the title that the process may have given itself; none when it has ended. */
+export function readTitle(pid: number): readonly string[] {
+  try {
+    return readArgv(`/proc/${pid}/cmdline`);
+  } catch {
+    return [];
+  }
+}
+
 function readArgv(path: string): string[] {
   const text = readFileSync(path, 'latin1').slice(0, MOST_ARGV_BYTES);
   if (text === '') return [];

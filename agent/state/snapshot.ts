@@ -5,13 +5,16 @@ import type { Process } from './process.ts';
 /** Records of exec in a row: what the kernel wrote of the host's processes (native/bpf/snapshot.bpf.c). */
 export type Snapshot = { readonly batch: Batch; readonly bytes: number };
 
-export function decodeProcesses({ batch, bytes }: Snapshot): Process[] {
+/** `readTitle`: what /proc tells of the arguments of a process that has written a title over them (setproctitle(3)). */
+export function decodeProcesses({ batch, bytes }: Snapshot, readTitle: (pid: number) => readonly string[]): Process[] {
   const found: Process[] = [];
   const record = new Event(batch);
   for (let at = 0; at < bytes; at += record.length) {
     record.moveTo(batch, at);
     const process = toProcess(record);
-    found.push(process.exePath === undefined ? { ...process, ...noProgram } : process);
+    if (process.exePath === undefined) found.push({ ...process, ...noProgram });
+    else if (decodeExec(record).argvEnds) found.push(process);
+    else found.push({ ...process, argv: readTitle(process.pid) });
   }
   return found;
 }

@@ -1,7 +1,7 @@
 import { openCapture } from '../../agent/capture/kernel.ts';
 import { memoryProfiles } from '../../agent/config/memory.ts';
 import { enterAll } from '../../agent/state/heal.ts';
-import { listPids, readProcess } from '../../agent/state/proc-folder.ts';
+import { listPids, readProcess, readTitle } from '../../agent/state/proc-folder.ts';
 import { ProcessTable } from '../../agent/state/process-table.ts';
 import { decodeProcesses } from '../../agent/state/snapshot.ts';
 import { type Bench, percentile, spreadOf } from './bench.ts';
@@ -25,7 +25,7 @@ export const snapshot: Bench = {
       await crowd.ready;
       const fromKernel = () => {
         const part = capture.snapshot();
-        return part === undefined ? [] : decodeProcesses(part);
+        return part === undefined ? [] : decodeProcesses(part, readTitle);
       };
       const figures = { kernel: [] as number[], proc: [] as number[] };
       for (let round = 0; round <= ROUNDS; round++) {

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { file } from '../../agent/events/decode.ts';
 import type { Event } from '../../agent/events/event.ts';
-import { listPids, readProcess } from '../../agent/state/proc-folder.ts';
+import { listPids, readProcess, readTitle } from '../../agent/state/proc-folder.ts';
 import type { Process } from '../../agent/state/process.ts';
 import { decodeProcesses } from '../../agent/state/snapshot.ts';
 import { eventually } from '../support/eventually.ts';
@@ -32,7 +32,7 @@ afterEach(() => {
 function readAll(): Process[] {
   const found: Process[] = [];
   for (let part = recorder.capture.snapshot(); part !== undefined; part = recorder.capture.snapshot()) {
-    found.push(...decodeProcesses(part));
+    found.push(...decodeProcesses(part, readTitle));
   }
   return found;
 }
@@ -99,3 +99,17 @@ function comparable({ upperLayer, lowerLayer, parentStartNs, parent, startNs, ar
     exePath: rest.memfd === true ? exePath?.replace(/^\//, '') : exePath,
   };
 }
+
+test('a title that a process gave itself is whole, as /proc has it', async () => {
+  const title = `a title ${'that is longer than the arguments were '.repeat(4)}`;
+  const words = ['-e', '$0 = $ENV{TITLE}; $| = 1; print "1\\n"; sleep 60'];
+  const titled = spawn('perl', words, { stdio: ['ignore', 'pipe', 'ignore'], env: { TITLE: title } });
+  try {
+    await once(titled.stdout, 'data');
+    const told = readAll().find(({ pid }) => pid === titled.pid);
+    expect(told?.argv).toEqual(readProcess(titled.pid ?? 0)?.argv);
+    expect(told?.argv.join(' ')).toContain('a title that is longer than the arguments were that is longer');
+  } finally {
+    titled.kill('SIGKILL');
+  }
+});
