@@ -4,8 +4,8 @@ import type { ActionStep, Filled } from '#playbooks/language/playbook';
 import type { StepState } from '#playbooks/language/run';
 import { scopeOf } from '#playbooks/language/scope';
 import { maskSecrets } from '#playbooks/language/value-template';
-import type { LannerPart } from '#rules/alert';
 import type { Action, ActionResult } from './action.ts';
+import { ofKernel } from './kernel-step.ts';
 import type { LiveRun, RunRequest } from './perform.ts';
 import type { RunPorts } from './ports.ts';
 
@@ -101,7 +101,7 @@ async function act(
   signal: AbortSignal,
 ): Promise<ActionResult> {
   const { step, alert, alertId, playbook, mode, live } = request;
-  if (step?.where === 'kernel') return ofKernel(request);
+  if (step?.where === 'kernel') return ofKernel(alert, `${playbook.name}/${step.id}`);
   if (mode === 'shadow') return shadow(action, value);
   const timeoutMs = step?.timeoutMs ?? UNDO_TIMEOUT_MS;
   return action.perform(value, {
@@ -118,26 +118,6 @@ async function act(
     explainHand: ports.explainHand,
   });
 }
-
-/** It has happened: the alert says how. */
-function ofKernel({ alert, playbook, id }: StepRequest): ActionResult {
-  const reflex = alert.lanner?.reflex;
-  if (reflex?.steps.includes(`${playbook.name}/${id}`) !== true)
-    return { status: 'skipped', detail: 'it did not fire in the kernel' };
-  return kernelOutcomes[reflex.verdict];
-}
-
-const kernelOutcomes: Readonly<Record<NonNullable<LannerPart['reflex']>['verdict'], ActionResult>> = {
-  killed: { status: 'done', detail: 'the kernel killed it before its first instruction' },
-  'dry-run': { status: 'skipped', detail: 'the kernel would have killed it before its first instruction' },
-  stopped: { status: 'refused', detail: 'responding is stopped; lanner resume-responding' },
-  capped: {
-    status: 'refused',
-    detail: 'the kernel of this node has killed as many programs within a minute as it may',
-  },
-  spared: { status: 'refused', detail: 'it is protected, or could be' },
-  failed: { status: 'failed', retry: false, reason: 'the kernel refused to send the signal' },
-};
 
 /** Nothing leaves the router: only whether the parameters are right is known. */
 function shadow(action: Action, value: unknown): ActionResult {

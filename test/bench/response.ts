@@ -8,6 +8,7 @@ import { endOf, startShell } from '../support/interactive-shell.ts';
 import { type Lanner, type PrintedAlert, startLanner } from '../support/lanner.ts';
 import { type Bench, type Figure, percentile, spreadOf } from './bench.ts';
 import { type KernelTrace, openKernelTrace } from './kernel-times.ts';
+import { measureNear } from './response-near.ts';
 
 const warmUps = 3;
 /** LANNER_SAMPLES asks for others. */
@@ -40,6 +41,7 @@ export const response: Bench = {
     const trace = openKernelTrace();
     const folder = mkdtempSync(join(tmpdir(), 'lanner-response-'));
     try {
+      await measureNear(trace, containers, report);
       writeFileSync(join(folder, 'lanner.yaml'), configuration);
       const lanner = await startLanner(['--enforce', '--config', join(folder, 'lanner.yaml')]);
       try {
