@@ -38,9 +38,11 @@ function markOf({ reflex }: Fired['part']): Readonly<Record<string, AlertFieldVa
 
 /** An alert for each step in the kernel that fired, whether it killed or not. */
 export function makeReflexed(write: (alert: Alert) => void, ports: AlertPorts): NonNullable<EngineOptions['reflexed']> {
-  const [rule] = compileRuleSet<Scene>({ rules: [reflexRule()] }, bindField, { matching: 'first' }).rules;
-  if (rule === undefined) throw new Error('the rule of reflexes is not compiled');
+  const rules = compileRuleSet<Scene>({ rules: [reflexRule()] }, bindField, { matching: 'first' });
   return ({ scene, part }) => {
+    // Matching also lets go of what was read from the event before.
+    const [rule] = rules.match(scene.type, scene);
+    if (rule === undefined) throw new Error(`the rule of reflexes does not match ${scene.type}`);
     const { priority, source, tags } = rule;
     const wallNs = ports.clock.wallNs(scene.event.timeNs);
     const { verdict = 'failed', steps = [] } = part.reflex ?? {};

@@ -110,6 +110,8 @@ describe('a step in the kernel', () => {
       return found.length >= 200 ? found : undefined;
     });
     expect(told).toHaveLength(200);
+    // Each is about a program of its own.
+    expect(new Set(told.map(({ output_fields }) => output_fields['proc.pid'])).size).toBe(200);
     expect(told[0]).toMatchObject({
       priority: 'Critical',
       output: expect.stringContaining('killed before its first instruction'),
