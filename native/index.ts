@@ -10,6 +10,7 @@ type Addon = {
     lifecycleBytes: number,
     bulkBytes: number,
     leaveOut: string,
+    deny: boolean,
   ) => NativeCapture;
   readonly findBlindSpots: () => readonly string[];
 } & Pidfds;
@@ -79,6 +80,8 @@ export type NativeOptions = {
   readonly bulkBytes: number;
   /** A tracepoint that is treated as if the kernel had it not: tests see what follows. */
   readonly leaveOut?: string | undefined;
+  /** Loads the program that refuses execs, which takes a kernel with BPF LSM. */
+  readonly deny?: boolean | undefined;
 };
 
 export type OpenOutcome =
@@ -143,7 +146,13 @@ export function openNative(options: NativeOptions): OpenOutcome {
     const { Capture } = load();
     return {
       ok: true,
-      capture: new Capture(objectPath, options.lifecycleBytes, options.bulkBytes, options.leaveOut ?? ''),
+      capture: new Capture(
+        objectPath,
+        options.lifecycleBytes,
+        options.bulkBytes,
+        options.leaveOut ?? '',
+        options.deny ?? false,
+      ),
     };
   } catch (error) {
     return { ok: false, reason: error instanceof Error ? error.message : String(error) };

@@ -18,7 +18,11 @@ const network = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
 
 /** Parameters of each action that a node carries out. The playbook checker, the router and the agent all read this. */
 export const nodeActionParams = {
-  'process.kill': z.strictObject({ scope }),
+  'process.kill': z.strictObject({
+    scope,
+    /** Only in the kernel, where it has BPF LSM: the exec fails with EPERM, and its process lives on. */
+    deny: z.boolean().default(false),
+  }),
   'process.stop': z.strictObject({ scope }),
   'process.resume': z.strictObject({ scope }),
   'container.kill': z.strictObject({ container }),

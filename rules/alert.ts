@@ -56,8 +56,9 @@ const decimal = z.string().regex(/^\d{1,20}$/);
 /**
  * How a program went on for which steps in the kernel fired. `killed`: before its first instruction. `dry-run`: it would have
  * been. `stopped`, `capped`, `spared`: the off switch, the node's cap or a guard rail said no. `failed`: the kernel refused.
+ * `denied`: the exec failed with EPERM.
  */
-export const reflexVerdicts = ['killed', 'dry-run', 'stopped', 'capped', 'spared', 'failed'] as const;
+export const reflexVerdicts = ['killed', 'dry-run', 'stopped', 'capped', 'spared', 'failed', 'denied'] as const;
 
 const reflexSchema = z.strictObject({
   verdict: z.enum(reflexVerdicts),

@@ -14,6 +14,7 @@ export const reflexSentences: Readonly<Record<NonNullable<LannerPart['reflex']>[
   capped: 'not killed: this node has killed as many programs within a minute as it may',
   spared: 'not killed: it is protected, or could be',
   failed: 'not killed: the kernel refused',
+  denied: 'denied: its exec failed with EPERM',
 };
 
 const text = `

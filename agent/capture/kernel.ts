@@ -23,7 +23,12 @@ export type CaptureOptions = {
   readonly bulkBytes: number;
   /** Programs that are killed as they are started (agent/respond/reflexes.ts): their tests, and who is spared. */
   readonly reflexes?:
-    | { readonly tests: Uint8Array; readonly control: Uint8Array; readonly spared: readonly string[] }
+    | {
+        readonly tests: Uint8Array;
+        readonly control: Uint8Array;
+        readonly spared: readonly string[];
+        readonly isDenying: boolean;
+      }
     | undefined;
   /** A tracepoint that is treated as if the kernel had it not: tests see what follows. */
   readonly leaveOut?: string | undefined;
@@ -68,7 +73,7 @@ const RECORDS_MAX = 16_384;
 
 /** Loads the kernel programs and starts the flow of events. The calling process's own are left out. */
 export function openCapture(options: CaptureOptions): CaptureOutcome {
-  const outcome = openNative(options);
+  const outcome = openNative({ ...options, deny: options.reflexes?.isDenying });
   if (!outcome.ok) return outcome;
   const native = outcome.capture;
   try {

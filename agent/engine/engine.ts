@@ -101,7 +101,7 @@ export class Engine {
     this.#previousNs = event.timeNs;
     this.#foresee(event, process);
     const type = typeOf(kind, event.nr);
-    const isReflex = kind === 'exec' && this.#options.reflexOf?.(event) !== undefined;
+    const isReflex = hasVerdict(kind) && this.#options.reflexOf?.(event) !== undefined;
     if (rules.eventTypes !== 'all' && !rules.eventTypes.has(type) && !isReflex) {
       // Known before its first event that matters: the engine is asked as early as can be.
       if (kind === 'exec') this.#containerOf(event, process);
@@ -206,8 +206,10 @@ export class Engine {
     scene.number = number;
     scene.previousNs = previousNs;
     if (container?.status === 'silent') this.losses.add('container_engine_silent', type);
-    const reflex = kind === 'exec' ? reflexOf?.(event) : undefined;
+    const reflex = hasVerdict(kind) ? reflexOf?.(event) : undefined;
     if (reflex !== undefined) reflexed?.({ scene, part: partOf(scene, reflex) });
+    // It did not happen: no rule is asked.
+    if (kind === 'denied') return;
     for (const rule of this.#rules.match(type, scene)) {
       this.counters.matched++;
       if (lacksEngine(container)) this.counters.pending++;
@@ -215,6 +217,9 @@ export class Engine {
     }
   }
 }
+
+/** Whether the kernel may have responded to it. */
+const hasVerdict = (kind: Kind): boolean => kind === 'exec' || kind === 'denied';
 
 /** Not all is known that an engine could have told. */
 const lacksEngine = (container: Container | undefined): boolean =>

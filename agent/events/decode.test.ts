@@ -79,5 +79,6 @@ test('an event has the name of its call, or of what happened', () => {
   expect(typeOf('fork', 0xffffffff)).toBe('clone');
   expect(typeOf('exit', 0xffffffff)).toBe('procexit');
   expect(typeOf('call', 511)).toBe('syscall');
-  expect(Object.keys(kinds)).toHaveLength(6);
+  expect(typeOf('denied', 322)).toBe('execveat');
+  expect(Object.keys(kinds)).toHaveLength(7);
 });

@@ -8,6 +8,7 @@ type Offsets = Readonly<Record<string, number>>;
 
 const offsets: Readonly<Record<Kind, Offsets>> = {
   exec: { ...headerLayout, ...execLayout },
+  denied: { ...headerLayout, ...execLayout },
   fork: { ...headerLayout, ...forkLayout },
   exit: headerLayout,
   file: { ...headerLayout, ...fileLayout },

@@ -15,7 +15,17 @@ export const reflexLayout = {
   end: 0x7fff,
   fires: 0x8000,
   test: { subject: 0, how: 1, length: 2, yes: 4, no: 6, otherwise: 8, number: 16, text: 24, size: 88 },
-  control: { reflexes: 0, enforced: 4, stopped: 8, most: 12, window_ns: 16, mnt_ns: 24, asks_containers: 28, size: 32 },
+  control: {
+    reflexes: 0,
+    enforced: 4,
+    stopped: 8,
+    most: 12,
+    window_ns: 16,
+    mnt_ns: 24,
+    asks_containers: 28,
+    denied: 32,
+    size: 40,
+  },
 } as const;
 
 export const reflexOperators = ['whole', 'begins', 'ends', 'longer', 'equals', 'greater', 'has'] as const;
@@ -110,6 +120,8 @@ export type ReflexControl = {
   readonly reflexes: number;
   /** A bit for each that kills. */
   readonly enforced: number;
+  /** A bit for each that denies. */
+  readonly denied: number;
   readonly isStopped: boolean;
   /** Kills in a window. */
   readonly most: number;
@@ -126,6 +138,7 @@ export function encodeReflexControl(control: ReflexControl): Uint8Array {
   const view = new DataView(bytes.buffer);
   view.setUint32(at.reflexes, control.reflexes, true);
   view.setUint32(at.enforced, control.enforced, true);
+  view.setUint32(at.denied, control.denied, true);
   view.setUint32(at.stopped, Number(control.isStopped), true);
   view.setUint32(at.most, control.most, true);
   view.setBigUint64(at.window_ns, BigInt(control.windowNs), true);

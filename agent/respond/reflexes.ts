@@ -1,4 +1,4 @@
-import { existsSync, readlinkSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import type { KernelFormula } from '#playbooks/language/kernel-condition';
 import { MOST_TEXT_BYTES } from '#playbooks/language/kernel-condition';
 import { type Reflex, reflexesOf } from '#playbooks/language/kernel-steps';
@@ -29,7 +29,8 @@ export type Reflexes = {
   control(stopped: boolean): Uint8Array;
   /** Programs of the host that are never killed. Byte strings. */
   readonly spared: readonly string[];
-  readonly count: number;
+  /** Takes the program that denies. */
+  readonly isDenying: boolean;
   /** What the kernel did to the program of an exec, as alerts tell it. */
   partOf(exec: Event): NonNullable<LannerPart['reflex']> | undefined;
 };
@@ -52,10 +53,13 @@ export function makeReflexes({ playbooks, mode, settings }: ReflexOptions): Refl
   const { protection, mostActions } = settings;
   const table = makeReflexTable(steps.map(({ formula }) => sparing(formula, protection)));
   if (!table.ok) return table;
-  const enforced = steps.reduce(
-    (bits, { playbook }, at) => ((playbook.mode ?? mode) === 'enforce' ? bits | (1 << at) : bits),
-    0,
-  );
+  const enforced = bitsOf(steps, ({ playbook }) => (playbook.mode ?? mode) === 'enforce');
+  const denied = bitsOf(steps, ({ isDenying }) => isDenying);
+  const obstacle = denied === 0 ? undefined : whyNoDenying();
+  if (obstacle !== undefined) {
+    const names = steps.filter(({ isDenying }) => isDenying).map(({ playbook, step }) => `${playbook.name}/${step.id}`);
+    return { ok: false, reason: `${names.join(', ')}: nothing can be denied here: ${obstacle}` };
+  }
   const mntNs = readMountNamespace();
   const asksContainers = protection.containers.length + protection.pods.length > 0;
   return {
@@ -66,6 +70,7 @@ export function makeReflexes({ playbooks, mode, settings }: ReflexOptions): Refl
         encodeReflexControl({
           reflexes: steps.length,
           enforced,
+          denied,
           isStopped,
           most: mostActions,
           windowNs: WINDOW_NS,
@@ -73,10 +78,25 @@ export function makeReflexes({ playbooks, mode, settings }: ReflexOptions): Refl
           asksContainers,
         }),
       spared: findSpared(protection),
-      count: steps.length,
+      isDenying: denied !== 0,
       partOf: (exec) => describe(exec, steps),
     },
   };
+}
+
+const bitsOf = (steps: readonly Reflex[], isSet: (step: Reflex) => boolean): number =>
+  steps.reduce((bits, step, at) => (isSet(step) ? bits | (1 << at) : bits), 0);
+
+/** A kernel without it in this list loads the program and never runs it. */
+function whyNoDenying(): string | undefined {
+  let modules: string;
+  try {
+    modules = readFileSync('/sys/kernel/security/lsm', 'latin1').trim();
+  } catch {
+    return 'whether the kernel has BPF LSM cannot be told, because securityfs is not mounted on /sys/kernel/security';
+  }
+  if (modules.split(',').includes('bpf')) return undefined;
+  return `the kernel runs no BPF LSM programs; boot it with lsm=${modules},bpf`;
 }
 
 function describe(exec: Event, steps: readonly Reflex[]): NonNullable<LannerPart['reflex']> | undefined {

@@ -17,6 +17,8 @@ export function follow(event: Event, processes: ProcessTable, look: Look): Proce
       processes.exit(event.pid, event.startNs, event.timeNs);
       return process !== undefined && isStartOf(process.startNs, event.startNs) ? process : undefined;
     }
+    case 'denied':
+      return deniedProgram(event, processes);
     case undefined:
       return undefined;
     case 'file':
@@ -26,6 +28,14 @@ export function follow(event: Event, processes: ProcessTable, look: Look): Proce
       return process === undefined ? undefined : followCall(event, process, processes, look);
     }
   }
+}
+
+/** The process as it would have become; the table knows it as it is. */
+function deniedProgram(event: Event, processes: ProcessTable): Process {
+  const process = toProcess(event);
+  const { ppid, parentStartNs } = process;
+  process.parent = parentStartNs === undefined ? undefined : processes.find(ppid, parentStartNs);
+  return process;
 }
 
 function followCall(event: Event, process: Process, processes: ProcessTable, look: Look): Process {

@@ -69,18 +69,21 @@ class Capture : public Napi::ObjectWrap<Capture> {
 			 InstanceMethod("blindSpots", &Capture::BlindSpots), InstanceMethod("close", &Capture::Close)});
 	}
 
-	// new Capture(objectPath, lifecycleBytes, bulkBytes, leaveOut): loaded, not attached.
+	// new Capture(objectPath, lifecycleBytes, bulkBytes, leaveOut, deny): loaded, not attached. `deny`: with the
+	// LSM program.
 	explicit Capture(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Capture>(info) {
 		Napi::Env env = info.Env();
-		if (!info[0].IsString() || !info[1].IsNumber() || !info[2].IsNumber() || !info[3].IsString()) {
-			Throw(env, "EINVAL", "Capture expects a path, two sizes and a name");
+		if (!info[0].IsString() || !info[1].IsNumber() || !info[2].IsNumber() || !info[3].IsString() ||
+		    !info[4].IsBoolean()) {
+			Throw(env, "EINVAL", "Capture expects a path, two sizes, a name and a boolean");
 			return;
 		}
 		Sizes sizes;
 		sizes.lifecycle = info[1].As<Napi::Number>().Uint32Value();
 		sizes.bulk = info[2].As<Napi::Number>().Uint32Value();
-		Failure failure = programs_.Load(info[0].As<Napi::String>().Utf8Value(), sizes,
-						 info[3].As<Napi::String>().Utf8Value());
+		Failure failure =
+			programs_.Load(info[0].As<Napi::String>().Utf8Value(), sizes,
+				       info[3].As<Napi::String>().Utf8Value(), info[4].As<Napi::Boolean>().Value());
 		if (failure.code) {
 			programs_.Close();
 			ThrowFailure(env, failure);

@@ -158,7 +158,7 @@ Failure Programs::Open(const std::string& path, const Sizes& sizes) {
 	return {};
 }
 
-Failure Programs::Load(const std::string& path, const Sizes& sizes, const std::string& leave_out) {
+Failure Programs::Load(const std::string& path, const Sizes& sizes, const std::string& leave_out, bool deny) {
 	libbpf_set_print(Complain);
 	std::vector<const Optional*> chosen = Choose(leave_out, &blind_spots_);
 	bool has_snapshot = true;
@@ -170,6 +170,7 @@ Failure Programs::Load(const std::string& path, const Sizes& sizes, const std::s
 			const Optional* optional = FindOptional(bpf_program__name(program));
 			bool wanted = !optional || std::find(chosen.begin(), chosen.end(), optional) != chosen.end();
 			if (!strcmp(bpf_program__name(program), kSnapshot)) wanted = has_snapshot;
+			if (!strcmp(bpf_program__name(program), "deny_exec")) wanted = deny;
 			bpf_program__set_autoload(program, wanted);
 		}
 		int error = LoadUndisturbed(object_);

@@ -33,7 +33,7 @@ class Programs {
 
 	// Loads; nothing is attached yet, so that the tables can be filled.
 	// `leave_out` names a tracepoint that is treated as if the kernel had it not.
-	Failure Load(const std::string& path, const Sizes& sizes, const std::string& leave_out);
+	Failure Load(const std::string& path, const Sizes& sizes, const std::string& leave_out, bool deny);
 	Failure Attach();
 	void Close();
 	bool closed() const { return object_ == nullptr; }

@@ -27,6 +27,7 @@ enum event_kind {
 	EVENT_FILE = 4,   /* a system call that names files; bulk ring, as the rest */
 	EVENT_SOCKET = 5, /* a system call on a socket that has addresses */
 	EVENT_CALL = 6,   /* any other system call */
+	EVENT_DENIED = 7, /* as EVENT_EXEC, of a program that was refused: its process goes on as it was */
 };
 
 enum event_flag {
@@ -278,6 +279,7 @@ enum reflex_verdict {
 	REFLEX_CAPPED = 4,
 	REFLEX_SPARED = 5,
 	REFLEX_FAILED = 6,
+	REFLEX_DENIED = 7, /* by an error, not by a signal */
 };
 
 struct reflex_test {
@@ -301,8 +303,10 @@ struct reflex_control {
 	u64 window_ns;
 	u32 mnt_ns;          /* the host's */
 	u32 asks_containers; /* the protected list names some: none is killed in before it was found not to be */
+	u32 denied;          /* a bit for each whose programs are refused rather than killed */
+	u32 unused;
 };
-_Static_assert(sizeof(struct reflex_control) == 32, "reflex_control");
+_Static_assert(sizeof(struct reflex_control) == 40, "reflex_control");
 
 /* Per-CPU counters; everything from COUNT_LIFECYCLE_FULL on is loss. */
 enum counter {

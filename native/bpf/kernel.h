@@ -117,6 +117,8 @@ struct mm_struct {
 };
 struct linux_binprm {
 	const char *filename, *fdpath;
+	struct file *file;
+	char buf[256];
 };
 
 struct ns_common {

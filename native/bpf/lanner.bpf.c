@@ -18,6 +18,7 @@
 #include "reflex.h"
 
 #include "exec.bpf.c"
+#include "deny.bpf.c"
 #include "fork.bpf.c"
 #include "exit.bpf.c"
 #include "call.bpf.c"

@@ -77,6 +77,16 @@ describe('a step in the kernel', () => {
       'tree: the kernel kills the process that is started, nothing else',
     ],
     [
+      'a wish that is no yes or no',
+      'playbook: p\non: { condition: proc.name = a }\nsteps: [{ id: k, uses: process.kill, where: kernel, with: { deny: "%proc.name" } }]\n',
+      'expected true or false',
+    ],
+    [
+      'denying elsewhere',
+      'playbook: p\non: { rules: [r] }\nsteps: [{ id: k, uses: process.kill, with: { deny: true } }]\n',
+      'true: only the kernel denies: where: kernel is missing',
+    ],
+    [
       'a retry',
       'playbook: p\non: { condition: proc.name = a }\nsteps: [{ id: k, uses: process.kill, where: kernel, retry: {} }]\n',
       'retry: a step in the kernel has no retry',
@@ -93,6 +103,14 @@ describe('a step in the kernel', () => {
     ],
   ] as const)('is refused with %s', ([, text, said]) => {
     expect(mistakesOf(text).join('\n')).toContain(said);
+  });
+
+  it('denies where it is told to', () => {
+    const denying = `playbook: p\non: { condition: proc.name = a }\nsteps: [{ id: k, uses: process.kill, where: kernel, with: { deny: true } }]\n`;
+    expect(reflexesOf(load(denying).playbooks).map(({ isDenying }) => isDenying)).toEqual([true]);
+    expect(reflexesOf(load(withCondition('proc.name = a')).playbooks).map(({ isDenying }) => isDenying)).toEqual([
+      false,
+    ]);
   });
 
   it('starts the rest of its playbook by the alert about it, and by no other', () => {

@@ -1,6 +1,6 @@
+import type { Alert } from '#rules/alert';
 import { type KernelFormula, kernelCondition } from './kernel-condition.ts';
-import type { Outline } from './outline.ts';
-import { mapOf } from './outline.ts';
+import { type LooseStep, mapOf, type Outline } from './outline.ts';
 import { type ActionStep, actionSteps, type Guard, type Playbook, type Scope } from './playbook.ts';
 import type { Path, Report, Written } from './written.ts';
 
@@ -11,6 +11,8 @@ const startedBy = ['rules', 'tags', 'priority', 'source', 'count', 'sequence', '
 
 /** Clauses and keys that a step in the kernel cannot have, each named where it stands. */
 export function checkKernelSteps(outline: Outline, guards: KernelGuards, written: Written, report: Report): void {
+  for (const step of [...outline.steps, ...outline.last].flatMap((one) => [one, ...one.parallel, ...one.remedy]))
+    checkDeny(step, written);
   const inner = [...outline.steps, ...outline.last].flatMap((step) => [...step.parallel, ...step.remedy]);
   for (const step of [...inner, ...outline.last]) {
     if (step.where === 'kernel')
@@ -49,6 +51,15 @@ export function checkKernelSteps(outline: Outline, guards: KernelGuards, written
   }
 }
 
+/** Denying is the kernel's alone. */
+function checkDeny(step: LooseStep, written: Written): void {
+  const { deny } = step.with;
+  if (deny === undefined || deny === false) return;
+  const at: Path = [...step.path, 'with', 'deny'];
+  if (typeof deny !== 'boolean') written.fail(at, 'expected true or false');
+  else if (step.where !== 'kernel') written.fail(at, 'only the kernel denies: where: kernel is missing');
+}
+
 export type KernelGuards = {
   readonly condition: Guard | undefined;
   /** `if` of the step at this path. */
@@ -78,6 +89,8 @@ export type Reflex = {
   readonly playbook: Playbook;
   readonly step: ActionStep;
   readonly formula: KernelFormula;
+  /** The exec fails, and nothing is killed. */
+  readonly isDenying: boolean;
 };
 
 /** The steps in the kernel of playbooks that were loaded without mistakes. */
@@ -93,7 +106,15 @@ export function reflexesOf(playbooks: readonly Playbook[]): readonly Reflex[] {
         // Nothing is killed by a condition that is not wholly understood.
         const wanted = [playbook.on.condition, step.guard].filter((guard) => guard !== undefined).length;
         if (playbook.on.condition === undefined || formulas.length !== wanted) return [];
-        return [{ playbook, step, formula: { kind: 'and', children: formulas } }];
+        return [{ playbook, step, formula: { kind: 'and', children: formulas }, isDenying: isDenying(step) }];
       }),
   );
+}
+
+/** `with.deny`, which is no template. */
+function isDenying({ fill }: ActionStep): boolean {
+  const nothing = { rule: '', tags: [], output_fields: {} };
+  const alert: Alert = { ...nothing, time: '', priority: 'Debug', source: '', hostname: '', output: '' };
+  const filled = fill({ alert, alertId: '', steps: new Map() }, () => undefined);
+  return filled.ok && mapOf(filled.value)['deny'] === true;
 }

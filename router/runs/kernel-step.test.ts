@@ -60,6 +60,7 @@ it('takes how a step in the kernel went from the alert, and sends nothing to the
     capped: 'refused',
     spared: 'refused',
     failed: 'failed',
+    denied: 'done',
   });
   expect(await stateAfter('killed', ['p/other'])).toBe('skipped');
   expect(await stateAfter(undefined)).toBe('skipped');

@@ -10,6 +10,7 @@ const results: Readonly<Record<NonNullable<LannerPart['reflex']>['verdict'], Act
     detail: 'the kernel of this node has killed as many programs within a minute as it may',
   },
   spared: { status: 'refused', detail: 'it is protected, or could be' },
+  denied: { status: 'done', detail: 'the kernel denied its exec' },
   failed: { status: 'failed', retry: false, reason: 'the kernel refused to send the signal' },
 };
 

@@ -20,6 +20,7 @@ type JsonSchema = {
   readonly oneOf?: readonly JsonSchema[];
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
+  readonly default?: unknown;
   readonly minimum?: number;
   readonly minItems?: number;
 };
@@ -31,7 +32,7 @@ function paramsFor(schema: JsonSchema, leaf: string): unknown {
   if (schema.const !== undefined) return schema.const;
   if (schema.enum !== undefined) return schema.enum[0];
   if (schema.type === 'integer' || schema.type === 'number') return Math.max(1, schema.minimum ?? 1);
-  if (schema.type === 'boolean') return true;
+  if (schema.type === 'boolean') return schema.default ?? true;
   if (schema.type === 'array') return [paramsFor(schema.items ?? {}, leaf)];
   if (schema.properties !== undefined) {
     return Object.fromEntries(Object.entries(schema.properties).map(([name, each]) => [name, paramsFor(each, leaf)]));

@@ -42,6 +42,7 @@ const constants = {
   EVENT_FILE: kinds.file,
   EVENT_SOCKET: kinds.socket,
   EVENT_CALL: kinds.call,
+  EVENT_DENIED: kinds.denied,
   FLAG_COMPAT: recordFlags.compat,
   FLAG_ARGS_CUT: recordFlags.argsCut,
   FLAG_UPPER_LAYER: recordFlags.upperLayer,

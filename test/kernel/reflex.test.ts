@@ -1,5 +1,14 @@
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -186,5 +195,17 @@ describe('the cap', () => {
       return found.length > 0 ? found : undefined;
     });
     expect(told?.output_fields['lanner.reflex']).toBe('capped');
+  });
+});
+
+describe('denying', () => {
+  it('is refused at the start, with the reason, where the kernel has no BPF LSM', async () => {
+    const playbook = `playbook: p\nmode: enforce\non: { condition: proc.name = marked }\nsteps: [{ id: no, uses: process.kill, where: kernel, with: { deny: true } }]\n`;
+    writeFileSync(join(folder, 'deny.yaml'), playbook);
+    const list = '/sys/kernel/security/lsm';
+    const isOffered = existsSync(list) && readFileSync(list, 'latin1').trim().split(',').includes('bpf');
+    const start = startAgent(rules, ['--playbooks', join(folder, 'deny.yaml')]);
+    if (isOffered) await (await start).close();
+    else await expect(start).rejects.toThrow(/p\/no: nothing can be denied here: /);
   });
 });

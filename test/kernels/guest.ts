@@ -70,7 +70,7 @@ export function makeGuest(): { readonly initrd: string; remove(): void } {
     execFileSync('cc', ['-O2', '-static', '-Wall', '-Wextra', '-Werror', source, '-o', program]);
   }
   symlinkSync('busybox', join(tree, 'bin/mark'));
-  for (const name of ['marked', 'unmarked']) buildMark(join(tree, 'bin', name));
+  for (const name of ['marked', 'unmarked', 'denied']) buildMark(join(tree, 'bin', name));
   copyFileSync(join(import.meta.dirname, 'init.sh'), join(tree, 'init'));
   for (const name of ['rules.yaml', 'playbooks.yaml']) copyFileSync(join(import.meta.dirname, name), join(tree, name));
   const initrd = join(folder, 'initrd');

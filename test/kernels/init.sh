@@ -6,6 +6,7 @@
 export PATH=/bin HOME=/ NODE_OPTIONS=--disable-warning=ExperimentalWarning
 mount -t proc proc /proc
 mount -t sysfs sys /sys
+mount -t securityfs security /sys/kernel/security
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
 mount -t tracefs tracing /sys/kernel/tracing
@@ -31,7 +32,7 @@ if [ -d /proc/$agent ]; then
 	uring files >/tmp/calls 2>&1
 	echo "uring ended with $?" >>/tmp/said
 	cat /tmp/calls >>/tmp/said
-	for name in unmarked marked; do
+	for name in unmarked marked denied; do
 		/bin/$name /tmp/left-by-$name
 		ended=$?
 		left=no

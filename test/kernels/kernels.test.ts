@@ -59,6 +59,8 @@ describe.each(kernels.filter(isEnough))('Linux $version', (kernel) => {
     // The same program twice: one of them is killed in the kernel before it leaves its mark.
     expect(report.said).toContain('unmarked ended with 0, left a mark');
     expect(report.said).toContain('marked ended with 137, left no mark');
+    // 126: the shell could not run it.
+    expect(report.said).toContain('denied ended with 126, left no mark');
     expect(blindSpotsOf(report)).toEqual([]);
     expect(outputsOf(kernel, report)).toEqual([
       'exec: calls init /tmp/stimulus/  0',
@@ -81,6 +83,9 @@ describe.each(kernels.filter(isEnough))('Linux $version', (kernel) => {
       'uring: symlinkat <NA> <NA> /tmp/stimulus/sym /etc/shadow SUCCESS',
       'unlinked: /tmp/stimulus/linked',
       expect.stringMatching(/^Lanner reflex: kill-marked\/kill: .*killed before its first instruction/),
+      expect.stringMatching(
+        /^Lanner reflex: deny-denied\/deny: .*denied: its exec failed with EPERM.* exepath=\/bin\/denied/,
+      ),
       'mark: /bin/mark',
     ]);
     const programs = programsOf(report);
