@@ -13,6 +13,7 @@ type Addon = {
     deny: boolean,
   ) => NativeCapture;
   readonly findBlindSpots: () => readonly string[];
+  readonly tryWays: () => readonly string[];
 } & Pidfds;
 
 /** pidfd_open(2) and pidfd_send_signal(2), which Node has not. Both throw with the `code` of the kernel's error. */
@@ -136,6 +137,11 @@ export function openPidfds(): Pidfds {
 /** What the programs cannot see on this kernel, as far as its types tell; empty where nothing can be captured at all. */
 export function findBlindSpots(): readonly string[] {
   return checkSupport().ok ? load().findBlindSpots() : [];
+}
+
+/** Of the ways to see what happens that are not used, whether the kernel has them, or its reason: `fentry: available`. */
+export function tryOtherWays(): readonly string[] {
+  return checkSupport().ok ? load().tryWays() : [];
 }
 
 /** Loads the programs; `attach()` starts them. Fails with a sentence when the kernel or the machine does not allow it. */

@@ -60,6 +60,11 @@ describe('what the machine lacks', () => {
     expect(checkNode('24.21.0').status).toBe('ok');
   });
 
+  it('tells how events are come by, and of each other way what the kernel says to it', async () => {
+    const ways = (await checkMachine()).find(({ check }) => check === 'ways to see');
+    expect(ways?.detail).toMatch(/sys_exit.*; not used: .*kprobe: (available|not in this kernel)$/);
+  });
+
   it('says how to get whatever is not there', async () => {
     const findings = await checkMachine();
     expect(findings.length).toBeGreaterThan(8);

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { findBlindSpots } from '#native';
+import { findBlindSpots, tryOtherWays } from '#native';
 import { findEngines } from '../state/containers/engine.ts';
 
 /**
@@ -38,6 +38,7 @@ export async function checkMachine(): Promise<readonly Finding[]> {
     checkBuilt('.build/lanner.bpf.o', 'the kernel programs'),
     checkBuilt('.build/lanner.node', 'the addon'),
     checkHooks(),
+    checkWays(),
     checkCompiler(),
     checkRedis(),
     ...checkActionPrograms(findProgram),
@@ -138,6 +139,19 @@ function checkHooks(): Finding {
   const spots = findBlindSpots();
   if (spots.length === 0) return { check, status: 'ok', detail: 'no blind spot' };
   return { check, status: 'limited', detail: `not seen: ${spots.join('; ')}`, remedy: 'boot a newer kernel' };
+}
+
+/**
+ * How each event is come by. One hook for all calls costs each call more than tracepoints of single calls would, but those
+ * do not see 32-bit calls. Of what else the kernel has, native/README.md says why it is not used.
+ */
+function checkWays(): Finding {
+  const calls =
+    'system calls by one hook (sys_exit) and a table of numbers, because hooks of single calls miss 32-bit ones';
+  const kprobe = existsSync('/sys/bus/event_source/devices/kprobe') ? 'available' : 'not in this kernel';
+  const others = [...tryOtherWays(), `kprobe: ${kprobe}`].join('; ');
+  const detail = `exec, fork, exit, io_uring by typed tracepoints (tp_btf); ${calls}; not used: ${others}`;
+  return { check: 'ways to see', status: 'ok', detail };
 }
 
 function checkCompiler(): Finding {

@@ -10,6 +10,7 @@
 #include "loader.h"
 #include "pidfd.h"
 #include "poll.h"
+#include "ways.h"
 #include "reflex.h"
 
 namespace {
@@ -361,6 +362,11 @@ Napi::Value SignalProcess(const Napi::CallbackInfo& info) {
 	return error ? ThrowFailure(env, {-error, "pidfd_send_signal"}) : env.Undefined();
 }
 
+// tryWays(): a sentence for each other way to see what happens.
+Napi::Value TryOtherWays(const Napi::CallbackInfo& info) {
+	return Texts(info.Env(), TryWays());
+}
+
 // findBlindSpots(): as blindSpots(), without loading anything.
 Napi::Value FindSpots(const Napi::CallbackInfo& info) {
 	return Texts(info.Env(), FindBlindSpots(""));
@@ -368,6 +374,7 @@ Napi::Value FindSpots(const Napi::CallbackInfo& info) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
 	exports.Set("Capture", Capture::Define(env));
+	exports.Set("tryWays", Napi::Function::New(env, TryOtherWays));
 	exports.Set("findBlindSpots", Napi::Function::New(env, FindSpots));
 	exports.Set("openPidfd", Napi::Function::New(env, OpenProcess));
 	exports.Set("signalPidfd", Napi::Function::New(env, SignalProcess));

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <unistd.h>
@@ -24,9 +25,11 @@ constexpr size_t kComplaintsMax = 2000;
 
 int Complain(libbpf_print_level level, const char* format, va_list arguments) {
 	if (level != LIBBPF_WARN) return 0;
-	char line[1024];
-	int length = vsnprintf(line, sizeof(line), format, arguments);
-	complaints.append(line, std::min<size_t>(std::max(length, 0), sizeof(line) - 1));
+	char* line = nullptr;
+	int length = vasprintf(&line, format, arguments);
+	if (length < 0) return length;
+	complaints += line;
+	free(line);
 	if (complaints.size() > kComplaintsMax) complaints.erase(0, complaints.size() - kComplaintsMax);
 	return length;
 }

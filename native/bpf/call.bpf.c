@@ -140,39 +140,46 @@ __noinline int send(struct call *call, struct call_shape *shape)
 	return send_call(call);
 }
 
+/* A call that is asked for, or one that must be translated first. Apart from the hook: most calls are others, and need
+ * none of this room on the stack. */
+static __noinline int look_at(struct pt_regs *regs, s64 ret, u32 nr, u32 repack, u32 flags)
+{
+	struct call_shape *shape;
+	struct call call = {};
+
+	call.nr = nr;
+	call.flags = flags;
+	read_arguments(&call, regs);
+	if (repack)
+		translate(&call, repack);
+	nr = call.nr;
+	shape = bpf_map_lookup_elem(&shapes, &nr);
+	if (!shape || shape->decoder == DECODE_NOT)
+		return 0;
+	if ((shape->only_failed && ret >= 0) || is_ignored(bpf_get_current_task_btf()->tgid))
+		return 0;
+	call.args[0] = 0;
+	call.args[ARGUMENT_RETURN] = ret;
+	call.message = call.args[2];
+	if (!is_wanted(&call, shape, ret))
+		return 0;
+	return send(&call, shape);
+}
+
 /* include/trace/events/syscalls.h: TP_PROTO(struct pt_regs *regs, long ret). One hook for all calls, 32-bit ones too; a
  * call that nobody asked for costs one look-up. What io_uring does is not seen here. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct call_shape *shape;
-	struct call call = {};
 	u32 flags = 0;
 	u32 repack = REPACK_NOT;
-	u32 nr = call_number(task, regs, &flags, &repack);
+	u32 nr = call_number(bpf_get_current_task_btf(), regs, &flags, &repack);
 
-	if (repack) {
-		flags |= FLAG_REPACKED;
-		call.nr = nr;
-		call.flags = flags;
-		read_arguments(&call, regs);
-		translate(&call, repack);
-		nr = call.nr;
-	}
+	if (repack)
+		return look_at(regs, ret, nr, repack, flags | FLAG_REPACKED);
 	shape = bpf_map_lookup_elem(&shapes, &nr);
 	if (!shape || shape->decoder == DECODE_NOT)
 		return 0;
-	if ((shape->only_failed && ret >= 0) || is_ignored(task->tgid))
-		return 0;
-	call.nr = nr;
-	call.args[0] = 0;
-	call.args[ARGUMENT_RETURN] = ret;
-	call.flags = flags;
-	if (!(flags & FLAG_REPACKED))
-		read_arguments(&call, regs);
-	call.message = call.args[2];
-	if (!is_wanted(&call, shape, ret))
-		return 0;
-	return send(&call, shape);
+	return look_at(regs, ret, nr, REPACK_NOT, flags);
 }

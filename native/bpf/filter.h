@@ -174,7 +174,8 @@ static __always_inline bool note(struct filter *filter, struct task_struct *task
 		told->exec_id = exec_id;
 		isNew = true;
 	}
-	bpf_probe_read_kernel(comm, sizeof(comm), leader->comm);
+	load(&comm[0], 8, leader->comm);
+	load(&comm[1], 8, leader->comm + 8);
 	if (told->comm[0] != comm[0] || told->comm[1] != comm[1]) {
 		/* Records of other threads do not tell the first one's name. */
 		if (task != leader)

@@ -6,6 +6,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "event.h"
+#include "load.h"
 #include "flavors.h"
 #include "maps.h"
 #include "record.h"

@@ -26,6 +26,32 @@ static __always_inline bool prepend(struct scratch *scratch, const void *name, u
 	return true;
 }
 
+/* Bytes of a name that are copied without a helper's call. */
+#define NAME_WORDS 5
+
+/* The same of a name in the kernel's memory, behind a slash. Words are copied from its end on, so that what comes along
+ * with the last one lies before it, where nothing is yet. */
+static __always_inline bool prepend_name(struct scratch *scratch, const u8 *name, u64 length)
+{
+	u32 position = scratch->walk.position;
+	u32 at = position;
+
+	if (!can_load() || length > NAME_WORDS * 8 || position < NAME_WORDS * 8 + 1)
+		return prepend(scratch, name, length, true);
+	name += length;
+	for (u32 word = 0; word < NAME_WORDS; word++) {
+		if (word * 8 >= length)
+			break;
+		name -= 8;
+		at -= 8;
+		*(u64 *)&scratch->path[at & (TEXT_MAX - 1)] = load_word(name);
+	}
+	position -= length + 1;
+	scratch->path[position & (TEXT_MAX - 1)] = '/';
+	scratch->walk.position = position;
+	return true;
+}
+
 /* The members of a dentry that a walk needs: in all versions so far they lie in a row, and one read is cheaper. */
 struct dentry_names {
 	struct dentry *d_parent;
@@ -37,7 +63,8 @@ struct dentry_names {
 
 static __always_inline void read_names(struct dentry_names *names, struct dentry *dentry)
 {
-	if (bpf_core_field_offset(struct dentry, d_name.name) ==
+	if (!can_load() &&
+	    bpf_core_field_offset(struct dentry, d_name.name) ==
 		    bpf_core_field_offset(struct dentry, d_parent) +
 			    __builtin_offsetof(struct dentry_names, d_name.name) &&
 	    bpf_core_field_offset(struct dentry, d_name.len) ==
@@ -80,7 +107,7 @@ static long walk_dentry(u32 index, void *context)
 		return 1;
 	}
 	walk->dentry = names.d_parent;
-	return !prepend(scratch, names.d_name.name, names.d_name.len, true);
+	return !prepend_name(scratch, names.d_name.name, names.d_name.len);
 }
 
 /* As kernfs_parent, of a pointer that is only a number to the verifier. */
@@ -112,20 +139,18 @@ static long walk_cgroup(u32 index, void *context)
 	return !prepend(scratch, name, length - 1, true);
 }
 
-static __always_inline void append_walked(struct scratch *scratch, struct text *text)
+/* What was walked up to its root lies in the scratch from `walk.position` on. */
+static __always_inline void end_walk(struct scratch *scratch)
 {
-	u32 position = scratch->walk.position;
-
-	if (position >= TEXT_MAX) {
-		position = TEXT_MAX - 1;
-		scratch->path[TEXT_MAX - 1] = '/';
-	}
-	append_kernel(scratch, text, &scratch->path[position], TEXT_MAX - position);
+	if (scratch->walk.position < TEXT_MAX)
+		return;
+	scratch->walk.position = TEXT_MAX - 1;
+	scratch->path[TEXT_MAX - 1] = '/';
 }
 
 /* The path as the root folder of `fs` sees it. */
-static __noinline u32 append_path_for(struct scratch *scratch, struct text *text, struct vfsmount *mnt,
-				      struct dentry *dentry, struct fs_struct *fs)
+static __always_inline void walk_path(struct scratch *scratch, struct vfsmount *mnt, struct dentry *dentry,
+				      struct fs_struct *fs)
 {
 	scratch->walk.mnt = mnt;
 	scratch->walk.mnt_root = BPF_CORE_READ(mnt, mnt_root);
@@ -134,6 +159,20 @@ static __noinline u32 append_path_for(struct scratch *scratch, struct text *text
 	scratch->walk.root = fs->root.dentry;
 	scratch->walk.position = TEXT_MAX;
 	bpf_loop(PATH_STEPS, walk_dentry, &scratch, 0);
+	end_walk(scratch);
+}
+
+static __always_inline void append_walked(struct scratch *scratch, struct text *text)
+{
+	u32 position = scratch->walk.position & (TEXT_MAX - 1);
+
+	append_kernel(scratch, text, &scratch->path[position], TEXT_MAX - position);
+}
+
+static __noinline u32 append_path_for(struct scratch *scratch, struct text *text, struct vfsmount *mnt,
+				      struct dentry *dentry, struct fs_struct *fs)
+{
+	walk_path(scratch, mnt, dentry, fs);
 	append_walked(scratch, text);
 	return 0;
 }
@@ -150,6 +189,7 @@ static __noinline u32 append_cgroup(struct scratch *scratch, struct text *text, 
 	scratch->walk.node = node;
 	scratch->walk.position = TEXT_MAX;
 	bpf_loop(128, walk_cgroup, &scratch, 0);
+	end_walk(scratch);
 	append_walked(scratch, text);
 	return 0;
 }

@@ -88,23 +88,6 @@ static long pass_given(u32 index, void *context)
 	return 0;
 }
 
-static __always_inline void walk_path(struct scratch *scratch, struct vfsmount *mnt, struct dentry *dentry)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-
-	scratch->walk.mnt = mnt;
-	scratch->walk.mnt_root = BPF_CORE_READ(mnt, mnt_root);
-	scratch->walk.dentry = dentry;
-	scratch->walk.root_mnt = task->fs->root.mnt;
-	scratch->walk.root = task->fs->root.dentry;
-	scratch->walk.position = TEXT_MAX;
-	bpf_loop(PATH_STEPS, walk_dentry, &scratch, 0);
-	if (scratch->walk.position >= TEXT_MAX) {
-		scratch->walk.position = TEXT_MAX - 1;
-		scratch->path[TEXT_MAX - 1] = '/';
-	}
-}
-
 /* The automaton's state after the path that a walk left; whether there is a whole one. */
 static __always_inline bool run_walked(struct pass *pass, struct scratch *scratch)
 {
@@ -168,7 +151,8 @@ static __always_inline bool run_opened(struct pass *pass, struct scratch *scratc
 
 	if (!file)
 		return false;
-	walk_path(scratch, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
+	walk_path(scratch, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry),
+		  bpf_get_current_task_btf()->fs);
 	if (given && may_be_link(scratch, given))
 		return false;
 	return run_walked(pass, scratch);
@@ -185,12 +169,13 @@ static __always_inline bool run_failed(struct pass *pass, struct scratch *scratc
 		return false;
 	if (scratch->record[0] != '/') {
 		if (dirfd == FD_CWD) {
-			walk_path(scratch, task->fs->pwd.mnt, task->fs->pwd.dentry);
+			walk_path(scratch, task->fs->pwd.mnt, task->fs->pwd.dentry, task->fs);
 		} else {
 			folder = file_of(dirfd);
 			if (!folder)
 				return false;
-			walk_path(scratch, BPF_CORE_READ(folder, f_path.mnt), BPF_CORE_READ(folder, f_path.dentry));
+			walk_path(scratch, BPF_CORE_READ(folder, f_path.mnt), BPF_CORE_READ(folder, f_path.dentry),
+				  task->fs);
 		}
 		if (!run_walked(pass, scratch))
 			return false;

@@ -143,6 +143,7 @@ export function variants(environment = process.env): readonly Variant[] {
   });
   const agent = async () => {
     const watching = await watchWithAgent();
+    await watching.rested();
     await delay(SETTLE_MS);
     return watching;
   };

@@ -1,0 +1,8 @@
+// Other ways to see what happens than the tracepoints with types that are used: whether this kernel has them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+// "fentry: available", "BPF LSM: Operation not permitted"; tried with a program that does nothing, for a moment.
+std::vector<std::string> TryWays();
