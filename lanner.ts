@@ -30,6 +30,10 @@ const commands = {
     summary: 'say why a rule matches an event or not',
     load: async () => (await import('./rules/cli/explain.ts')).explain,
   },
+  'rules top': {
+    summary: 'say what each rule costs on the running agent',
+    load: async () => (await import('./agent/cli/rules-top.ts')).rulesTop,
+  },
   'playbooks check': {
     summary: 'check playbook files',
     load: async () => {

@@ -2,15 +2,19 @@ import { actionSteps, type Playbook } from '#playbooks/language/playbook';
 import type { Log } from '#rules/cli/log';
 import type { CompiledRuleSet } from '#rules/language/compile';
 import type { RuleSet } from '#rules/language/rule-set';
-import { type Capture, type CaptureCounters, type FilterCounters, openCapture } from './capture/kernel.ts';
+import { type Capture, openCapture } from './capture/kernel.ts';
 import type { AgentOptions } from './config/options.ts';
-import { Engine, type EngineCounters } from './engine/engine.ts';
-import { blindSpotAlerts, engineAlert, type InternalAlert, LossWatch } from './engine/loss.ts';
+import { makeCpuLimit } from './cpu-limit.ts';
+import { Engine } from './engine/engine.ts';
+import { EventCosts } from './engine/event-costs.ts';
+import { blindSpotAlerts, engineAlert, type InternalAlert } from './engine/loss.ts';
+import type { Event } from './events/event.ts';
 import type { Losses } from './events/losses.ts';
 import type { Scene, Surroundings } from './fields/scene.ts';
 import { makeLiveRules } from './live-rules.ts';
+import { makeLossLook } from './loss-look.ts';
+import { type AgentCounters, type Facts, readUsage } from './metrics/facts.ts';
 import { openOutputs } from './outputs/all.ts';
-import type { OutputCounters } from './outputs/output.ts';
 import { makeInternal, makeReflexed, toAlert } from './raise.ts';
 import { mountOf, readCgroupMounts } from './respond/cgroup.ts';
 import { makeClearance } from './respond/clearance.ts';
@@ -26,12 +30,12 @@ import { ContainerUsers } from './state/container-users.ts';
 import type { CgroupContainer } from './state/containers/cgroup.ts';
 import { findEngines, knownSockets, userSockets } from './state/containers/engine.ts';
 import { foldersOf, openEngineFiles } from './state/containers/engine-files.ts';
-import { type ContainerCounters, ContainerTable } from './state/containers/table.ts';
+import { ContainerTable } from './state/containers/table.ts';
 import { enterAll, makeHealer } from './state/heal.ts';
 import { makeLiveProcess } from './state/live-process.ts';
 import { groupCalls, makeGroupFinder } from './state/made-groups.ts';
 import { Names } from './state/names.ts';
-import { type NssCounters, openUsers } from './state/nss.ts';
+import { openUsers } from './state/nss.ts';
 import { openKubernetes } from './state/orchestrators/kubernetes.ts';
 import { openMesos } from './state/orchestrators/mesos.ts';
 import { joinOrchestrators, type Orchestrators } from './state/orchestrators/orchestrators.ts';
@@ -44,7 +48,7 @@ import {
   readProcess,
   readTitle,
 } from './state/proc-folder.ts';
-import { type ProcessCounters, ProcessTable } from './state/process-table.ts';
+import { ProcessTable } from './state/process-table.ts';
 import { resolveName } from './state/resolve-name.ts';
 import { decodeProcesses } from './state/snapshot.ts';
 import type { Users } from './state/users.ts';
@@ -80,16 +84,6 @@ export type PipelineOptions = {
   readonly filtering?: 'on' | 'off';
 };
 
-type AgentCounters = {
-  readonly capture: CaptureCounters;
-  readonly engine: EngineCounters;
-  readonly processes: ProcessCounters;
-  readonly containers: ContainerCounters;
-  /** Only if NSS is asked. */
-  readonly users: NssCounters | undefined;
-  readonly outputs: Readonly<Record<string, OutputCounters>>;
-};
-
 /** Of the kernel side and of the engine; their causes differ. */
 const joinLosses = (capture: Capture, engine: Engine): Losses => ({ ...capture.losses(), ...engine.losses.counts() });
 
@@ -102,8 +96,8 @@ export type RunningAgent = {
   counters(): AgentCounters;
   /** What was lost, by cause and type of event. */
   losses(): Losses;
-  /** What the kernel sent and dropped, by type of event. */
-  filtered(): Readonly<Record<string, FilterCounters>>;
+  /** All that is counted. */
+  facts(): Facts;
   /** Files of alerts that were moved away are begun anew. */
   reopen(): void;
   close(): Promise<void>;
@@ -125,7 +119,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
   const live = makeLiveRules(ruleSet, { options, neededCalls, agentVersion, filtering: filtering ?? 'on', log });
   const files = openEngineFiles(foldersOf(options.engines));
   const mounts = readCgroupMounts();
-  const processes = new ProcessTable((pid) => readProcess(pid));
+  const processes = new ProcessTable((pid) => readProcess(pid), options.memory.endedProcesses);
   const containers = new ContainerTable({
     findEngines: (known, user) =>
       findEngines(user === undefined ? [...options.engines, ...knownSockets] : userSockets(user), known),
@@ -182,6 +176,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
     }),
     nowMs: () => performance.now(),
     waitMs: CONTAINER_WAIT_MS,
+    mostWaiting: options.memory.waitingEvents,
   });
 
   let ticker: NodeJS.Timeout | undefined;
@@ -189,12 +184,14 @@ export function startAgent(start: PipelineOptions): AgentStart {
     ticker = engine.tick(performance.now()) > 0 ? setTimeout(tick, TICK_MS) : undefined;
   };
   const { types, details } = live.wanted();
+  const costs = new EventCosts(nowMs);
+  const handle = (event: Event) => engine.handle(event);
   const opened = openCapture({
     types: [...types, ...neededCalls],
-    ...options.rings,
+    ...options.memory,
     details,
     reflexes: reflexes && { ...reflexes, control: reflexes.control(readStop(options.dataFolder) !== undefined) },
-    onEvent: (event) => engine.handle(event),
+    onEvent: (event) => costs.run(event, handle),
     onBatchEnd: () => {
       ticker ??= engine.waiting > 0 ? setTimeout(tick, TICK_MS) : undefined;
     },
@@ -248,9 +245,18 @@ export function startAgent(start: PipelineOptions): AgentStart {
       if (hidden !== undefined) raise(hidden);
     }, LOOK_FOR_LOSS_MS),
     setInterval(heal, HEAL_MS),
+    ...openCpuLimit(),
     setInterval(() => void (names.count > 0 && names.ask()), ASK_NAMES_MS),
   ];
   void names.ask();
+
+  function openCpuLimit() {
+    const { cpuLimit: limit } = options;
+    if (limit === undefined) return [];
+    const setShed = (shed: ReadonlySet<string>) => capture.setShed(shed);
+    const look = makeCpuLimit({ limit, rules: live.current, costs, losses, kept: neededCalls, setShed, raise });
+    return [setInterval(look, LOOK_FOR_LOSS_MS)];
+  }
 
   function openResponses() {
     const { dataFolder, node } = options;
@@ -289,7 +295,16 @@ export function startAgent(start: PipelineOptions): AgentStart {
       engines: containers.engines().map(({ name }) => name),
       counters,
       losses,
-      filtered: () => capture.filtered(),
+      facts: () => ({
+        counters: counters(),
+        losses: losses(),
+        filtered: capture.filtered(),
+        costs: costs.costs(),
+        ruleTimes: live.current().times,
+        ruleMatches: engine.matches,
+        ruleNames: live.current().rules.map(({ name }) => name),
+        ...readUsage(),
+      }),
       reopen() {
         for (const output of outputs) output.reopen?.();
       },
@@ -373,24 +388,4 @@ function surroundings(
 /** Whether this node has a step of it to carry out by itself. */
 function isOfNode(playbook: Playbook): boolean {
   return actionSteps(playbook).some(({ where }) => where !== 'router');
-}
-
-/** What is lost is said, and the state is compared with the kernel. */
-function makeLossLook(
-  counters: () => AgentCounters,
-  losses: () => Losses,
-  raise: (alert: InternalAlert) => void,
-  heal: () => void,
-): () => void {
-  const watch = new LossWatch(performance.now());
-  return () => {
-    const { capture, engine, outputs } = counters();
-    const lostAlerts = Object.values(outputs).reduce((sum, { lost }) => sum + lost, 0);
-    const { lifecycle, bulk, dropped } = capture;
-    const now = { events: lifecycle + bulk, dropped, losses, lostAlerts, pending: engine.pending };
-    const found = watch.look(now, performance.now());
-    for (const alert of found.alerts) raise(alert);
-    if (!found.isStateStale) return;
-    heal();
-  };
 }

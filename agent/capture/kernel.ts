@@ -21,6 +21,8 @@ export type CaptureOptions = {
   /** Sizes of the kernel's rings, powers of two. */
   readonly lifecycleBytes: number;
   readonly bulkBytes: number;
+  /** Texts that are kept, so that they are made once; a power of two. */
+  readonly texts?: number | undefined;
   /** Programs that are killed as they are started (agent/respond/reflexes.ts): their tests, and who is spared. */
   readonly reflexes?:
     | {
@@ -98,7 +100,7 @@ export function openCapture(options: CaptureOptions): CaptureOutcome {
 export class Capture {
   readonly #native: NativeCapture;
   readonly #options: CaptureOptions;
-  readonly #texts = new TextCache();
+  readonly #texts: TextCache;
   readonly #cursor: Event;
   readonly #readers: readonly RingReader[];
   readonly #doorbell: Uint8Array;
@@ -112,10 +114,14 @@ export class Capture {
   #lastLosses: Losses = {};
   #lastFiltered: Readonly<Record<string, FilterCounters>> = {};
   #generation = 0;
+  #wanted: { readonly types: readonly string[]; readonly details: Details };
+  #shed: ReadonlySet<string> = new Set();
 
   constructor(native: NativeCapture, options: CaptureOptions) {
     this.#native = native;
     this.#options = options;
+    this.#wanted = { types: [...options.types], details: options.details ?? {} };
+    this.#texts = new TextCache(options.texts);
     const lifecycle = openReader(native, rings.lifecycle, this.#texts, options.reading);
     const bulk = openReader(native, rings.bulk, this.#texts, options.reading);
     this.#readers = [lifecycle, bulk];
@@ -192,7 +198,15 @@ export class Capture {
 
   /** Replaces the event types that are wanted. */
   setTypes(types: Iterable<string>, details: Details = {}): void {
-    this.#native.fill('shapes', encodeShapes(types, details));
+    this.#wanted = { types: [...types], details };
+    this.setShed(this.#shed);
+  }
+
+  /** Of the wanted ones, types that are only counted from now on (`cpu_limit` among the losses). */
+  setShed(shed: ReadonlySet<string>): void {
+    const { types, details } = this.#wanted;
+    this.#shed = shed;
+    this.#native.fill('shapes', encodeShapes(types, { ...details, shed }));
   }
 
   /**

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { numberOfCall } from '../events/calls.ts';
 import { readLosses } from './losses.ts';
 
-const CAUSES = 5;
+const CAUSES = 6;
 const EXIT = 512;
 const OTHER = 513;
 

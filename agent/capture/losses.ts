@@ -9,6 +9,7 @@ const causes: readonly LossCause[] = [
   'scratch_in_use',
   'recursion',
   'messages_cut',
+  'cpu_limit',
 ];
 const CALLS = 512;
 const ROW_EXIT = CALLS;

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { loadPlaybookFiles } from '#playbooks/cli/load-files';
 import { nodeCatalogue } from '#playbooks/language/node-catalogue';
 import { type Command, exitCodes, UsageError } from '#rules/cli/command-line';
@@ -10,6 +11,8 @@ import { renderDiagnostic } from '#rules/language/diagnostic';
 import type { RuleSet } from '#rules/language/rule-set';
 import { AGENT_USAGE, type AgentOptions, readAgentOptions } from '../config/options.ts';
 import { firstLineOf, loadRulesFor } from '../load-rules.ts';
+import { serveMetrics } from '../metrics/serve.ts';
+import { renderMetrics } from '../metrics/table.ts';
 import { type RunningAgent, startAgent } from '../pipeline.ts';
 import { filesOf, readKeptRules } from '../router-rules.ts';
 import { checkKernel } from './machine.ts';
@@ -82,6 +85,8 @@ async function runAgent(options: AgentOptions, readAgain: () => AgentOptions): P
     process.stderr.write(`lanner agent: ${claim.reason}\n`);
     return exitCodes.failed;
   }
+  // Looked at whenever the heap may grow, so that it is not too late here.
+  if (options.memory.heap === 'small') setFlagsFromString('--optimize-for-size');
   const start = startAgent({
     options,
     ruleSet: used.ruleSet,
@@ -98,11 +103,14 @@ async function runAgent(options: AgentOptions, readAgain: () => AgentOptions): P
   unblock(process.stdout);
   unblock(process.stderr);
   announce(start.agent, options, log);
+  const render = () => renderMetrics(start.agent.facts());
+  const metrics = await serveMetrics({ render, dataFolder: options.dataFolder, listen: options.metricsListen, log });
   // Falco's signal for it, and so what people's logrotate sends.
   process.on('SIGUSR1', () => start.agent.reopen());
   // A service is told to read its rules again; a person's terminal was closed.
   if (!process.stdin.isTTY && !process.stdout.isTTY) hangUp = () => reload(start.agent, readAgain, log);
   await stopped.promise;
+  metrics.close();
   await start.agent.close();
   claim.release();
   // A reader that takes nothing would keep the process alive for the lines that it has not taken.

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { renderDiagnostic } from '#rules/language/diagnostic';
 import { readConfiguration } from './configuration.ts';
+import { memoryProfiles } from './memory.ts';
 
 const read = (text: string) => readConfiguration({ path: 'lanner.yaml', text });
 
@@ -42,7 +43,7 @@ append_output:
         isoTimes: true,
         spoolMaxBytes: 33_554_432,
         users: 'nss',
-        rings: { lifecycleBytes: 524_288, bulkBytes: 1_048_576 },
+        memory: memoryProfiles.small,
         response: { mostActions: 60, protection: { containers: [], processes: [], pods: [] } },
         selections: [
           { action: 'disable', by: 'rule', pattern: '*' },

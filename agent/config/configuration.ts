@@ -7,7 +7,8 @@ import type { Diagnostic } from '#rules/language/diagnostic';
 import type { Selection } from '#rules/language/selection';
 import type { SourceFile } from '#rules/language/source';
 import { allParts, type FalcoJsonParts } from './json-parts.ts';
-import { memoryNames, memoryProfiles, type RingSizes } from './memory.ts';
+import { cpuLimit, type ListenAddress, listenAddress } from './limits.ts';
+import { type MemoryProfile, memoryNames, memoryProfiles } from './memory.ts';
 import { type ResponseSettings, responseKeys, responseSchema, usualResponse } from './protection.ts';
 
 /**
@@ -33,7 +34,11 @@ export type Configuration = {
   readonly spoolMaxBytes: number;
   /** Where names of the host's users and groups come from. */
   readonly users: 'files' | 'nss';
-  readonly rings: RingSizes;
+  readonly memory: MemoryProfile;
+  /** Of one core, 1 is the whole; the dearest types of events are given up beyond it. */
+  readonly cpuLimit: number | undefined;
+  /** Where metrics can be asked for over TCP. */
+  readonly metricsListen: ListenAddress | undefined;
   readonly response: ResponseSettings;
 };
 
@@ -53,7 +58,9 @@ export const emptyConfiguration: Configuration = {
   isoTimes: false,
   spoolMaxBytes: 256 * MIB,
   users: 'files',
-  rings: memoryProfiles.default,
+  memory: memoryProfiles.default,
+  cpuLimit: undefined,
+  metricsListen: undefined,
   response: usualResponse,
 };
 
@@ -109,6 +116,8 @@ const schema = z.strictObject({
     .default(emptyConfiguration.spoolMaxBytes),
   nss: z.boolean({ error: 'expected true or false' }).default(false),
   memory: z.enum(memoryNames, { error: `expected ${memoryNames.join(', ')}` }).default('default'),
+  cpu_limit: cpuLimit.optional(),
+  metrics_listen: listenAddress.optional(),
   response: responseSchema.default(emptyConfiguration.response),
 });
 
@@ -170,7 +179,9 @@ export function readConfiguration(file: SourceFile): ConfigurationResult {
       isoTimes: value.time_format_iso_8601,
       spoolMaxBytes: value.spool_max_bytes,
       users: value.nss ? 'nss' : 'files',
-      rings: memoryProfiles[value.memory],
+      memory: memoryProfiles[value.memory],
+      cpuLimit: value.cpu_limit,
+      metricsListen: value.metrics_listen,
       response: value.response,
     },
   };

@@ -1,14 +1,47 @@
-/** How much memory the kernel's rings take: what they hold may wait, what they do not hold is lost. */
-export type RingSizes = { readonly lifecycleBytes: number; readonly bulkBytes: number };
+/** How much memory the agent may take for what waits and for what it remembers. Counts are powers of two where tables need that. */
+export type MemoryProfile = {
+  /** Of the kernel's rings: what they hold may wait, what they do not hold is lost. */
+  readonly lifecycleBytes: number;
+  readonly bulkBytes: number;
+  /** Texts of events that are made once. */
+  readonly texts: number;
+  /** Processes that have ended and are still somebody's parent. */
+  readonly endedProcesses: number;
+  /** Events that wait for the details of their container. */
+  readonly waitingEvents: number;
+  /** How V8 weighs room against time. */
+  readonly heap: 'small' | 'usual';
+};
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
 /** A ring counts twice in the agent's resident memory once it was full: it is mapped twice in a row. */
 export const memoryProfiles = {
-  small: { lifecycleBytes: 512 * KIB, bulkBytes: 1 * MIB },
-  default: { lifecycleBytes: 1 * MIB, bulkBytes: 8 * MIB },
-  large: { lifecycleBytes: 8 * MIB, bulkBytes: 64 * MIB },
-} as const satisfies Readonly<Record<string, RingSizes>>;
+  small: {
+    lifecycleBytes: 512 * KIB,
+    bulkBytes: 1 * MIB,
+    texts: 1_024,
+    endedProcesses: 2_048,
+    waitingEvents: 1_024,
+    heap: 'small',
+  },
+  default: {
+    lifecycleBytes: 1 * MIB,
+    bulkBytes: 8 * MIB,
+    texts: 4_096,
+    endedProcesses: 8_192,
+    waitingEvents: 4_096,
+    heap: 'usual',
+  },
+  large: {
+    lifecycleBytes: 8 * MIB,
+    bulkBytes: 64 * MIB,
+    texts: 32_768,
+    endedProcesses: 65_536,
+    waitingEvents: 16_384,
+    heap: 'usual',
+  },
+} as const satisfies Readonly<Record<string, MemoryProfile>>;
 
 export const memoryNames = ['small', 'default', 'large'] as const;

@@ -13,7 +13,8 @@ import { type Configuration, emptyConfiguration, readConfiguration } from './con
 import { type EngineSocket, readEngineSocket } from './engine-socket.ts';
 import type { FalcoJsonParts } from './json-parts.ts';
 import { type KubernetesAccess, readInCluster, readKubeconfig } from './kubernetes.ts';
-import type { RingSizes } from './memory.ts';
+import type { ListenAddress } from './limits.ts';
+import type { MemoryProfile } from './memory.ts';
 import { type OutputSettings, readOutputs } from './outputs.ts';
 import type { ResponseSettings } from './protection.ts';
 
@@ -45,8 +46,10 @@ export type AgentOptions = {
   readonly spoolMaxBytes: number;
   /** Where names of the host's users and groups come from. */
   readonly users: 'files' | 'nss';
-  /** Of the kernel's rings. */
-  readonly rings: RingSizes;
+  readonly memory: MemoryProfile;
+  /** Of one core, 1 is the whole. */
+  readonly cpuLimit: number | undefined;
+  readonly metricsListen: ListenAddress | undefined;
   readonly response: ResponseSettings;
   /** What the router calls this host. */
   readonly node: string;
@@ -169,7 +172,9 @@ export function readAgentOptions(
     dataFolder,
     spoolMaxBytes: configuration.spoolMaxBytes,
     users: configuration.users,
-    rings: configuration.rings,
+    memory: configuration.memory,
+    cpuLimit: configuration.cpuLimit,
+    metricsListen: configuration.metricsListen,
     response: configuration.response,
     node: options.node ?? host,
     engines: options.engine,

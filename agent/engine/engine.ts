@@ -46,6 +46,8 @@ export type EngineOptions = {
   readonly nowMs: () => number;
   /** How long events of a container wait for its engine, and those of a user for a name, counted from the first of them. */
   readonly waitMs: number;
+  /** Of all containers together. */
+  readonly mostWaiting?: number | undefined;
 };
 
 export type EngineCounters = { events: number; matched: number; waited: number; pending: number };
@@ -63,6 +65,8 @@ export class Engine {
   readonly counters: EngineCounters = { events: 0, matched: 0, waited: 0, pending: 0 };
   /** What events lacked, by cause and type. */
   readonly losses = new LossTally();
+  /** Events that fired a rule, by its name. */
+  readonly matches = new Map<string, number>();
   /** Calls that rules may have missed. */
   readonly hidden = new HiddenCalls();
   readonly #options: EngineOptions;
@@ -77,8 +81,9 @@ export class Engine {
     this.#options = options;
     this.#rules = options.rules;
     const goOn = (held: Held, lack: Lack | undefined) => this.#goOn(held, lack);
-    const { waitMs, isAskingUsers } = options;
-    this.#waiting = new Waiting(goOn, waitMs, { full: 'container_wait_full', over: 'container_wait_over' });
+    const { waitMs, isAskingUsers, mostWaiting } = options;
+    const lacks = { full: 'container_wait_full', over: 'container_wait_over' } as const;
+    this.#waiting = new Waiting(goOn, waitMs, lacks, mostWaiting);
     this.#unnamed = isAskingUsers && new Unnamed(isAskingUsers, goOn, waitMs);
     this.#previousNs = options.around.startedNs;
   }
@@ -212,6 +217,7 @@ export class Engine {
     if (kind === 'denied') return;
     for (const rule of this.#rules.match(type, scene)) {
       this.counters.matched++;
+      this.matches.set(rule.name, (this.matches.get(rule.name) ?? 0) + 1);
       if (lacksEngine(container)) this.counters.pending++;
       fired({ rule, scene, part: partOf(scene, reflex, lack) });
     }

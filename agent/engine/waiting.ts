@@ -17,11 +17,13 @@ export class Waiting {
   readonly #goOn: (held: Held, lack: Lack | undefined) => void;
   readonly #waitMs: number;
   readonly #lacks: Lacks;
+  readonly #most: number;
   #count = 0;
 
-  constructor(goOn: (held: Held, lack: Lack | undefined) => void, waitMs: number, lacks: Lacks) {
+  constructor(goOn: (held: Held, lack: Lack | undefined) => void, waitMs: number, lacks: Lacks, most = MOST_HELD) {
     this.#lacks = lacks;
     this.#goOn = goOn;
+    this.#most = most;
     this.#waitMs = waitMs;
   }
 
@@ -33,7 +35,7 @@ export class Waiting {
       this.#lines.set(id, line);
     }
     if (nowMs >= line.untilMs) return this.#lacks.over;
-    if (this.#count >= MOST_HELD) {
+    if (this.#count >= this.#most) {
       // Its own earlier events go first, so that the order holds.
       this.#empty(line, this.#lacks.full);
       return this.#lacks.full;

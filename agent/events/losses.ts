@@ -7,6 +7,8 @@ export type LossCause =
   | 'recursion'
   /** Messages of one call beyond those that are told. */
   | 'messages_cut'
+  /** Not asked for any more, to keep the agent within its `cpu_limit`. */
+  | 'cpu_limit'
   /** A record that this version cannot read. */
   | 'unknown_record'
   /** The event is there, and lacks: the end of a text, a text, how it ended, who made it. */

@@ -9,9 +9,14 @@ const MULTIPLIER = 0x9e37_79b1;
  * has one place in a table of fixed size, and whoever comes later takes it: names made up by an attacker fill no memory.
  */
 export class TextCache {
-  readonly #short = new Table(SHORT);
+  readonly #short: Table;
   readonly #long = new Table(LONG);
   readonly #addresses: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(ADDRESSES).fill(undefined);
+
+  /** `slots`: of texts of usual length, a power of two. */
+  constructor(slots: number = SHORT.slots) {
+    this.#short = new Table({ ...SHORT, slots });
+  }
 
   /** The byte string from `from` to `to`; `make` makes it if it is not known. */
   read(view: DataView, from: number, to: number, make: (from: number, to: number) => string): string {

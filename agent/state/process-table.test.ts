@@ -116,13 +116,17 @@ describe('ProcessTable', () => {
     expect(table.peek(20)).toBeUndefined();
   });
 
-  it('stays bounded when processes end faster than they age', () => {
-    const table = new ProcessTable(noProc);
+  it.for([
+    [8_192, undefined],
+    [100, 100],
+  ] as const)('keeps %s ended processes when they end faster than they age', ([kept, most]) => {
+    const table = new ProcessTable(noProc, most);
     for (let pid = 2; pid < 30_000; pid++) {
       table.put(process(pid, pid));
       table.exit(pid, pid, pid + 1);
     }
-    expect(table.size).toBeLessThanOrEqual(8_193);
+    expect(table.size).toBeLessThanOrEqual(kept + 1);
+    expect(table.size).toBeGreaterThanOrEqual(kept);
     expect(table.counters.evicted).toBeGreaterThan(20_000);
   });
 

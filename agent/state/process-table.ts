@@ -32,6 +32,7 @@ export class ProcessTable {
   readonly counters: ProcessCounters = { healed: 0, lost: 0, replaced: 0, evicted: 0, corrected: 0 };
   readonly #pages: (Array<Process | undefined> | undefined)[] = [];
   readonly #heal: Heal;
+  readonly #mostEnded: number;
   /** Ended processes, oldest first, from `#endedFrom` on. */
   #ended: Process[] = [];
   #endedFrom = 0;
@@ -39,8 +40,9 @@ export class ProcessTable {
   /** Ends of processes that are not known: their start may only be on its way. By pid, the start time. */
   readonly #endedUnknown = new Map<number, { readonly startNs: number; readonly timeNs: number }>();
 
-  constructor(heal: Heal) {
+  constructor(heal: Heal, mostEnded = MOST_ENDED) {
     this.#heal = heal;
+    this.#mostEnded = mostEnded;
   }
 
   get size(): number {
@@ -157,7 +159,7 @@ export class ProcessTable {
     while (this.#endedFrom < this.#ended.length) {
       const oldest = this.#ended[this.#endedFrom];
       if (oldest === undefined) break;
-      const many = this.#ended.length - this.#endedFrom > MOST_ENDED;
+      const many = this.#ended.length - this.#endedFrom > this.#mostEnded;
       if (!many && nowNs - (oldest.exitNs ?? 0) < KEEP_ENDED_NS) break;
       if (many) this.counters.evicted++;
       this.#endedFrom++;
@@ -171,7 +173,7 @@ export class ProcessTable {
       oldest.parent = undefined;
       if (oldest.earlier !== undefined) oldest.earlier.parent = undefined;
     }
-    if (this.#endedFrom > MOST_ENDED) {
+    if (this.#endedFrom > this.#mostEnded) {
       this.#ended = this.#ended.slice(this.#endedFrom);
       this.#endedFrom = 0;
     }

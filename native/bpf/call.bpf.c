@@ -158,6 +158,8 @@ static __noinline int look_at(struct pt_regs *regs, s64 ret, u32 nr, u32 repack,
 		return 0;
 	if ((shape->only_failed && ret >= 0) || is_ignored(bpf_get_current_task_btf()->tgid))
 		return 0;
+	if (shape->decoder == DECODE_SHED)
+		return count_shed(nr);
 	call.args[0] = 0;
 	call.args[ARGUMENT_RETURN] = ret;
 	call.message = call.args[2];

@@ -224,6 +224,7 @@ enum call_decoder {
 	DECODE_FILE = 1,
 	DECODE_SOCKET = 2,
 	DECODE_CALL = 3,
+	DECODE_SHED = 5,       /* counted, and no more */
 	DECODE_DESCRIPTOR = 4, /* as DECODE_SOCKET if `fd` is a socket, else as DECODE_FILE */
 };
 
@@ -325,7 +326,8 @@ enum loss {
 	LOSS_NO_SCRATCH = 2,
 	LOSS_RECURSION = 3, /* filled by the loader: of the hook whose run the kernel skipped */
 	LOSS_MESSAGES = 4,  /* of one call: beyond MESSAGES_MAX; these are in no counter */
-	LOSSES = 5,
+	LOSS_SHED = 5,      /* given up to keep within cpu_limit; in no counter either */
+	LOSSES = 6,
 };
 /* Rows: x86_64 system call numbers, then exits, then what was made outside a call that has a number. */
 #define LOSS_EXIT CALLS

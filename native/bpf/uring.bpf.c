@@ -194,6 +194,8 @@ static __noinline int send_request(struct uring_request *request, s64 result, u3
 	shape = bpf_map_lookup_elem(&shapes, &nr);
 	if (!shape || shape->decoder == DECODE_NOT)
 		return 0;
+	if (shape->decoder == DECODE_SHED)
+		return count_shed(nr);
 	call.nr = nr;
 	call.flags = FLAG_URING | flags;
 	for (int i = 0; i < 6; i++)

@@ -9,8 +9,8 @@ export const WANTED = '/etc/shadow';
 export const LEFT_ALONE = 'bash';
 const UNWANTED = '/usr/bin/env';
 /** A folder that rules guard as they guard that file; what lies in it meanwhile, only the loops see. */
-const GUARDED_FOLDER = '/etc/pam.d';
-const FILES = 50_000;
+export const GUARDED_FOLDER = '/etc/pam.d';
+export const FILES = 50_000;
 
 /** Real opens on every core, as fast as the machine makes them: how many came, how many were delivered, how many lost. */
 export const flood: Bench = {

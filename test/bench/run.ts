@@ -11,6 +11,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   idle: async () => (await import('./idle.ts')).idle,
   latency: async () => (await import('./latency.ts')).latency,
   memory: async () => (await import('./memory.ts')).memory,
+  'memory-profiles': async () => (await import('./memory-profiles.ts')).memoryProfilesBench,
   ...Object.fromEntries(
     (['syscall', 'open', 'exec', 'connect', 'macro'] as const).map((name) => [
       `overhead-${name}`,

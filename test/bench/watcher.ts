@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -52,9 +52,15 @@ type AgentSettings = {
   /** Where alerts go; nowhere if left out. */
   readonly stdout?: number;
   readonly environment?: Readonly<Record<string, string>>;
+  /** The text of its configuration file. */
+  readonly configuration?: string;
 };
 
-export async function watchWithAgent({ stdout, environment = {} }: AgentSettings = {}): Promise<WatchingAgent> {
+export async function watchWithAgent({
+  stdout,
+  environment = {},
+  configuration = '',
+}: AgentSettings = {}): Promise<WatchingAgent> {
   const folder = mkdtempSync(join(tmpdir(), 'lanner-bench-agent-'));
   // As infra/run.sh starts it.
   const words = [
@@ -66,7 +72,10 @@ export async function watchWithAgent({ stdout, environment = {} }: AgentSettings
     folder,
     '--rules',
     ...publishedRules,
+    '--config',
+    join(folder, 'lanner.yaml'),
   ];
+  writeFileSync(join(folder, 'lanner.yaml'), configuration);
   const child = spawn(process.execPath, words, {
     cwd: root,
     env: { ...process.env, NODE_COMPILE_CACHE: join(root, '.build/compile-cache'), ...environment },

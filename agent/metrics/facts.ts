@@ -1,0 +1,42 @@
+import type { RuleTime } from '#rules/language/rule-time';
+import type { CaptureCounters, FilterCounters } from '../capture/kernel.ts';
+import type { EngineCounters } from '../engine/engine.ts';
+import type { EventCost } from '../engine/event-costs.ts';
+import type { Losses } from '../events/losses.ts';
+import type { OutputCounters } from '../outputs/output.ts';
+import type { ContainerCounters } from '../state/containers/table.ts';
+import type { NssCounters } from '../state/nss.ts';
+import type { ProcessCounters } from '../state/process-table.ts';
+
+export type AgentCounters = {
+  readonly capture: CaptureCounters;
+  readonly engine: EngineCounters;
+  readonly processes: ProcessCounters;
+  readonly containers: ContainerCounters;
+  /** Only if NSS is asked. */
+  readonly users: NssCounters | undefined;
+  readonly outputs: Readonly<Record<string, OutputCounters>>;
+};
+
+/** Of this process, all its threads included. */
+export function readUsage(): Pick<Facts, 'cpuSeconds' | 'residentBytes' | 'heapBytes'> {
+  const { user, system } = process.cpuUsage();
+  const { rss, heapUsed } = process.memoryUsage();
+  return { cpuSeconds: (user + system) / 1e6, residentBytes: rss, heapBytes: heapUsed };
+}
+
+/** All that the agent counts, at one moment. */
+export type Facts = {
+  readonly counters: AgentCounters;
+  readonly losses: Losses;
+  /** What the kernel's filter sent and dropped, by type. */
+  readonly filtered: Readonly<Record<string, FilterCounters>>;
+  readonly costs: ReadonlyMap<string, EventCost>;
+  readonly ruleTimes: readonly RuleTime[];
+  readonly ruleMatches: ReadonlyMap<string, number>;
+  /** Of every enabled rule. */
+  readonly ruleNames: readonly string[];
+  readonly cpuSeconds: number;
+  readonly residentBytes: number;
+  readonly heapBytes: number;
+};
