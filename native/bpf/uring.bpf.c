@@ -1,8 +1,8 @@
 /*
  * Calls made through io_uring, as the records of the system calls that they stand for. Each is noted when it is
  * submitted: the texts that the kernel copied then cannot be forged afterwards. It is told when it completes, with its
- * result. What completes unseen (IOSQE_CQE_SKIP_SUCCESS, two at once under one user_data, too many at once) is told
- * when it is submitted, without a result.
+ * result. What completes unseen (IOSQE_CQE_SKIP_SUCCESS, but for opens; too many at once, or under one user_data) is
+ * told when it is submitted, without a result.
  */
 static __always_inline u64 read_filename(struct uring_request *to, u32 which, struct filename *name)
 {
@@ -221,6 +221,50 @@ static __noinline int send_request(struct uring_request *request, s64 result, u3
 	return send(&call, shape);
 }
 
+/* Notes a request under its name. A request that ended untold (it was cancelled) gives its place up to its successor.
+ */
+static __always_inline bool note_request(struct uring_key *key, struct uring_request *request)
+{
+	struct uring_request *known;
+
+	for (int i = 0; i < URING_NAMESAKES; i++) {
+		key->nth = i;
+		known = bpf_map_lookup_elem(&uring_requests, key);
+		if (known && known->request != request->request)
+			continue;
+		if (!bpf_map_update_elem(&uring_requests, key, request, 0))
+			return true;
+	}
+	return false;
+}
+
+/* 0 for `request`: the first one of that name. */
+static __always_inline struct uring_request *find_request(struct uring_key *key, u64 request)
+{
+	struct uring_request *known;
+
+	for (int i = 0; i < URING_NAMESAKES; i++) {
+		key->nth = i;
+		known = bpf_map_lookup_elem(&uring_requests, key);
+		if (known && (!request || known->request == request))
+			return known;
+	}
+	return 0;
+}
+
+/* Whether another request has the same name, so that the name does not tell which one ended. */
+static __always_inline bool has_namesake(struct uring_key *key)
+{
+	struct uring_key other = *key;
+
+	for (int i = 0; i < URING_NAMESAKES; i++) {
+		other.nth = i;
+		if (other.nth != key->nth && bpf_map_lookup_elem(&uring_requests, &other))
+			return true;
+	}
+	return false;
+}
+
 static __always_inline int submit(struct io_kiocb *req)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -257,9 +301,7 @@ static __always_inline int submit(struct io_kiocb *req)
 	}
 	key.ring = (u64)BPF_CORE_READ(req, ctx);
 	key.user_data = BPF_CORE_READ(req, cqe.user_data);
-	if (BPF_CORE_READ(req, flags) & URING_CQE_SKIP)
-		return send_request(request, -1, FLAG_NO_RESULT);
-	if (bpf_map_update_elem(&uring_requests, &key, request, BPF_NOEXIST))
+	if (BPF_CORE_READ(req, flags) & URING_CQE_SKIP || !note_request(&key, request))
 		return send_request(request, -1, FLAG_NO_RESULT);
 	return 0;
 }
@@ -280,18 +322,25 @@ int BPF_PROG(uring_submit_sqe, struct io_kiocb *req)
 	return submit(req);
 }
 
-static __always_inline int complete(u64 ring, u64 request, u64 user_data, s32 result)
+static __always_inline int complete(u64 ring, u64 request, u64 user_data, s32 result, u32 flags)
 {
-	struct uring_key key = { ring, user_data };
-	struct uring_request *known = bpf_map_lookup_elem(&uring_requests, &key);
+	struct uring_key key = { ring, user_data, 0 };
+	struct uring_request *known = find_request(&key, request);
+	u32 record_flags = 0;
 
-	/* Of two under one name the other one was told when it was submitted. */
-	if (!known || (request && known->request != request))
+	if (!known)
 		return 0;
+	if (!request && has_namesake(&key)) {
+		/* The queue was full: one of them ended, and it is not known which. */
+		record_flags = FLAG_NO_RESULT;
+		result = -1;
+		flags = 0;
+	}
 	/* A kernel thread ends what a process left: it was cancelled. */
-	if (known->tgid == bpf_get_current_task_btf()->tgid)
-		send_request(known, result, 0);
-	bpf_map_delete_elem(&uring_requests, &key);
+	if (known->tgid == bpf_get_current_task_btf()->tgid && !(flags & CQE_NOTIF))
+		send_request(known, result, record_flags);
+	if (!(flags & CQE_MORE))
+		bpf_map_delete_elem(&uring_requests, &key);
 	return 0;
 }
 
@@ -300,21 +349,22 @@ static __always_inline int complete(u64 ring, u64 request, u64 user_data, s32 re
 SEC("tp_btf/io_uring_complete")
 int BPF_PROG(uring_complete, struct io_ring_ctx *ring, void *req, struct io_uring_cqe *cqe)
 {
-	return complete((u64)ring, (u64)req, BPF_CORE_READ(cqe, user_data), BPF_CORE_READ(cqe, res));
+	return complete((u64)ring, (u64)req, BPF_CORE_READ(cqe, user_data), BPF_CORE_READ(cqe, res),
+			BPF_CORE_READ(cqe, flags));
 }
 
 /* TP_PROTO(void *ctx, void *req, u64 user_data, int res, unsigned cflags, u64 extra1, u64 extra2): its form before the
  * entry was handed on as a whole. */
 SEC("tp_btf/io_uring_complete")
-int BPF_PROG(uring_complete_values, void *ring, void *req, u64 user_data, s32 result)
+int BPF_PROG(uring_complete_values, void *ring, void *req, u64 user_data, s32 result, u32 flags)
 {
-	return complete((u64)ring, (u64)req, user_data, result);
+	return complete((u64)ring, (u64)req, user_data, result, flags);
 }
 
 /* TP_PROTO(void *ctx, unsigned long long user_data, s32 res, u32 cflags, void *ocqe): instead of the former where the
  * completion queue is full, which a program can bring about. */
 SEC("tp_btf/io_uring_cqe_overflow")
-int BPF_PROG(uring_overflow, void *ring, u64 user_data, s32 result)
+int BPF_PROG(uring_overflow, void *ring, u64 user_data, s32 result, u32 flags)
 {
-	return complete((u64)ring, 0, user_data, result);
+	return complete((u64)ring, 0, user_data, result, flags);
 }

@@ -5,6 +5,9 @@
 #define URING_ADDRESS 128
 /* Requests on their way at the same time whose results are waited for. */
 #define URING_MOST 512
+/* linux/io_uring.h: more entries follow for the request; this one only says that a buffer is free. */
+#define CQE_MORE (1u << 1)
+#define CQE_NOTIF (1u << 3)
 #define URING_CQE_SKIP (1u << 6) /* IOSQE_CQE_SKIP_SUCCESS_BIT, linux/io_uring.h; REQ_F_CQE_SKIP is the same bit */
 
 /* linux/io_uring.h, enum io_uring_op */
@@ -58,6 +61,7 @@ struct open_how {
 struct io_uring_cqe {
 	u64 user_data;
 	s32 res;
+	u32 flags;
 };
 struct io_cqe {
 	u64 user_data;
@@ -133,9 +137,12 @@ struct io_async_msghdr {
 };
 #pragma clang attribute pop
 
+/* A name is the program's own: up to URING_NAMESAKES requests may have it at the same time. */
+#define URING_NAMESAKES 8
 struct uring_key {
 	u64 ring;
 	u64 user_data;
+	u64 nth;
 };
 struct uring_request {
 	u64 request; /* struct io_kiocb * */

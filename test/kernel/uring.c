@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define ENTRIES 8
+#define OP_LISTEN 57 /* IORING_OP_LISTEN, Linux 6.11 */
 
 static int ring;
 static unsigned *sq_tail, *sq_mask, *sq_array, *cq_head, *cq_tail, *cq_mask;
@@ -104,6 +105,22 @@ static int run(const char *name)
 	return result;
 }
 
+/* Through memory that the ring knows, and several parts. */
+static void fixed(int fd)
+{
+	char *data = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct iovec memory = { data, 4096 }, parts[2] = { { data + 100, 3 }, { data + 200, 60 } };
+
+	need(syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &memory, 1), "register");
+	strcpy(data, "fixed-text");
+	put(IORING_OP_WRITE_FIXED, fd, data, 10, 0);
+	run("write_fixed");
+	put(IORING_OP_READ_FIXED, fd, data + 50, 6, 0);
+	run("read_fixed");
+	put(IORING_OP_READV, fd, parts, 2, 0);
+	run("readv");
+}
+
 static void files(void)
 {
 	struct open_how how = { .flags = O_RDWR | O_CREAT, .mode = 0640 };
@@ -137,6 +154,7 @@ static void files(void)
 	run("symlinkat");
 	put(IORING_OP_UNLINKAT, AT_FDCWD, "linked", 0, 0);
 	run("unlinkat");
+	fixed(fd);
 	put(IORING_OP_CLOSE, fd, 0, 0, 0);
 	run("close");
 }
@@ -159,6 +177,39 @@ static void hidden(void)
 	need(syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES, none, 4), "register");
 	put(IORING_OP_OPENAT, AT_FDCWD, "/etc/fstab", 0, 0)->file_index = 3;
 	run("direct");
+}
+
+/* A server: what it accepts and receives. */
+static void serve(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	char data[16] = "";
+	struct iovec part = { data, sizeof(data) };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	socklen_t length = sizeof(at);
+	int listening = socket(AF_INET, SOCK_STREAM, 0), peers[3], i, fd;
+
+	need(bind(listening, (void *)&at, sizeof(at)), "bind");
+	put(OP_LISTEN, listening, 0, 5, 0);
+	run("listen");
+	need(getsockname(listening, (void *)&at, &length), "getsockname");
+	printf("port %d\n", ntohs(at.sin_port));
+	for (i = 0; i < 3; i++) {
+		peers[i] = socket(AF_INET, SOCK_STREAM, 0);
+		need(connect(peers[i], (void *)&at, sizeof(at)), "connect");
+	}
+	put(IORING_OP_ACCEPT, listening, 0, 0, 0);
+	fd = run("accept");
+	/* One request, several connections. */
+	put(IORING_OP_ACCEPT, listening, 0, 0, 0)->ioprio = IORING_ACCEPT_MULTISHOT;
+	submit(1, 2);
+	printf("second %d\n", take());
+	printf("third %d\n", take());
+	need(send(peers[0], "received", 8, 0), "send");
+	put(IORING_OP_RECV, fd, data, 5, 0);
+	run("recv");
+	put(IORING_OP_RECVMSG, fd, &message, 1, 0);
+	run("recvmsg");
 }
 
 /* The completion queue is full: 16 entries, none taken. */
@@ -212,6 +263,8 @@ int main(int argc, char **argv)
 		hidden();
 	else if (argc > 1 && !strcmp(argv[1], "overflow"))
 		overflow();
+	else if (argc > 1 && !strcmp(argv[1], "serve"))
+		serve();
 	else if (argc > 2 && !strcmp(argv[1], "network"))
 		network(atoi(argv[2]));
 	else if (argc > 1 && !strcmp(argv[1], "polled")) {

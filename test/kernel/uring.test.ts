@@ -8,7 +8,8 @@ import { compile, makeFolder } from './recorder.ts';
 const run = promisify(execFile);
 const folder = makeFolder();
 const types =
-  'openat openat2 unlinkat renameat2 linkat symlinkat mkdirat connect sendto sendmsg socket read write writev close';
+  'openat openat2 unlinkat renameat2 linkat symlinkat mkdirat connect sendto sendmsg socket read write writev close ' +
+  'readv accept4 listen recvfrom recvmsg';
 const rules = `
 - rule: Done
   desc: d
@@ -16,6 +17,11 @@ const rules = `
   output: "%evt.type path=%fd.name raw=%fd.nameraw fs=%fs.path.name from=%fs.path.source to=%fs.path.target target=%fs.path.targetraw num=%fd.num
     res=%evt.res raw=%evt.rawres failed=%evt.failed data=%evt.buffer write=%evt.is_open_write created=%evt.is_open_create mode=%evt.arg.mode
     sip=%fd.sip sport=%fd.sport tid=%thread.tid pid=%proc.pid cmd=%proc.cmdline char=%fd.typechar"
+  priority: INFO
+- rule: Unknown
+  desc: d
+  condition: evt.type in (open, openat, openat2) and evt.is_io_uring = true and not evt.rawres exists and proc.name = uring
+  output: "%fd.name %evt.res"
   priority: INFO
 - rule: Mark
   desc: d
@@ -34,7 +40,7 @@ beforeAll(async () => {
   await new Promise((resolve) => server.once('listening', resolve));
   const address = server.address();
   port = typeof address === 'object' && address !== null ? address.port : 0;
-  agent = await startAgent(rules);
+  agent = await startAgent(rules, ['--matching', 'all']);
 });
 afterAll(async () => {
   await agent?.close();
@@ -88,9 +94,16 @@ describe('what is done through io_uring', () => {
         'evt.arg.mode': 'S_IRGRP|S_IWUSR|S_IRUSR',
       },
     ]);
-    expect(all('write')).toMatchObject([{ 'evt.buffer': 'bytes', 'fd.name': `${folder.path}/made` }]);
+    expect(all('write')).toMatchObject([
+      { 'evt.buffer': 'bytes', 'fd.name': `${folder.path}/made` },
+      { 'evt.buffer': 'fixed-text', 'evt.rawres': 10, 'fd.num': report.get('openat2') },
+    ]);
+    expect(all('readv')).toMatchObject([{ 'evt.buffer': 'fix', 'evt.rawres': 10 }]);
     expect(all('writev')).toMatchObject([{ 'evt.buffer': 'bytes', 'evt.rawres': 5 }]);
-    expect(all('read')).toMatchObject([{ 'evt.buffer': 'byte', 'evt.rawres': 4 }]);
+    expect(all('read')).toMatchObject([
+      { 'evt.buffer': 'byte', 'evt.rawres': 4 },
+      { 'evt.buffer': 'fixed-', 'evt.rawres': 6 },
+    ]);
     expect(all('mkdirat')).toMatchObject([{ 'fs.path.name': `${folder.path}/dir` }]);
     expect(all('renameat2')).toMatchObject([
       { 'fs.path.source': `${folder.path}/made`, 'fs.path.target': `${folder.path}/dir/moved` },
@@ -102,7 +115,7 @@ describe('what is done through io_uring', () => {
       { 'fs.path.source': `${folder.path}/sym`, 'fs.path.target': '/etc/shadow' },
     ]);
     expect(all('unlinkat')).toMatchObject([{ 'fs.path.name': `${folder.path}/linked`, 'evt.res': 'SUCCESS' }]);
-    expect(seen).toHaveLength(11);
+    expect(seen).toHaveLength(14);
   });
 
   it('on the network is seen with its addresses', async () => {
@@ -119,6 +132,17 @@ describe('what is done through io_uring', () => {
     expect(all('socket')).toMatchObject([{ 'fd.num': report.get('socket') }]);
   });
 
+  it('by a server is seen, each connection of a request that accepts many', async () => {
+    const { report, all } = await perform('serve');
+    const at = { 'fd.typechar': '4', 'fd.sip': '127.0.0.1', 'fd.sport': report.get('port') };
+    expect(all('listen')).toMatchObject([{ 'evt.res': 'SUCCESS' }]);
+    expect(all('accept4')).toMatchObject(
+      ['accept', 'second', 'third'].map((name) => ({ ...at, 'fd.num': report.get(name), 'evt.res': 'SUCCESS' })),
+    );
+    expect(all('recvfrom')).toMatchObject([{ 'evt.buffer': 'recei', 'evt.rawres': 5, 'fd.num': report.get('accept') }]);
+    expect(all('recvmsg')).toMatchObject([{ 'evt.buffer': 'ved', 'evt.rawres': 3, 'fd.num': report.get('accept') }]);
+  });
+
   it('is seen when the ring has a thread of its own, and when completions find no room', async () => {
     const polled = await perform('polled');
     expect(polled.all('openat')).toMatchObject([
@@ -131,13 +155,31 @@ describe('what is done through io_uring', () => {
     expect(new Set(all('openat').map((each) => each['evt.res']))).toEqual(new Set(['ENOENT']));
   });
 
-  it('is seen without a result when the kernel tells none, and the agent says so', async () => {
+  it('is seen with its result also when two are under one name', async () => {
     const { all } = await perform('hidden');
-    const rows = all('openat').map((each) => [each['fd.name'], each['evt.rawres'], each['fd.num']]);
-    expect(rows.slice(0, 1)).toEqual([['/etc/hostname', null, null]]);
-    const names = rows.map(([name]) => name);
-    expect(names.toSorted()).toEqual(['/etc/fstab', '/etc/group', '/etc/hostname', '/etc/passwd']);
-    expect(rows.find(([name]) => name === '/etc/fstab')).toEqual(['/etc/fstab', 2, 2]);
+    const rows = new Map(all('openat').map((each) => [each['fd.name'], each]));
+    expect([...rows.keys()].map(String).toSorted()).toEqual([
+      '/etc/fstab',
+      '/etc/group',
+      '/etc/hostname',
+      '/etc/passwd',
+    ]);
+    expect(all('openat')).toHaveLength(4);
+    for (const name of ['/etc/passwd', '/etc/group']) {
+      expect(rows.get(name), name).toMatchObject({ 'evt.res': 'SUCCESS', 'fd.typechar': 'f' });
+      expect(Number(rows.get(name)?.['fd.num']), name).toBeGreaterThan(2);
+    }
+    expect(rows.get('/etc/fstab')).toMatchObject({ 'evt.rawres': 2, 'fd.num': 2 });
+  });
+
+  it('is marked by its missing result when the kernel tells none, and the agent says so', async () => {
+    await perform('hidden');
+    const unknown = await agent.alert('the open', ({ rule }) => rule === 'Unknown');
+    expect(unknown.output_fields).toMatchObject({ 'fd.name': '/etc/hostname', 'evt.res': null });
+    const others = agent
+      .alerts()
+      .filter(({ rule, output_fields: fields }) => rule === 'Unknown' && fields['fd.name'] !== '/etc/hostname');
+    expect(others).toEqual([]);
     const said = await agent.alert('the agent on itself', ({ rule }) => rule === 'Lanner internal: io_uring');
     expect(said.output_fields).toMatchObject({ 'proc.name': 'uring' });
   });
