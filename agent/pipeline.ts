@@ -7,6 +7,7 @@ import type { AgentOptions } from './config/options.ts';
 import { makeCpuLimit } from './cpu-limit.ts';
 import { Engine } from './engine/engine.ts';
 import { EventCosts } from './engine/event-costs.ts';
+import { History } from './engine/history.ts';
 import { blindSpotAlerts, engineAlert, type InternalAlert } from './engine/loss.ts';
 import type { Event } from './events/event.ts';
 import type { Losses } from './events/losses.ts';
@@ -146,18 +147,20 @@ export function startAgent(start: PipelineOptions): AgentStart {
   const { kubernetes, mesos } = openOrchestrators(options.orchestrators, log, raise);
   const users = openUsers(options.users, nowMs, () => engine.settleUsers());
   const known = { processes, clock, names, users: users.users };
+  const cgroups = new Cgroups({
+    locate: makeLocate((hierarchy) => mountOf(mounts, hierarchy)),
+    isContainerdTask: files.isContainerdTask,
+    learned: (id, container) => {
+      capture.setCgroup(id, kindOf(container));
+      if (reflexes !== undefined && container !== undefined) clearance.learned(id, container);
+    },
+  });
+  const history = new History();
   const engine = new Engine({
     rules: live.current(),
     processes,
     look: makeLook(),
-    cgroups: new Cgroups({
-      locate: makeLocate((hierarchy) => mountOf(mounts, hierarchy)),
-      isContainerdTask: files.isContainerdTask,
-      learned: (id, container) => {
-        capture.setCgroup(id, kindOf(container));
-        if (reflexes !== undefined && container !== undefined) clearance.learned(id, container);
-      },
-    }),
+    cgroups,
     see: (named) => containers.see(named),
     expect: (named) => containers.expect(named),
     groupMadeBy: makeGroupFinder(mounts.values()),
@@ -185,7 +188,10 @@ export function startAgent(start: PipelineOptions): AgentStart {
   };
   const { types, details } = live.wanted();
   const costs = new EventCosts(nowMs);
-  const handle = (event: Event) => engine.handle(event);
+  const handle = (event: Event) => {
+    history.add(event);
+    engine.handle(event);
+  };
   const opened = openCapture({
     types: [...types, ...neededCalls],
     ...options.memory,
@@ -269,6 +275,11 @@ export function startAgent(start: PipelineOptions): AgentStart {
         // Forks that wait in the ring are taken in first: who was born just now is a descendant as well.
         capture.drain();
         return processes.descendants(pid, startTicks);
+      },
+      history(isWanted: (event: Event, container: string | undefined) => boolean) {
+        capture.drain();
+        const idOf = (event: Event) => cgroups.containerOf(event.cgroupId, event.pid, undefined)?.id;
+        return history.last(sinceBootNs(), (event) => isWanted(event, idOf(event)));
       },
     };
     return openResponse({

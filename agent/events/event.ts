@@ -85,6 +85,11 @@ export class Event {
     return this.u16(offset + 2) >= 4 && this.u32(this.u16(offset)) === word;
   }
 
+  /** Writes the record's bytes into `target`, from `offset` on. */
+  copyTo(target: Uint8Array, offset: number): void {
+    target.set(new Uint8Array(this.#view.buffer, this.#view.byteOffset + this.#at, this.length), offset);
+  }
+
   /** The string that the `struct text` at `offset` names; `undefined` if it is empty. */
   text(offset: number): string | undefined {
     const length = this.u16(offset + 2);

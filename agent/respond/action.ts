@@ -1,6 +1,7 @@
 import type { Pidfds } from '#native';
 import type { NodeCommand, Outcome } from '#playbooks/command';
 import type { Protection } from '../config/protection.ts';
+import type { Event } from '../events/event.ts';
 import type { CgroupContainer } from '../state/containers/cgroup.ts';
 import type { ContainerDetails } from '../state/containers/container.ts';
 import type { Engine } from '../state/containers/engine.ts';
@@ -19,6 +20,8 @@ export type ActionPorts = {
   readonly describe: (container: CgroupContainer) => Promise<ContainerDetails | undefined>;
   /** Descendants, as events told them: those whose own parent has ended, too. Events that wait are taken in first. */
   readonly descendants: (process: { readonly pid: number; readonly startTicks: bigint }) => readonly number[];
+  /** Of the last events that came, those that are wanted, by the id of their container. Events that wait are taken in first. */
+  readonly history: (isWanted: (event: Event, container: string | undefined) => boolean) => readonly Event[];
   readonly self: Self;
   readonly protection: Protection;
   readonly bootId: string;

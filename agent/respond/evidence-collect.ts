@@ -18,6 +18,7 @@ import type { ContainerDetails } from '../state/containers/container.ts';
 import type { ActionPorts, ActionResult, NodeAction } from './action.ts';
 import { Archive } from './archive.ts';
 import { findContainer } from './container-target.ts';
+import { eventLine, makeIsAbout } from './evidence-events.ts';
 import { readStat } from './process.ts';
 import { findProcess, inScope } from './process-target.ts';
 import { redactArguments, redactEnvironment } from './redact.ts';
@@ -48,6 +49,7 @@ export function makeEvidenceCollect(ports: ActionPorts): NodeAction {
     const programs = new Map<string, string | undefined>();
     const networks = new Set<string>();
     for (const pid of pids.slice(0, MOST_PROCESSES)) addProcess(archive, pid, programs, networks);
+    archive.add('events.jsonl', eventsOf(container, pids, ports));
     if (details !== undefined) archive.add('container.json', toJson(redacted(details)));
     const at = new Date();
     const bytes = await archive.finish({
@@ -61,6 +63,13 @@ export function makeEvidenceCollect(ports: ActionPorts): NodeAction {
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     return { outcome: 'done', detail: `${path} (${bytes.length} bytes, sha256 ${sha256})` };
   });
+}
+
+/** What led here, as far as it is remembered. */
+function eventsOf(container: string, pids: readonly number[], { history }: ActionPorts): string {
+  return history(makeIsAbout(pids, container))
+    .map((event) => `${eventLine(event)}\n`)
+    .join('');
 }
 
 type Subject =

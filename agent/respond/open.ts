@@ -39,6 +39,7 @@ export type ResponseOptions = {
     readonly see: (named: CgroupContainer) => Container;
   };
   readonly descendants: ActionPorts['descendants'];
+  readonly history: ActionPorts['history'];
   readonly raise: (alert: InternalAlert) => void;
   readonly log: Log;
 };
@@ -58,8 +59,20 @@ export type Response = {
 
 /** Carries commands out on this host: the router's, and what playbooks leave to the node. */
 export function openResponse(options: ResponseOptions): Response {
-  const { router, stopChanged, dataFolder, node, agentVersion, bootId, settings, containers, descendants, raise, log } =
-    options;
+  const {
+    router,
+    stopChanged,
+    dataFolder,
+    node,
+    agentVersion,
+    bootId,
+    settings,
+    containers,
+    descendants,
+    history,
+    raise,
+    log,
+  } = options;
   const journal = openJournal(join(dataFolder, 'receipts.jsonl'), (reason) =>
     log('warn', 'receipts of commands cannot be kept on disk: after a restart a command may be carried out again', {
       reason,
@@ -79,6 +92,7 @@ export function openResponse(options: ResponseOptions): Response {
     engines: containers.engines,
     describe: makeDescribe(containers),
     descendants,
+    history,
     self: readSelf(process.pid, realpathSync(process.argv[1] ?? '.')),
     protection: settings.protection,
     bootId,

@@ -23,6 +23,7 @@ export function portsOf({
       see: ({ id, engine }) => ({ id, engine, details: undefined, status: 'unknown' }),
     }),
     descendants: () => [],
+    history: () => [],
     self: readSelf(self, '/no/lanner.ts'),
     protection: usualResponse.protection,
     bootId,

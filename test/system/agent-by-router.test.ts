@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,8 @@ import { makePlace, type Place, type RouterProcess, startRouterAt } from '../sup
 
 const run = promisify(execFile);
 const root = new URL('../..', import.meta.url).pathname;
-const node = 'restarted';
+const node = 'by-router';
+const actions = { isolate: 'network.isolate', restore: 'network.restore', collect: 'evidence.collect' } as const;
 const folder = mkdtempSync(join(tmpdir(), 'lanner-restart-'));
 const closers: (() => unknown)[] = [];
 let place: Place;
@@ -23,9 +24,10 @@ let container = '';
 beforeAll(async () => {
   place = await makePlace();
   const book = join(folder, 'network.yaml');
-  const playbookOf = (what: string) =>
-    `playbook: ${what}\non: { rules: [${what}] }\nsteps: [{ id: act, uses: network.${what}, with: { container: "%container.full_id" } }]\n`;
-  writeFileSync(book, `${playbookOf('isolate')}---\n${playbookOf('restore')}`);
+  const playbookOf = (name: string, uses: string) =>
+    `playbook: ${name}\non: { rules: [${name}] }\nsteps: [{ id: act, uses: ${uses}, with: { container: "%container.full_id" } }]\n`;
+  const books = Object.entries(actions).map(([name, uses]) => playbookOf(name, uses));
+  writeFileSync(book, books.join('---\n'));
   writeFileSync(
     join(folder, 'rules.yaml'),
     '- rule: never\n  desc: nothing\n  condition: evt.type = execve and proc.name = no-such-program\n  output: x\n  priority: INFO\n',
@@ -61,24 +63,27 @@ async function connected(): Promise<boolean> {
 }
 
 const runs = z.object({
-  runs: z.array(z.looseObject({ playbook: z.string(), state: z.string(), steps: z.array(z.unknown()) })),
+  runs: z.array(
+    z.looseObject({ playbook: z.string(), state: z.string(), steps: z.array(z.looseObject({ detail: z.string() })) }),
+  ),
 });
 /** Has the playbook do it, by an alert as this node would raise it. */
-async function perform(what: 'isolate' | 'restore'): Promise<void> {
-  const id = `0190a0a0-0000-7000-8000-0000000000${what === 'isolate' ? '01' : '02'}`;
+async function perform(what: keyof typeof actions): Promise<string> {
+  const id = `0190a0a0-0000-7000-8000-0000000000${Object.keys(actions).indexOf(what) + 10}`;
   const lanner = { version: 1, id, node, boot_id: bootId, container: { id: container } };
   const answer = await place.post({ time: new Date().toISOString(), rule: what, priority: 'Notice', lanner });
   expect(answer.status).toBe(202);
-  await eventually(
+  const ended = await eventually(
     `${what} to be done`,
     async () => {
       const read = runs.parse(await (await place.get('/api/runs?limit=10')).json());
-      const ended = read.runs.find(({ playbook, state }) => playbook === what && state !== 'running');
-      if (ended !== undefined) expect(ended, JSON.stringify(ended.steps)).toMatchObject({ state: 'done' });
-      return ended;
+      const found = read.runs.find(({ playbook, state }) => playbook === what && state !== 'running');
+      if (found !== undefined) expect(found, JSON.stringify(found.steps)).toMatchObject({ state: 'done' });
+      return found;
     },
     15_000,
   );
+  return ended.steps[0]?.detail ?? '';
 }
 
 async function inside(...words: readonly string[]): Promise<string> {
@@ -120,5 +125,21 @@ describe('an isolated network', () => {
     await perform('restore');
     expect(await ruleset()).toBe(before);
     expect(await reaches()).toBe(true);
+  });
+});
+
+describe('evidence', () => {
+  it('tells of programs that had ended before it was asked for', async () => {
+    await docker('exec', container, 'ls', '/no-such-place', '--password=hunter4').catch(() => undefined);
+    const [path = ''] = (await perform('collect')).split(' ');
+    const text = execFileSync('tar', ['--zstd', '-xOf', path, 'events.jsonl'], { encoding: 'utf8' });
+    expect(text).not.toContain('hunter');
+    const events = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'execve', argv: ['ls', '/no-such-place', '--password=***'] }),
+    );
   });
 });
