@@ -155,7 +155,8 @@ export function startAgent(start: PipelineOptions): AgentStart {
       if (reflexes !== undefined && container !== undefined) clearance.learned(id, container);
     },
   });
-  const history = new History();
+  const isNeeded = (options.router !== undefined && token !== undefined) || playbooks.some(isOfNode);
+  const history = isNeeded ? new History() : undefined;
   const engine = new Engine({
     rules: live.current(),
     processes,
@@ -189,7 +190,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
   const { types, details } = live.wanted();
   const costs = new EventCosts(nowMs);
   const handle = (event: Event) => {
-    history.add(event);
+    history?.add(event);
     engine.handle(event);
   };
   const opened = openCapture({
@@ -237,7 +238,6 @@ export function startAgent(start: PipelineOptions): AgentStart {
     ...at,
     revision: makeRouterRules({ router: at, options, begunOn: start.rulesCommit, use: live.swap, log }),
   };
-  const isNeeded = router !== undefined || playbooks.some(isOfNode);
   const response = isNeeded ? openResponses() : undefined;
   const respond =
     response === undefined
@@ -279,7 +279,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
       history(isWanted: (event: Event, container: string | undefined) => boolean) {
         capture.drain();
         const idOf = (event: Event) => cgroups.containerOf(event.cgroupId, event.pid, undefined)?.id;
-        return history.last(sinceBootNs(), (event) => isWanted(event, idOf(event)));
+        return history?.last(sinceBootNs(), (event) => isWanted(event, idOf(event))) ?? [];
       },
     };
     return openResponse({
