@@ -155,8 +155,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
       if (reflexes !== undefined && container !== undefined) clearance.learned(id, container);
     },
   });
-  const isNeeded = (options.router !== undefined && token !== undefined) || playbooks.some(isOfNode);
-  const history = isNeeded ? new History() : undefined;
+  const history = options.router !== undefined || playbooks.some(isOfNode) ? new History() : undefined;
   const engine = new Engine({
     rules: live.current(),
     processes,
@@ -238,7 +237,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
     ...at,
     revision: makeRouterRules({ router: at, options, begunOn: start.rulesCommit, use: live.swap, log }),
   };
-  const response = isNeeded ? openResponses() : undefined;
+  const response = router !== undefined || playbooks.some(isOfNode) ? openResponses() : undefined;
   const respond =
     response === undefined
       ? () => undefined
@@ -278,8 +277,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
       },
       history(isWanted: (event: Event, container: string | undefined) => boolean) {
         capture.drain();
-        const idOf = (event: Event) => cgroups.containerOf(event.cgroupId, event.pid, undefined)?.id;
-        return history?.last(sinceBootNs(), (event) => isWanted(event, idOf(event))) ?? [];
+        return history?.last(sinceBootNs(), (event) => isWanted(event, cgroups.idOf(event))) ?? [];
       },
     };
     return openResponse({

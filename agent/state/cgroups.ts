@@ -56,6 +56,11 @@ export class Cgroups {
     return located.certain ? this.learn(id, located.path) : this.named(located.path);
   }
 
+  /** The id of the container that made the event, as far as its group tells. */
+  idOf({ cgroupId, pid }: { readonly cgroupId: number; readonly pid: number }): string | undefined {
+    return this.containerOf(cgroupId, pid, undefined)?.id;
+  }
+
   /** The container that has or will have this group. */
   named(path: string): CgroupContainer | undefined {
     return containerOfCgroup(path, this.#options.isContainerdTask);
