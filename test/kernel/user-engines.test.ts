@@ -104,9 +104,9 @@ test('podman of an ordinary user, by the files in the user’s home', async () =
   }
 });
 
-/** A dockerd beside the machine's own. */
+/** A dockerd beside the machine's own, in a network of its own: with --bridge=none it deletes the machine's docker0. */
 async function startDockerd(...args: readonly string[]): Promise<void> {
-  const [program = '', ...rest] = [...files.within('/'), 'dockerd', ...args];
+  const [program = '', ...rest] = [...files.within('/'), 'unshare', '--net', 'dockerd', ...args];
   const log = openSync(join(folder, 'dockerd.log'), 'w');
   const state = [
     '--exec-root',

@@ -56,7 +56,8 @@ export async function startOwnEngine(folder: string): Promise<OwnEngine> {
   const daemon = spawn(
     'setpriv',
     [
-      ...['--pdeathsig', 'TERM', 'dockerd'],
+      // A network of its own: with --bridge none, dockerd deletes the machine's docker0.
+      ...['--pdeathsig', 'TERM', 'unshare', '--net', 'dockerd'],
       ...[
         '--config-file',
         at('daemon.json'),
