@@ -60,7 +60,6 @@ const LOOK_FOR_LOSS_MS = 1_000;
 const HEAL_MS = 300_000;
 /** How often events that wait for a container's details are looked at, while there are any. */
 const TICK_MS = 20;
-/** How long events of a new container wait for its details, where its files do not tell them all. */
 /** How often host names whose time has come are asked for. */
 const ASK_NAMES_MS = 5_000;
 const CONTAINER_WAIT_MS = 500;
@@ -216,7 +215,8 @@ export function startAgent(start: PipelineOptions): AgentStart {
     const snapshot = capture.snapshot();
     return snapshot === undefined ? [] : decodeProcesses(snapshot, readTitle);
   };
-  enterAll({ processes, nextProcesses, listPids, readProcess });
+  const listing = { processes, nextProcesses, listPids, readProcess };
+  enterAll(listing);
   const counters = (): AgentCounters => ({
     capture: capture.counters(),
     engine: engine.counters,
@@ -227,7 +227,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
   });
   const losses = () => joinLosses(capture, engine);
   const { sinceBootNs } = clock;
-  const heal = makeHealer({ processes, nextProcesses, listPids, readProcess, sinceBootNs, later: setImmediate });
+  const heal = makeHealer({ ...listing, sinceBootNs, catchUp: () => capture.drain(), later: setImmediate });
   const healAfterLoss = () => {
     log('warn', 'events were lost; comparing the processes with the kernel');
     heal();

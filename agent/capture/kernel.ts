@@ -156,10 +156,13 @@ export class Capture {
     }, LAZY_MS);
   }
 
-  /** Takes what is there now, without waiting for a wake-up; what is more than a turn's worth follows by itself. */
-  drain(): void {
+  /**
+   * Takes what is there now, without waiting for a wake-up; what is more than a turn's worth follows by itself. Whether
+   * there is more.
+   */
+  drain(): boolean {
     // Whoever handles an event and asks for more has it in this very loop.
-    if (this.#closed || this.#isDraining) return;
+    if (this.#closed || this.#isDraining) return false;
     this.#isDraining = true;
     let left = RECORDS_MAX;
     try {
@@ -172,10 +175,11 @@ export class Capture {
       this.#isDraining = false;
     }
     this.#drainedMs = performance.now();
-    if (this.#closed) return;
+    if (this.#closed) return false;
     if (left === 0) this.#next ??= setImmediate(() => this.#goOn());
     // What came since the last look woke nobody: to the kernel we had not caught up.
     else if (this.#readers.map((reader) => reader.settle()).includes(true)) this.#drainLater();
+    return this.#next !== undefined;
   }
 
   #goOn(): void {

@@ -48,6 +48,13 @@ describe('users of a container', () => {
     expect(found?.user(1000)).toBeUndefined();
   });
 
+  it('are not the host’s, which a container that is being made still sees', () => {
+    const { users, root, inside } = setUp();
+    rmSync(root, { recursive: true });
+    symlinkSync('/', root);
+    expect(users.of('c', inside)).toBeUndefined();
+  });
+
   it('are read anew after a while, and kept when the process is gone by then', () => {
     const { users, world, root, inside } = setUp();
     users.of('c', inside);

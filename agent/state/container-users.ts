@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { readBounded, readWithin } from './bounded-file.ts';
 import type { Process } from './process.ts';
 import { parseGroup, parsePasswd, type User, type Users } from './users.ts';
@@ -57,6 +58,8 @@ export class ContainerUsers {
 
   #read(process: Process): Users | undefined {
     const folder = `${this.#ports.proc ?? '/proc'}/${process.pid}`;
+    // A runtime that is still making the container sees the host's files: its users are not the container's.
+    if (isHostRoot(`${folder}/root/`)) return undefined;
     const passwd = readWithin(`${folder}/root`, ['etc', 'passwd'], MOST_BYTES);
     const group = readWithin(`${folder}/root`, ['etc', 'group'], MOST_BYTES);
     const uids = parseMap(readBounded(`${folder}/uid_map`, MOST_BYTES));
@@ -66,6 +69,16 @@ export class ContainerUsers {
     const users = parsePasswd(passwd ?? '');
     const groups = parseGroup(group ?? '');
     return { user: (uid) => find<User>(users, uids, uid), groupName: (gid) => find(groups, gids, gid) };
+  }
+}
+
+/** Of what has ended: no. */
+function isHostRoot(path: string): boolean {
+  try {
+    const [root, ours] = [statSync(path), statSync('/')];
+    return root.dev === ours.dev && root.ino === ours.ino;
+  } catch {
+    return false; // Whether it still runs is asked for after reading.
   }
 }
 

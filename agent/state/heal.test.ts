@@ -11,7 +11,9 @@ function setUp(pids: number[], listed: readonly Process[][] = []) {
   const steps: (() => void)[] = [];
   const read: number[] = [];
   const parts = [...listed];
+  const behind = { turns: 0 };
   const heal = makeHealer({
+    catchUp: () => behind.turns-- > 0,
     processes,
     nextProcesses: () => parts.shift() ?? [],
     listPids: () => pids,
@@ -25,7 +27,7 @@ function setUp(pids: number[], listed: readonly Process[][] = []) {
   const runAll = () => {
     for (let step = steps.shift(); step !== undefined; step = steps.shift()) step();
   };
-  return { processes, heal, steps, read, runAll, own };
+  return { processes, heal, steps, read, runAll, own, behind };
 }
 
 describe('the comparison with the kernel', () => {
@@ -37,6 +39,21 @@ describe('the comparison with the kernel', () => {
     runAll();
     expect(read).toHaveLength(100);
     expect(processes.size).toBe(50);
+  });
+
+  it('begins when no earlier event waits, or there never comes an end to them', () => {
+    const { heal, steps, read, runAll, behind } = setUp([2]);
+    behind.turns = 3;
+    heal();
+    steps.shift()?.();
+    expect(read).toEqual([]);
+    runAll();
+    expect(read).toEqual([2]);
+    behind.turns = 5_000;
+    heal();
+    runAll();
+    expect(read).toEqual([2, 2]);
+    expect(behind.turns).toBe(3_999);
   });
 
   it('ends what is not listed', () => {

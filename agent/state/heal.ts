@@ -3,6 +3,8 @@ import type { ProcessTable } from './process-table.ts';
 
 /** Processes that are looked at in one turn of the event loop: events must not wait for long. */
 const AT_ONCE = 32;
+/** In a flood that never ends the processes are compared all the same. */
+const MOST_TURNS_BEHIND = 1_000;
 
 export type HealPorts = {
   readonly processes: ProcessTable;
@@ -11,6 +13,8 @@ export type HealPorts = {
   readonly listPids: () => readonly number[];
   readonly readProcess: (pid: number) => Process | undefined;
   readonly sinceBootNs: () => number;
+  /** Takes in events that wait; whether there are more. */
+  readonly catchUp: () => boolean;
   /** Goes on after whatever else is due. */
   readonly later: (next: () => void) => void;
 };
@@ -37,7 +41,7 @@ export type EnterPorts = Pick<HealPorts, 'processes' | 'nextProcesses' | 'listPi
  * again while a comparison is under way, it makes one more.
  */
 export function makeHealer(ports: HealPorts): () => void {
-  const { processes, nextProcesses, listPids, readProcess, sinceBootNs, later } = ports;
+  const { processes, nextProcesses, listPids, readProcess, sinceBootNs, catchUp, later } = ports;
   let isRunning = false;
   let isWantedAgain = false;
   const run = () => {
@@ -47,6 +51,14 @@ export function makeHealer(ports: HealPorts): () => void {
     }
     isRunning = true;
     isWantedAgain = false;
+    begin(MOST_TURNS_BEHIND);
+  };
+  // What waits is older than what the kernel lists: taken in afterwards, it would bring the past back.
+  const begin = (turns: number) => {
+    if (catchUp() && turns > 0) later(() => begin(turns - 1));
+    else compare();
+  };
+  const compare = () => {
     const listedNs = sinceBootNs();
     const pids = listPids();
     processes.endMissing(new Set(pids), listedNs);

@@ -66,11 +66,26 @@ describe('ProcessTable', () => {
     expect(table.size).toBe(1);
   });
 
+  it('keeps the later owner of a pid when the start of an earlier one comes after it', () => {
+    const table = new ProcessTable(noProc);
+    table.correct(process(10, 9 * second, 1, { comm: 'new' }));
+    table.put(process(10, second, 1, { comm: 'old' }));
+    table.exit(10, second, 2 * second);
+    expect(table.find(10, 9 * second)).toMatchObject({ comm: 'new', exitNs: undefined });
+  });
+
   it('heals what no event told', () => {
     const table = new ProcessTable((pid) => (pid === 7 ? process(7, 3 * second) : undefined));
     expect(table.find(7, 3 * second)?.comm).toBe('p7');
     expect(table.find(8, 3 * second)).toBeUndefined();
     expect(table.counters).toMatchObject({ healed: 1, lost: 1 });
+  });
+
+  it('takes a parent of the same tick, though /proc says that its child started at the tick’s beginning', () => {
+    const table = new ProcessTable(noProc);
+    table.put(process(7, 1_234_567_890));
+    table.put(process(8, 1_230_000_000, 7));
+    expect(table.ancestors(process(8, 1_230_000_000, 7)).map(({ pid }) => pid)).toEqual([7]);
   });
 
   it('does not take a younger owner of the pid for the parent', () => {

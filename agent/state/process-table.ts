@@ -80,6 +80,8 @@ export class ProcessTable {
     const page = this.#page(process.pid);
     const at = process.pid & (PAGE_SIZE - 1);
     const before = page[at];
+    // Of two owners of a pid the later one stays: after a loss the list of what runs is ahead of events that still wait.
+    if (before !== undefined && before.startNs > process.startNs && !isStartOf(before.startNs, process.startNs)) return;
     if (before === undefined) this.#size++;
     else if (before.startNs !== process.startNs) this.counters.replaced++;
     else if (before !== process) supersede(before, process);
@@ -99,13 +101,18 @@ export class ProcessTable {
     return page;
   }
 
-  /** By start time where that is known; else a parent started no later than its child, or the pid has a new owner. */
+  /**
+   * By start time where that is known; else a parent started no later than its child, or the pid has a new owner. /proc
+   * gives starts in ticks, so a child may seem to have started before a parent of the same tick.
+   */
   #parentOf(process: Process): Process | undefined {
     const parent = this.peek(process.ppid);
     if (parent === undefined || parent === process) return undefined;
     const { parentStartNs } = process;
     const fits =
-      parentStartNs === undefined ? parent.startNs <= process.startNs : isStartOf(parent.startNs, parentStartNs);
+      parentStartNs === undefined
+        ? parent.startNs <= process.startNs || isStartOf(parent.startNs, process.startNs)
+        : isStartOf(parent.startNs, parentStartNs);
     return fits ? parent : undefined;
   }
 
