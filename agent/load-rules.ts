@@ -1,6 +1,6 @@
 import { loadFiles } from '#rules/cli/load-files';
 import { fieldCatalogue } from '#rules/fields';
-import { type Diagnostic, renderDiagnostic } from '#rules/language/diagnostic';
+import type { Diagnostic } from '#rules/language/diagnostic';
 import { type LoadOptions, loadRules } from '#rules/language/load';
 import { unmetPlugins } from '#rules/language/plugins';
 import type { RuleSet } from '#rules/language/rule-set';
@@ -34,8 +34,4 @@ export function loadRulesFor(
       `nothing to ${action}: there is no ${by === 'rule' ? 'rule' : 'rule with the tag'} ${JSON.stringify(pattern)}`,
   );
   return { ok: true, ruleSet, warnings: loaded.warnings, notes };
-}
-
-export function firstLineOf(diagnostic: Diagnostic): string {
-  return renderDiagnostic(diagnostic).split('\n')[0] ?? '';
 }

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import type { Log } from '#rules/cli/log';
 import { makeFolder } from '#rules/cli/make-folder';
+import { diagnosticLine } from '#rules/language/diagnostic';
 import type { RuleSet } from '#rules/language/rule-set';
 import type { SourceFile } from '#rules/language/source';
 import type { AgentOptions } from './config/options.ts';
-import { firstLineOf, loadRulesFor } from './load-rules.ts';
+import { loadRulesFor } from './load-rules.ts';
 
 /** The rules of a commit, as the router has them and as they are kept. */
 const bundleSchema = z.strictObject({
@@ -60,7 +61,7 @@ export function makeRouterRules({ router, options, begunOn, use, log }: RouterRu
     }
     // A repository may hold playbooks alone: then it is the rules that we came with.
     const loaded = loadRulesFor(options, bundle.files.length === 0 ? undefined : filesOf(bundle));
-    if (!loaded.ok) return refuse(commit, loaded.errors.slice(0, 5).map(firstLineOf).join('; '));
+    if (!loaded.ok) return refuse(commit, loaded.errors.slice(0, 5).map(diagnosticLine).join('; '));
     use(loaded.ruleSet);
     inUse = commit;
     log('info', 'rules of another commit', { commit, rules: loaded.ruleSet.rules.length });

@@ -7,10 +7,10 @@ import { type Command, exitCodes, UsageError } from '#rules/cli/command-line';
 import { takeLock } from '#rules/cli/lock';
 import { type Log, makeLog } from '#rules/cli/log';
 import { makeFolder } from '#rules/cli/make-folder';
-import { renderDiagnostic } from '#rules/language/diagnostic';
+import { diagnosticLine, renderDiagnostic } from '#rules/language/diagnostic';
 import type { RuleSet } from '#rules/language/rule-set';
 import { AGENT_USAGE, type AgentOptions, readAgentOptions } from '../config/options.ts';
-import { firstLineOf, loadRulesFor } from '../load-rules.ts';
+import { loadRulesFor } from '../load-rules.ts';
 import { serveMetrics } from '../metrics/serve.ts';
 import { renderMetrics } from '../metrics/table.ts';
 import { type RunningAgent, startAgent } from '../pipeline.ts';
@@ -143,7 +143,7 @@ function loadKept(options: AgentOptions, log: Log): UsedRules | undefined {
     return { ruleSet: loaded.ruleSet, commit: kept.commit };
   }
   log('error', 'the rules that the router gave earlier do not load any more', {
-    problem: loaded.errors.slice(0, 5).map(firstLineOf).join('; '),
+    problem: loaded.errors.slice(0, 5).map(diagnosticLine).join('; '),
   });
   return undefined;
 }

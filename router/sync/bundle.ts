@@ -3,7 +3,7 @@ import type { ActionCatalogue, Playbook } from '#playbooks/language/playbook';
 import { readPlaybookTests, runPlaybookTest } from '#playbooks/language/playbook-test';
 import { isTestFile } from '#rules/cli/rule-files';
 import { fieldCatalogue } from '#rules/fields';
-import { type Diagnostic, renderDiagnostic } from '#rules/language/diagnostic';
+import { type Diagnostic, diagnosticLine } from '#rules/language/diagnostic';
 import { loadRules } from '#rules/language/load';
 import { readRuleTests, runRuleTests } from '#rules/language/rule-test';
 import type { SourceFile } from '#rules/language/source';
@@ -32,7 +32,7 @@ export function checkBundle({ commit, rules, playbooks }: Revision, actions: Act
   const playbookFiles = playbooks.filter((file) => !isTest(file));
   const loadedRules = loadRules(ruleFiles, { fields: fieldCatalogue });
   const loaded = loadPlaybooks(playbookFiles, actions);
-  const problems: string[] = [...loadedRules.errors, ...loaded.errors].map(firstLine);
+  const problems: string[] = [...loadedRules.errors, ...loaded.errors].map(diagnosticLine);
   if (problems.length === 0) {
     problems.push(...testRules(loadedRules.ruleSet, rules.filter(isTest)));
     problems.push(...testPlaybooks(loaded.playbooks, playbooks.filter(isTest)));
@@ -42,10 +42,6 @@ export function checkBundle({ commit, rules, playbooks }: Revision, actions: Act
   return problems.length === 0
     ? { ok: true, bundle: { commit, rules: ruleFiles, playbookFiles, playbooks: loaded.playbooks } }
     : { ok: false, problems: problems.slice(0, MOST_PROBLEMS) };
-}
-
-function firstLine(diagnostic: Diagnostic): string {
-  return renderDiagnostic(diagnostic).split('\n')[0] ?? '';
 }
 
 function testRules(ruleSet: Parameters<typeof runRuleTests>[0], files: readonly SourceFile[]): readonly string[] {
@@ -61,9 +57,9 @@ function testRules(ruleSet: Parameters<typeof runRuleTests>[0], files: readonly 
     );
   });
   const failures = runRuleTests(ruleSet, tests).flatMap(({ test: { name, at }, failures: why }) =>
-    why.map((one) => firstLine({ code: 'RULE_TEST_FAILED', message: `${name}: ${one}`, ...at })),
+    why.map((one) => diagnosticLine({ code: 'RULE_TEST_FAILED', message: `${name}: ${one}`, ...at })),
   );
-  return [...wrong.map(firstLine), ...failures];
+  return [...wrong.map(diagnosticLine), ...failures];
 }
 
 function testPlaybooks(playbooks: readonly Playbook[], files: readonly SourceFile[]): readonly string[] {
@@ -73,8 +69,8 @@ function testPlaybooks(playbooks: readonly Playbook[], files: readonly SourceFil
   );
   const failures = tests.flatMap((test) =>
     runPlaybookTest(test, playbooks).failures.map(({ at, message }) =>
-      firstLine({ code: 'PLAYBOOK_TEST_FAILED', message: `${test.test}: ${message}`, ...test.written.at(at).at }),
+      diagnosticLine({ code: 'PLAYBOOK_TEST_FAILED', message: `${test.test}: ${message}`, ...test.written.at(at).at }),
     ),
   );
-  return [...wrong.map(firstLine), ...failures];
+  return [...wrong.map(diagnosticLine), ...failures];
 }

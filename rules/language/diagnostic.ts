@@ -68,6 +68,11 @@ export function isFalcos(code: DiagnosticCode): boolean {
   return [...ownErrorCodes, ...ownWarningCodes].every((own) => own !== code);
 }
 
+/** Place, code and message alone, for a log or another line of text. */
+export function diagnosticLine(diagnostic: Diagnostic): string {
+  return renderDiagnostic(diagnostic).split('\n')[0] ?? '';
+}
+
 /** The longest source line shown; longer ones are cut around the caret. */
 const shownLetters = 120;
 
