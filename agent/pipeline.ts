@@ -8,13 +8,14 @@ import { makeCpuLimit } from './cpu-limit.ts';
 import { Engine } from './engine/engine.ts';
 import { EventCosts } from './engine/event-costs.ts';
 import { History } from './engine/history.ts';
-import { blindSpotAlerts, engineAlert, type InternalAlert } from './engine/loss.ts';
+import { blindSpotAlerts, engineAlert } from './engine/loss.ts';
 import type { Event } from './events/event.ts';
 import type { Losses } from './events/losses.ts';
-import type { Scene, Surroundings } from './fields/scene.ts';
+import type { Scene } from './fields/scene.ts';
 import { makeLiveRules } from './live-rules.ts';
 import { makeLossLook } from './loss-look.ts';
 import { type AgentCounters, type Facts, readUsage } from './metrics/facts.ts';
+import { openOrchestrators } from './orchestrators.ts';
 import { openOutputs } from './outputs/all.ts';
 import { makeInternal, makeReflexed, toAlert } from './raise.ts';
 import { mountOf, readCgroupMounts } from './respond/cgroup.ts';
@@ -26,33 +27,21 @@ import { makeReflexes } from './respond/reflexes.ts';
 import { makeRouterRules } from './router-rules.ts';
 import { Cgroups } from './state/cgroups.ts';
 import { stateCalls } from './state/changes.ts';
-import { type Clock, makeClock } from './state/clock.ts';
-import { ContainerUsers } from './state/container-users.ts';
+import { makeClock } from './state/clock.ts';
 import type { CgroupContainer } from './state/containers/cgroup.ts';
 import { findEngines, knownSockets, userSockets } from './state/containers/engine.ts';
 import { foldersOf, openEngineFiles } from './state/containers/engine-files.ts';
 import { ContainerTable } from './state/containers/table.ts';
 import { enterAll, makeHealer } from './state/heal.ts';
-import { makeLiveProcess } from './state/live-process.ts';
 import { groupCalls, makeGroupFinder } from './state/made-groups.ts';
 import { Names } from './state/names.ts';
 import { openUsers } from './state/nss.ts';
-import { openKubernetes } from './state/orchestrators/kubernetes.ts';
-import { openMesos } from './state/orchestrators/mesos.ts';
-import { joinOrchestrators, type Orchestrators } from './state/orchestrators/orchestrators.ts';
-import {
-  isAlive,
-  listPids,
-  makeEnvironment,
-  makeLocate,
-  makeLook,
-  readProcess,
-  readTitle,
-} from './state/proc-folder.ts';
+import { joinOrchestrators } from './state/orchestrators/orchestrators.ts';
+import { listPids, makeLocate, makeLook, readProcess, readTitle } from './state/proc-folder.ts';
 import { ProcessTable } from './state/process-table.ts';
 import { resolveName } from './state/resolve-name.ts';
 import { decodeProcesses } from './state/snapshot.ts';
-import type { Users } from './state/users.ts';
+import { surroundings } from './surroundings.ts';
 
 const MEASURE_CLOCK_MS = 60_000;
 const LOOK_FOR_LOSS_MS = 1_000;
@@ -338,60 +327,6 @@ export function startAgent(start: PipelineOptions): AgentStart {
 function kindOf(container: CgroupContainer | undefined): 'host' | 'container' | 'unknown' {
   if (container === undefined) return 'host';
   return container.id.slice(0, 12) === 'host' ? 'unknown' : 'container';
-}
-
-function openOrchestrators(
-  { kubernetes, mesosAgent, marathon }: AgentOptions['orchestrators'],
-  toLog: Log,
-  raise: (alert: InternalAlert) => void,
-) {
-  const log: typeof toLog = (level, message, fields) => {
-    if (level !== 'warn') toLog(level, message, fields);
-    else
-      raise({
-        what: 'orchestrator',
-        priority: 'Warning',
-        message: `${message}.`,
-        fields: { reason: String(fields?.['reason']) },
-      });
-  };
-  const nowMs = () => performance.now();
-  const api = (url: URL | undefined) => (url === undefined ? undefined : { url });
-  return {
-    kubernetes: kubernetes && openKubernetes({ api: kubernetes.access, node: kubernetes.node, log, nowMs }),
-    mesos:
-      mesosAgent === undefined && marathon === undefined
-        ? undefined
-        : openMesos({ agent: api(mesosAgent), marathon: api(marathon), log, nowMs }),
-  };
-}
-
-type Known = {
-  readonly processes: ProcessTable;
-  readonly clock: Clock;
-  readonly names: Names;
-  readonly users: Users;
-  readonly orchestrators: Orchestrators;
-};
-
-function surroundings(
-  { hostname }: AgentOptions,
-  { processes, clock, names, users, orchestrators }: Known,
-): Surroundings {
-  const containerUsers = new ContainerUsers({ nowMs: () => performance.now(), isAlive });
-  return {
-    processes,
-    users,
-    live: makeLiveProcess(),
-    usersOf: (container, inside) => containerUsers.of(container, inside),
-    orchestrators,
-    namesOf: (address) => names.of(address),
-    hostname,
-    wallNs: clock.wallNs,
-    offsetMinutes: clock.offsetMinutes,
-    startedNs: clock.sinceBootNs(),
-    environment: makeEnvironment(),
-  };
 }
 
 /** Whether this node has a step of it to carry out by itself. */

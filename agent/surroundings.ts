@@ -1,0 +1,39 @@
+import type { AgentOptions } from './config/options.ts';
+import type { Surroundings } from './fields/scene.ts';
+import type { Clock } from './state/clock.ts';
+import { ContainerUsers } from './state/container-users.ts';
+import { makeLiveProcess } from './state/live-process.ts';
+import type { Names } from './state/names.ts';
+import type { Orchestrators } from './state/orchestrators/orchestrators.ts';
+import { isAlive, makeEnvironment } from './state/proc-folder.ts';
+import type { ProcessTable } from './state/process-table.ts';
+import type { Users } from './state/users.ts';
+
+type Known = {
+  readonly processes: ProcessTable;
+  readonly clock: Clock;
+  readonly names: Names;
+  readonly users: Users;
+  readonly orchestrators: Orchestrators;
+};
+
+/** What fields are read from beside the event itself. */
+export function surroundings(
+  { hostname }: AgentOptions,
+  { processes, clock, names, users, orchestrators }: Known,
+): Surroundings {
+  const containerUsers = new ContainerUsers({ nowMs: () => performance.now(), isAlive });
+  return {
+    processes,
+    users,
+    live: makeLiveProcess(),
+    usersOf: (container, inside) => containerUsers.of(container, inside),
+    orchestrators,
+    namesOf: (address) => names.of(address),
+    hostname,
+    wallNs: clock.wallNs,
+    offsetMinutes: clock.offsetMinutes,
+    startedNs: clock.sinceBootNs(),
+    environment: makeEnvironment(),
+  };
+}
