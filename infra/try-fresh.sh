@@ -71,6 +71,7 @@ settle() {
 if [ "$stage" = outside ]; then
 	[ "$(id -u)" = 0 ] || lacks 'needs root'
 	command -v debootstrap >/dev/null || lacks "needs debootstrap: run 'apt-get install debootstrap'"
+	command -v ip >/dev/null || lacks "needs ip: run 'apt-get install iproute2'"
 	mkdir -p "$cache"
 	make_base
 	tree=$(mktemp -d "$cache/$suite.XXXXXX")
@@ -83,7 +84,14 @@ if [ "$stage" = outside ]; then
 	# Mounts end with this namespace; what still runs in it is ended first, at the end of stage two.
 	code=0
 	if [ "$tests" = no ]; then set -- --no-test; else set --; fi
-	LANNER_OUTER_MOUNTS=$(readlink /proc/self/ns/mnt) LANNER_TREE=$tree unshare --mount --propagation private sh "$0" "$suite" "$@" --inside || code=$?
+	# dockerd makes and deletes docker0 as it sees fit, and the host's network is shared: it gets a bridge that is nobody's.
+	bridge=fresh$$
+	ip link add "$bridge" type bridge
+	trap 'ip link delete "$bridge"' EXIT
+	ip address add 172.31.250.1/24 dev "$bridge"
+	ip link set "$bridge" up
+	LANNER_OUTER_MOUNTS=$(readlink /proc/self/ns/mnt) LANNER_TREE=$tree LANNER_BRIDGE=$bridge \
+		unshare --mount --propagation private sh "$0" "$suite" "$@" --inside || code=$?
 	rm -rf --one-file-system "$tree"
 	exit $code
 fi
@@ -98,9 +106,8 @@ mount --bind "$tree" "$tree"
 for dir in dev sys proc; do mount --rbind "/$dir" "$tree/$dir"; done
 mount -t tmpfs tmpfs "$tree/run"
 cp "$root/infra/try-fresh-inside.sh" "$tree/srv/"
-# Two engines on one network must not both look after the bridge; no test here needs a container with a network.
 mkdir -p "$tree/etc/docker"
-echo '{ "bridge": "none", "iptables": false, "ip6tables": false }' >"$tree/etc/docker/daemon.json"
+echo "{ \"bridge\": \"$LANNER_BRIDGE\", \"iptables\": false, \"ip6tables\": false }" >"$tree/etc/docker/daemon.json"
 mkdir "$tree/host"
 cd "$tree"
 pivot_root . host
