@@ -39,6 +39,8 @@ const flow: Readonly<Record<string, readonly string[]>> = {
     'load-rules.ts',
     'router-rules.ts',
     'live-rules.ts',
+    'orchestrators.ts',
+    'surroundings.ts',
     'raise.ts',
     'cpu-limit.ts',
     'loss-look.ts',
