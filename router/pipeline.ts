@@ -27,7 +27,7 @@ import { type JobResult, makeRunQueue, makeRunWorker, type RunJob, runIdOf } fro
 import { type ConnectionUse, connect, type RedisAddress, whenReady } from './redis/connection.ts';
 import { makeMemoryWatch } from './redis/memory.ts';
 import { dryRun } from './runs/dry-run.ts';
-import { performRun } from './runs/perform.ts';
+import { type Lane, performRun } from './runs/perform.ts';
 import type { RunPorts } from './runs/ports.ts';
 import { makeAlertStore } from './store/alerts.ts';
 import { makeAuditLog } from './store/audit.ts';
@@ -129,7 +129,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     const loaded = revision === undefined ? settings.playbooks : await sync?.playbooksAt(revision);
     return loaded?.find(({ name }) => name === playbook);
   };
-  const perform = async (job: RunJob, signal: AbortSignal, isNew: boolean): Promise<JobResult> => {
+  const perform = async (job: RunJob, signal: AbortSignal, lane: Lane, isNew: boolean): Promise<JobResult> => {
     const loaded = await playbookOf(job);
     const playbook = loaded ?? withoutSteps(job.playbook);
     // What it has done is undone all the same.
@@ -146,7 +146,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
       if (count === 0) return { kind: 'finished' };
       trigger = { kind: 'summary', count, alerts: [alertId] };
     }
-    const request = { runId, alertId, alert, playbook, mode: own, trigger, guards, revision, isNew };
+    const request = { runId, alertId, alert, playbook, mode: own, trigger, guards, revision, isNew, lane };
     const performed = await performRun(request, ports, signal);
     if (performed.justEnded) {
       metrics.runsFinished.inc({ playbook: job.playbook, state: performed.run.state });
@@ -178,7 +178,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     }));
   const playbooks = (): readonly Playbook[] =>
     sync === undefined ? settings.playbooks : (sync.current()?.playbooks ?? []);
-  const worker = makeRunWorker(jobs, express.perform, log);
+  const workers = (['quick', 'slow'] as const).map((lane) => makeRunWorker(jobs, lane, express.perform, log));
 
   const ingestPorts: IngestPorts = {
     playbooks: () => ({ playbooks: playbooks(), revision: sync?.current()?.commit }),
@@ -282,7 +282,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     responding.close();
     sync?.close();
     server.close();
-    await Promise.all([worker.close(WORKER_END_MS), outward.close(WORKER_END_MS)]);
+    await Promise.all([...workers.map((worker) => worker.close(WORKER_END_MS)), outward.close(WORKER_END_MS)]);
     await queue.close().catch(() => undefined);
     disconnect();
   };

@@ -260,9 +260,15 @@ function buildAction(step: ReadActionStep, path: Path, parts: Parts, outer: Guar
       undo,
       foreach,
       where: step.where ?? 'router',
+      isSlow: isSlow(action, step.with),
       ...viaOf(action, step.with),
     },
   ];
+}
+
+/** A destination's queue takes a message at once. */
+function isSlow({ side, quick, via }: ActionSpec, params: ReadActionStep['with']): boolean {
+  return side === 'router' && quick !== true && (via !== true || params?.['via'] === undefined);
 }
 
 /** What is filled in later is looked at then. */

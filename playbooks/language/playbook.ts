@@ -23,6 +23,8 @@ export type ActionSpec = {
   readonly kernel?: true;
   /** A step may name a destination (`via`) that takes the message. */
   readonly via?: true;
+  /** Of a router's action: it asks nobody, so it never takes long. */
+  readonly quick?: true;
 };
 
 export type ActionCatalogue = Pick<ReadonlyMap<string, ActionSpec>, 'get' | 'has' | 'keys'>;
@@ -89,6 +91,8 @@ export type ActionStep = {
   /** Fills in the list to go through. */
   readonly foreach: Fill | undefined;
   readonly where: Distance;
+  /** The router carries it out itself and may have to wait for somebody. */
+  readonly isSlow: boolean;
   /** The destination that the step names, where that is no template. */
   readonly via?: string | undefined;
 };

@@ -24,6 +24,7 @@ export const log = defineAction({
     keep: z.int().min(1).max(100).default(5),
   }),
   idempotent: true,
+  quick: true,
   async run({ file, record, most_mb, keep }, { alert, alertId, playbook }) {
     // A repeat after a crash may write the line twice; `alert_id` tells.
     const line = `${alertJson({ alert_id: alertId, playbook, ...(record === undefined ? { alert } : { record }) })}\n`;

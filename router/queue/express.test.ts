@@ -54,7 +54,7 @@ describe('the way around the queue', () => {
     const { express, perform, release, finish } = setUp(true);
     express.begin(job);
     express.begin(job);
-    const joined = express.perform(job, never);
+    const joined = express.perform(job, never, 'quick');
     finish({ kind: 'wait', untilMs: 7 });
     expect(await joined).toEqual({ kind: 'wait', untilMs: 7 });
     expect(perform).toHaveBeenCalledTimes(1);
@@ -63,7 +63,7 @@ describe('the way around the queue', () => {
 
   it('leaves a run to the router that holds it, and looks again', async () => {
     const { express, perform } = setUp(false);
-    expect(await express.perform(job, never)).toEqual({ kind: 'wait', untilMs: expect.any(Number) });
+    expect(await express.perform(job, never, 'quick')).toEqual({ kind: 'wait', untilMs: expect.any(Number) });
     expect(perform).not.toHaveBeenCalled();
   });
 

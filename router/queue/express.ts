@@ -1,5 +1,6 @@
 import { actionSteps, type Playbook } from '#playbooks/language/playbook';
 import type { Log } from '#rules/cli/log';
+import type { Lane } from '../runs/perform.ts';
 import { type Holds, KEEP_HOLDS_MS } from '../store/holds.ts';
 import { type JobResult, type RunJob, runIdOf } from './queue.ts';
 
@@ -8,7 +9,7 @@ const MOST_AT_ONCE = 32;
 /** A job whose run another router performs is looked at again after so long. */
 const ELSEWHERE_MS = 1_000;
 
-type Perform = (job: RunJob, signal: AbortSignal, isNew: boolean) => Promise<JobResult>;
+type Perform = (job: RunJob, signal: AbortSignal, lane: Lane, isNew: boolean) => Promise<JobResult>;
 
 /**
  * Performs what contains at once, where the alert came in, while its job is only being written: the queue would cost two
@@ -20,7 +21,7 @@ export type Express = {
   /** Begins a run that has no journal yet. What it writes first goes with what this turn tells the audit log. */
   begin(job: RunJob): void;
   /** The worker's part. */
-  perform(job: RunJob, signal: AbortSignal): Promise<JobResult>;
+  perform(job: RunJob, signal: AbortSignal, lane: Lane): Promise<JobResult>;
   close(): void;
 };
 
@@ -58,19 +59,19 @@ export function makeExpress(
         (isOurs) => isOurs || lost.abort(new Error('another router performs it')),
         (error) => lost.abort(error),
       );
-      const running = perform(job, AbortSignal.any([stop.signal, lost.signal]), true);
+      const running = perform(job, AbortSignal.any([stop.signal, lost.signal]), 'quick', true);
       hold(runId, running).catch((error: unknown) =>
         log('debug', 'a run is left to the queue', { run: runId, reason: String(error) }),
       );
     },
-    async perform(job, signal) {
+    async perform(job, signal, lane) {
       const runId = runIdOf(job);
       const playbook = await playbookOf(job);
       const running = here.get(runId);
       if (running !== undefined) return running;
-      if (playbook === undefined || !isFor(playbook)) return perform(job, signal, false);
+      if (playbook === undefined || !isFor(playbook)) return perform(job, signal, lane, false);
       if (!(await holds.take(runId))) return { kind: 'wait', untilMs: Date.now() + ELSEWHERE_MS };
-      return hold(runId, perform(job, signal, false));
+      return hold(runId, perform(job, signal, lane, false));
     },
     close() {
       clearInterval(keeping);

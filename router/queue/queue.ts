@@ -6,6 +6,7 @@ import { type Alert, alertSchema } from '#rules/alert';
 import { alertJson, parseAlertJson } from '#rules/alert-json';
 import type { Log } from '#rules/cli/log';
 import type { Redis } from '../redis/connection.ts';
+import type { Lane } from '../runs/perform.ts';
 import { endWorker } from './end-worker.ts';
 
 /** What a job carries: the alert with its id, which playbook, and why. */
@@ -29,15 +30,27 @@ type Data = Omit<RunJob, 'alert'> & { readonly alertText: string };
 /** Priorities of the queue: a container is contained before a person is told. Smaller goes first. */
 export type PlacedJob = RunJob & { readonly urgency: number };
 
-const NAME = 'runs';
-/** Runs at the same time in one process; they mostly wait for others. */
-const CONCURRENCY = 32;
+/**
+ * A run is moved to the slow lane once for all before its first step that may have to wait for somebody: a target that
+ * never answers then holds no place that a kill needs.
+ */
+const lanes = {
+  // Runs at the same time in one process.
+  quick: { name: 'runs', concurrency: 32 },
+  slow: { name: 'slow-runs', concurrency: 64 },
+} as const satisfies Record<Lane, object>;
 const LOCK_MS = 15_000;
 /** Deaths of workers that one job survives: it is cut off later by `maxStartedAttempts` of BullMQ, not at the second. */
 const MOST_STALLS = 20;
 /** BullMQ's word for: whoever holds the lock. */
 const ANY_LOCK = '0';
 const KEEP = { age: 24 * 3_600, count: 5_000 };
+const usual = {
+  attempts: 1_000,
+  backoff: { type: 'exponential', delay: 500 },
+  removeOnComplete: KEEP,
+  removeOnFail: KEEP,
+} as const;
 
 export type RunQueue = {
   /** Resolves when Redis has every job; a job that is there already is left alone. */
@@ -47,6 +60,7 @@ export type RunQueue = {
    * router of its Redis, before its worker starts: nobody else may be at these jobs. Resolves with how many there were.
    */
   reclaim(): Promise<number>;
+  /** Of both lanes together. */
   counts(): Promise<Readonly<Record<string, number>>>;
   close(): Promise<void>;
 };
@@ -59,9 +73,8 @@ export function runIdOf({ id, playbook, window }: Pick<RunJob, 'id' | 'playbook'
 
 /** `connection` must be ready; a queue that is built before stays broken. */
 export function makeRunQueue(connection: Redis): RunQueue {
-  const queue = new Queue<Data>(NAME, { connection, skipVersionCheck: true });
-  // The connection's own listener says what is wrong; without one here, the error would end the process.
-  queue.on('error', () => undefined);
+  const [queue, slow] = [openQueue(connection, 'quick'), openQueue(connection, 'slow')];
+  const counted = ['waiting', 'prioritized', 'active', 'delayed', 'completed', 'failed'] as const;
   return {
     async add(jobs) {
       if (jobs.length === 0) return;
@@ -73,26 +86,40 @@ export function makeRunQueue(connection: Redis): RunQueue {
             jobId: runIdOf(job),
             ...(job.window === undefined ? {} : { delay: Math.max(0, job.window.untilMs - Date.now()) }),
             priority: urgency,
-            attempts: 1_000,
-            backoff: { type: 'exponential', delay: 500 },
-            removeOnComplete: KEEP,
-            removeOnFail: KEEP,
+            ...usual,
           },
         })),
       );
     },
     async reclaim() {
-      const held = await queue.getActive();
+      const held = [...(await queue.getActive()), ...(await slow.getActive())];
       for (const job of held) await job.moveToWait(ANY_LOCK);
       return held.length;
     },
-    counts: () => queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'completed', 'failed'),
-    close: () => queue.close(),
+    async counts() {
+      const both = await Promise.all([queue.getJobCounts(...counted), slow.getJobCounts(...counted)]);
+      return Object.fromEntries(
+        counted.map((state) => [state, both.reduce((sum, counts) => sum + (counts[state] ?? 0), 0)]),
+      );
+    },
+    async close() {
+      await Promise.all([queue.close(), slow.close()]);
+    },
   };
 }
 
-/** `wait`: nothing to do before then. */
-export type JobResult = { readonly kind: 'finished' } | { readonly kind: 'wait'; readonly untilMs: number };
+function openQueue(connection: Redis, lane: Lane): Queue<Data> {
+  const queue = new Queue<Data>(lanes[lane].name, { connection, skipVersionCheck: true });
+  // The connection's own listener says what is wrong; without one here, the error would end the process.
+  queue.on('error', () => undefined);
+  return queue;
+}
+
+/** `wait`: nothing to do before then. `slow`: to be gone on with in the slow lane. */
+export type JobResult =
+  | { readonly kind: 'finished' }
+  | { readonly kind: 'wait'; readonly untilMs: number }
+  | { readonly kind: 'slow' };
 
 export type RunWorker = {
   /** Takes no more jobs, gives those under way `graceMs` to end, and lets go of Redis, whether or not it answers. */
@@ -102,23 +129,30 @@ export type RunWorker = {
 /** Takes jobs and performs them; a job whose performer rejects comes back later, with growing waits. */
 export function makeRunWorker(
   connection: Redis,
-  perform: (job: RunJob, signal: AbortSignal) => Promise<JobResult>,
+  lane: Lane,
+  perform: (job: RunJob, signal: AbortSignal, lane: Lane) => Promise<JobResult>,
   log: Log,
 ): RunWorker {
   const stop = new AbortController();
+  const slow = lane === 'quick' ? openQueue(connection, 'slow') : undefined;
   const worker = new Worker<Data>(
-    NAME,
+    lanes[lane].name,
     async (job, token) => {
       const { alertText, ...data } = job.data;
       const alert = alertSchema.parse(parseAlertJson(alertText));
-      const result = await perform({ ...data, alert }, stop.signal);
+      const result = await perform({ ...data, alert }, stop.signal, lane);
       if (result.kind === 'finished') return;
+      if (result.kind === 'slow') {
+        // Whoever does it again after a crash finds it there.
+        await slow?.add('run', job.data, { ...usual, jobId: runIdOf(data), priority: job.priority });
+        return;
+      }
       await job.moveToDelayed(result.untilMs, token);
       throw new DelayedError();
     },
     {
       connection,
-      concurrency: CONCURRENCY,
+      concurrency: lanes[lane].concurrency,
       lockDuration: LOCK_MS,
       stalledInterval: 5_000,
       maxStalledCount: MOST_STALLS,
@@ -143,6 +177,7 @@ export function makeRunWorker(
     async close(graceMs) {
       stop.abort(new Error('the router stops'));
       await endWorker(worker, graceMs);
+      await slow?.close().catch(() => undefined);
     },
   };
 }

@@ -53,6 +53,7 @@ type Definition<P extends object> = {
   readonly undo?: ActionSpec['undo'];
   readonly kernel?: ActionSpec['kernel'];
   readonly via?: ActionSpec['via'];
+  readonly quick?: ActionSpec['quick'];
   /** What is acted on, in few letters; without it, a hash of all parameters. */
   target?(params: P): string;
   run(params: P, context: ActionContext & Filled): Promise<ActionResult>;
@@ -61,7 +62,7 @@ type Definition<P extends object> = {
 };
 
 export function defineAction<P extends object>(definition: Definition<P>): Action {
-  const { name, side, doc, params, idempotent, outputs, undo, kernel, via } = definition;
+  const { name, side, doc, params, idempotent, outputs, undo, kernel, via, quick } = definition;
   return {
     name,
     side,
@@ -72,6 +73,7 @@ export function defineAction<P extends object>(definition: Definition<P>): Actio
     ...(undo === undefined ? {} : { undo }),
     ...(kernel === undefined ? {} : { kernel }),
     ...(via === undefined ? {} : { via }),
+    ...(quick === undefined ? {} : { quick }),
     target(filled, masked) {
       const read = params.safeParse(filled);
       const target = read.success ? definition.target?.(read.data) : undefined;

@@ -4,7 +4,7 @@ import { loadPlaybooks } from '#playbooks/language/load';
 import type { Run, RunMode } from '#playbooks/language/run';
 import { alertSchema } from '#rules/alert';
 import { type ActionContext, type ActionResult, defineAction } from './action.ts';
-import { performRun } from './perform.ts';
+import { performRun, type RunRequest } from './perform.ts';
 import type { AuditEntry, Ledger, RunPorts } from './ports.ts';
 
 const alert = alertSchema.parse({
@@ -39,8 +39,8 @@ function memoryLedger() {
 type Perform = (params: unknown, context: ActionContext) => Promise<ActionResult>;
 const done: ActionResult = { status: 'done', detail: 'it is done' };
 
-function setUp(steps: string, perform: Perform = async () => done, mode: RunMode = 'enforce') {
-  const acted = vi.fn(perform);
+function setUp(steps: string, action: Perform = async () => done, mode: RunMode = 'enforce') {
+  const acted = vi.fn(action);
   const make = (name: string, idempotent: boolean) =>
     defineAction<{ readonly value?: unknown }>({
       name,
@@ -72,8 +72,10 @@ function setUp(steps: string, perform: Perform = async () => done, mode: RunMode
   };
   const request = { runId: 'run', alertId: 'an-alert', alert, playbook, mode };
   const run = (signal = new AbortController().signal) => performRun(request, ports, signal);
-  const runAs = (other: RunMode) => performRun({ ...request, mode: other }, ports, new AbortController().signal);
-  return { run, runAs, acted, clock, ports, ...memory };
+  const perform = (more: Partial<RunRequest>) =>
+    performRun({ ...request, ...more }, ports, new AbortController().signal);
+  const runAs = (other: RunMode) => perform({ mode: other });
+  return { run, runAs, perform, acted, clock, ports, ...memory };
 }
 
 describe('performRun', () => {
@@ -108,6 +110,17 @@ describe('performRun', () => {
         },
         { id: 'b', uses: 'once', state: 'done' },
       ],
+    });
+  });
+
+  it('leaves a step that may have to wait to the slow lane, and only if it gets its turn', async () => {
+    const { perform } = setUp('- { id: a, uses: act, if: proc.name = bash }\n- { id: b, uses: act }');
+    const left = { state: 'running', steps: [{ state: 'skipped' }, { state: 'waiting' }] };
+    expect(await perform({ lane: 'quick' })).toMatchObject({ kind: 'slow', run: left });
+    expect(await perform({ lane: 'quick', mode: 'dry-run' })).toMatchObject({ kind: 'finished' });
+    expect(await perform({ lane: 'slow', runId: 'another' })).toMatchObject({
+      kind: 'finished',
+      run: { state: 'done' },
     });
   });
 

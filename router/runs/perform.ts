@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { advance, makeRun, type RunCommand, type RunEvent } from '#playbooks/language/advance';
 import type { Playbook, RunTrigger } from '#playbooks/language/playbook';
 import type { GuardNote, Run, RunMode } from '#playbooks/language/run';
-import { expandStep } from '#playbooks/language/scope';
+import { expandStep, scopeOf } from '#playbooks/language/scope';
 import type { Alert } from '#rules/alert';
 import { performStep } from './perform-step.ts';
 import type { AuditEntry, RunPorts } from './ports.ts';
@@ -19,18 +19,24 @@ export type RunRequest = {
   readonly isNew?: boolean;
   /** The commit whose playbook it is. */
   readonly revision?: string | undefined;
+  /** `quick`: steps that may have to wait for somebody are left to another place; without it, all are performed. */
+  readonly lane?: Lane | undefined;
 };
+
+export type Lane = 'quick' | 'slow';
 
 export type Performed =
   | { readonly kind: 'finished'; readonly run: Run; readonly justEnded: boolean }
   /** Nothing to do before then: come back with the same request. A run may be over and have something left to undo. */
-  | { readonly kind: 'wait'; readonly untilMs: number; readonly run: Run; readonly justEnded: boolean };
+  | { readonly kind: 'wait'; readonly untilMs: number; readonly run: Run; readonly justEnded: boolean }
+  /** What comes next may take long: come back with the same request in the slow lane. */
+  | { readonly kind: 'slow'; readonly run: Run; readonly justEnded: boolean };
 
 /** Waits up to this are sat out; longer ones give the worker free. */
 const SHORT_WAIT_MS = 1_000;
 
 /** `queued` resolves when it is on its way to Redis: what is sent there from then on is not before it. */
-type Begin = { readonly queued: () => Promise<void>; readonly begun: Promise<'fresh' | 'begun'> };
+type Begun = { readonly queued: () => Promise<void>; readonly begun: Promise<'fresh' | 'begun'> };
 
 /** A run while it is performed: its journal, and the events that change it. */
 export type LiveRun = {
@@ -40,7 +46,7 @@ export type LiveRun = {
   /** The same, with an entry of the audit log. */
   record(event: RunEvent, entry: AuditEntry): Promise<void>;
   /** The same, before a step's attempt, `key`, acts. */
-  begin(event: RunEvent, key: string, entry: AuditEntry): Begin;
+  begin(event: RunEvent, key: string, entry: AuditEntry): Begun;
   /** The same as `apply`, but the journal is written with whatever comes next. */
   note(event: RunEvent): void;
   /** Every secret that a step of it was given, to be hidden in whatever comes back. */
@@ -102,8 +108,10 @@ export async function performRun(request: RunRequest, ports: RunPorts, signal: A
         note(expandStep(expansion.step, run, request, ports.secrets, nowMs()));
         continue;
       }
-      for (const command of begins(commands)) {
-        if (inFlight.has(command.id)) continue;
+      const open = begins(commands);
+      const slow = open.filter((command) => isForSlowLane(command, request, run));
+      for (const command of open) {
+        if (inFlight.has(command.id) || slow.includes(command)) continue;
         const performing = performStep({ ...request, live, ...command }, ports, stopped);
         inFlight.set(
           command.id,
@@ -112,6 +120,10 @@ export async function performRun(request: RunRequest, ports: RunPorts, signal: A
       }
       const untilMs = earliest(commands);
       const leftMs = untilMs - nowMs();
+      if (inFlight.size === 0 && slow.length > 0) {
+        await save();
+        return { kind: 'slow', run, justEnded: justEnded() };
+      }
       if (inFlight.size > 0) {
         await Promise.race([...inFlight.values(), ...(leftMs <= SHORT_WAIT_MS ? [pause(leftMs, stopped)] : [])]);
       } else if (untilMs === Number.POSITIVE_INFINITY) {
@@ -132,6 +144,14 @@ export async function performRun(request: RunRequest, ports: RunPorts, signal: A
 
 function begins(commands: readonly RunCommand[]) {
   return commands.flatMap((command) => (command.kind === 'begin' ? [command] : []));
+}
+
+type Begin = RunCommand & { readonly kind: 'begin' };
+
+/** What only says what it would do, or is skipped, takes no time. */
+function isForSlowLane({ step, state }: Begin, request: RunRequest, run: Run): boolean {
+  if (request.lane !== 'quick' || request.mode !== 'enforce' || step?.isSlow !== true) return false;
+  return step.guard === undefined || step.guard(scopeOf(run, request, state));
 }
 
 /** When the next of these waits is over. */

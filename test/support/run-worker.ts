@@ -32,7 +32,8 @@ export async function work({ socket, runId, playbook: text }: Work): Promise<Run
     for (;;) {
       const performed = await performRun(request, ports, AbortSignal.timeout(60_000));
       if (performed.kind === 'finished') return performed.run;
-      await new Promise((resolve) => setTimeout(resolve, Math.max(0, performed.untilMs - Date.now())));
+      if (performed.kind === 'wait')
+        await new Promise((resolve) => setTimeout(resolve, Math.max(0, performed.untilMs - Date.now())));
     }
   } finally {
     redis.disconnect();
