@@ -15,6 +15,7 @@ const kinds = {
   signed: 8,
   ids: 9,
   clone: 10,
+  ipc: 11,
 };
 
 type Repack = readonly [kind: keyof typeof kinds, parameter?: number];
@@ -42,6 +43,7 @@ const repacked: ReadonlyMap<number, Repack> = new Map([
   [93, ['signed', these(2)]], // ftruncate
   [95, ['ids', these(2, 3)]], // fchown
   [102, ['socketcall']],
+  [117, ['ipc']],
   [120, ['clone']],
   [138, ['ids', these(1)]], // setfsuid
   [139, ['ids', these(1)]], // setfsgid

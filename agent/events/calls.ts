@@ -53,7 +53,7 @@ const i386From0 = `
   dup2 getppid getpgrp setsid - - - setreuid setregid - - sethostname setrlimit getrlimit getrusage gettimeofday
   settimeofday getgroups setgroups select symlink - readlink uselib swapon reboot - mmap munmap truncate ftruncate
   fchmod fchown getpriority setpriority - statfs fstatfs ioperm socketcall syslog setitimer getitimer stat lstat
-  fstat - iopl vhangup - - wait4 swapoff sysinfo - fsync - clone setdomainname uname modify_ldt adjtimex mprotect -
+  fstat - iopl vhangup - - wait4 swapoff sysinfo ipc fsync - clone setdomainname uname modify_ldt adjtimex mprotect -
   create_module init_module delete_module get_kernel_syms quotactl getpgid fchdir - sysfs personality afs_syscall
   setfsuid setfsgid lseek getdents select flock msync readv writev getsid fdatasync _sysctl mlock munlock mlockall munlockall
   sched_setparam sched_getparam sched_setscheduler sched_getscheduler sched_yield sched_get_priority_max
@@ -128,7 +128,7 @@ export function numberOfCall(name: string): number | undefined {
 /** Names of all calls, by rising number. */
 export const callNames: readonly string[] = entries.map(([, name]) => name);
 
-/** Pairs of a 32-bit number and the name of its 64-bit call; `socketcall` is many. */
+/** Pairs of a 32-bit number and the name of its 64-bit call; `socketcall` and `ipc` are many. */
 export const i386Calls: readonly (readonly [number, string])[] = [...table(0, i386From0), ...table(393, i386From393)];
 
 /** Pairs of an x32 number, without its marking bit, and the name of its 64-bit call. */

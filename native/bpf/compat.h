@@ -35,6 +35,85 @@ static __always_inline void unpack_socketcall(struct call *call)
 	unpack_words(call, call->args[2], counts[which & 31]);
 }
 
+/* More than there are, as of socketcall's. */
+#define CALLS_OF_IPC 33
+
+/* ipc(2), ipc/syscall.c: one number for System V's semaphores, messages and shared memory. */
+static __always_inline void unpack_ipc(struct call *call)
+{
+	static const u16 numbers[CALLS_OF_IPC] = {
+		[1] = 65,  /* semop */
+		[2] = 64,  /* semget */
+		[3] = 66,  /* semctl */
+		[4] = 220, /* semtimedop */
+		[11] = 69, /* msgsnd */
+		[12] = 70, /* msgrcv */
+		[13] = 68, /* msgget */
+		[14] = 71, /* msgctl */
+		[21] = 30, /* shmat */
+		[22] = 67, /* shmdt */
+		[23] = 29, /* shmget */
+		[24] = 31, /* shmctl */
+	};
+	u32 which = call->args[1] & 0xffff, version = call->args[1] >> 16;
+	u64 first = call->args[2], second = call->args[3], third = call->args[4];
+	u64 memory = call->args[5], fifth = call->args[6];
+	u32 words[2] = {};
+
+	call->nr = CALL_UNKNOWN;
+	hide(which); /* as in socketcall */
+	if (which >= 32 || !numbers[which & 31])
+		return;
+	call->nr = numbers[which & 31];
+	call->args[1] = first;
+	call->args[2] = second;
+	call->args[3] = third;
+	call->args[4] = call->args[5] = call->args[6] = 0;
+	switch (which) {
+	case 13:
+		call->args[3] = 0;
+		break;
+	case 3: /* what it points to is the argument */
+		bpf_probe_read_user(words, 4, (void *)memory);
+		call->args[4] = words[0];
+		break;
+	case 14:
+	case 24:
+		call->args[3] = memory;
+		break;
+	case 22:
+		call->args[1] = memory;
+		call->args[2] = call->args[3] = 0;
+		break;
+	case 4:
+		call->args[4] = fifth;
+		call->args[2] = memory;
+		call->args[3] = second;
+		break;
+	case 11:
+		call->args[4] = third;
+		call->args[2] = memory;
+		call->args[3] = second;
+		break;
+	case 1:
+	case 21: /* it returns 0, and puts the address where `third` says */
+		call->args[2] = memory;
+		call->args[3] = second;
+		break;
+	case 12:
+		if (!version) { /* struct ipc_kludge: where the message goes, its type */
+			bpf_probe_read_user(words, sizeof(words), (void *)memory);
+			memory = words[0];
+			fifth = words[1];
+		}
+		call->args[2] = memory;
+		call->args[3] = second;
+		call->args[4] = (s64)(s32)fifth;
+		call->args[5] = third;
+		break;
+	}
+}
+
 /* The registers at `at` and behind it are the halves of one value, the lower first. */
 static __always_inline void join(struct call *call, u32 at)
 {
@@ -72,6 +151,9 @@ __noinline int translate(struct call *call, u32 repack)
 	switch (repack & 0xff) {
 	case REPACK_SOCKETCALL:
 		unpack_socketcall(call);
+		break;
+	case REPACK_IPC:
+		unpack_ipc(call);
 		break;
 	case REPACK_ARRAY:
 		unpack_words(call, call->args[1], parameter);

@@ -217,6 +217,7 @@ enum repack {
 	REPACK_SIGNED = 8,     /* bits: these arguments have a sign */
 	REPACK_IDS = 9,        /* bits: these are ids of 16 bits */
 	REPACK_CLONE = 10,     /* the last two are exchanged */
+	REPACK_IPC = 11,       /* the call's number is the first argument, the others' order its own */
 };
 
 enum call_decoder {

@@ -155,6 +155,19 @@ export const rearranged: readonly (readonly [
   ['clone', 'clone', 0, [0x10000n, 0n, 7n, 9n, 8n]],
   ['select', 'select', 0, [1n, 0n, 0n, 0n, undefined, 0n]],
   ['send', 'sendto', 0, [fd, undefined, 3n, 0x40n, 0n, 0n]],
+  ['semop', 'semop', 0, [fd, undefined, 1n, 0n, 0n, 0n]],
+  ['semget', 'semget', 0, [4801n, 0xffff_fffdn, 5n, 0n, 0n, 0n]],
+  ['semctl', 'semctl', 0, [fd, 6n, 0x10cn, 0x1234n, 0n, 0n]],
+  ['semtimedop', 'semtimedop', 0, [fd, undefined, 2n, undefined, 0n, 0n]],
+  ['msgsnd', 'msgsnd', 0, [fd, undefined, 7n, 0x800n, 0n, 0n]],
+  ['msgrcv', 'msgrcv', 0, [fd, 0x1234n, 8n, -0x7fff_ffffn, 0x800n, 0n]],
+  ['msgrcv-1', 'msgrcv', 1, [fd, undefined, 9n, -10n, 0x800n, 0n]],
+  ['msgget', 'msgget', 0, [4802n, 11n, 0n, 0n, 0n, 0n]],
+  ['msgctl', 'msgctl', 0, [fd, 0x102n, undefined, 0n, 0n, 0n]],
+  ['shmat', 'shmat', 0, [fd, undefined, 0o10000n, 0n, 0n, 0n]],
+  ['shmdt', 'shmdt', 0, [undefined, 0n, 0n, 0n, 0n, 0n]],
+  ['shmget', 'shmget', 0, [4803n, 12n, 13n, 0n, 0n, 0n]],
+  ['shmctl', 'shmctl', 0, [fd, 0x102n, undefined, 0n, 0n, 0n]],
 ];
 
 /** Through the x32 entry, which answers ENOSYS where the kernel was built without it. */
