@@ -4,7 +4,7 @@ import { type CompiledRuleSet, compileRuleSet } from '#rules/language/compile';
 import type { RuleSet } from '#rules/language/rule-set';
 import type { Capture } from './capture/kernel.ts';
 import type { AgentOptions } from './config/options.ts';
-import { needEnvironment } from './engine/needs.ts';
+import { eitherNeeds, type Needs, needsOf } from './engine/needs.ts';
 import { describedTypes } from './fields/arguments.ts';
 import { bindField } from './fields/bind.ts';
 import type { Scene } from './fields/scene.ts';
@@ -20,7 +20,7 @@ export type LiveRulesOptions = {
 };
 
 /** What the rules ask of the kernel. */
-type Wanted = { readonly types: readonly string[]; readonly details: { readonly environment: boolean } };
+type Wanted = { readonly types: readonly string[]; readonly details: Needs };
 
 type InUse = { readonly rules: CompiledRuleSet<Scene>; readonly wanted: Wanted };
 
@@ -80,10 +80,10 @@ export function makeLiveRules(first: RuleSet, live: LiveRulesOptions): LiveRules
     swap(ruleSet) {
       const next = compile(ruleSet, live);
       const before = inUse.wanted;
-      const environment = before.details.environment || next.wanted.details.environment;
+      const details = eitherNeeds(before.details, next.wanted.details);
       void stopMaking();
       told?.capture.setFilter(undefined);
-      told?.capture.setTypes(new Set([...before.types, ...next.wanted.types, ...neededCalls]), { environment });
+      told?.capture.setTypes(new Set([...before.types, ...next.wanted.types, ...neededCalls]), details);
       told?.capture.drain();
       inUse = next;
       told?.changed();
@@ -97,7 +97,7 @@ export function makeLiveRules(first: RuleSet, live: LiveRulesOptions): LiveRules
 function compile(ruleSet: RuleSet, { options: { matching } }: LiveRulesOptions): InUse {
   const rules = compileRuleSet<Scene>(ruleSet, bindField, { matching, nowNs: () => performance.now() * 1e6 });
   const types = rules.eventTypes === 'all' ? describedTypes : [...rules.eventTypes];
-  return { rules, wanted: { types, details: { environment: needEnvironment(ruleSet.rules) } } };
+  return { rules, wanted: { types, details: needsOf(ruleSet.rules) } };
 }
 
 function filterOf({ rules, wanted }: InUse, live: LiveRulesOptions): FilterSource {

@@ -40,6 +40,7 @@ const NONE = 15;
 const CALLS = 512;
 const SHAPE_BYTES = 12;
 const SHED = 5;
+const POLLED = 6;
 const decoders = { file: 1, socket: 2, call: 3, descriptor: 4 } as const;
 
 const file = (shape: Omit<FileShape, 'decoder'>): FileShape => ({ decoder: 'file', ...shape });
@@ -180,21 +181,30 @@ const shapes: Readonly<Record<string, Shape>> = {
 /** What the kernel has records of its own for; asking for these names turns threads and failures on, no more. */
 const lifecycle: ReadonlySet<string> = new Set(['clone', 'clone3', 'fork', 'vfork']);
 
+/** Calls that wait for the descriptors in their struct pollfd[]. */
+const polling: ReadonlySet<string> = new Set(['poll', 'ppoll']);
+
 /** What else the kernel side is to tell. */
 export type Details = {
   /** Types that are counted, and come no more. */
   readonly shed?: ReadonlySet<string> | undefined;
   /** With an exec, the environment that the program was started with. */
   readonly environment?: boolean | undefined;
+  /** With a poll(2), what the descriptors are that it waits for. */
+  readonly polled?: boolean | undefined;
 };
 
 /** The kernel's table for the given event types; names that are no call are left out. */
-export function encodeShapes(types: Iterable<string>, { environment = false, shed }: Details = {}): Uint8Array {
+export function encodeShapes(
+  types: Iterable<string>,
+  { environment = false, polled = false, shed }: Details = {},
+): Uint8Array {
   const table = new Uint8Array(CALLS * SHAPE_BYTES);
   for (const type of types) {
     const number = numberOfCall(type);
     if (number === undefined) continue;
     table.set(encodeShape(shapes[type], lifecycle.has(type)), number * SHAPE_BYTES);
+    if (polled && polling.has(type)) table[number * SHAPE_BYTES] = POLLED;
     if (shed?.has(type) === true) table[number * SHAPE_BYTES] = SHED;
   }
   // An exec has a record of its own; the last byte of its line is free.

@@ -80,5 +80,6 @@ test('an event has the name of its call, or of what happened', () => {
   expect(typeOf('exit', 0xffffffff)).toBe('procexit');
   expect(typeOf('call', 511)).toBe('syscall');
   expect(typeOf('denied', 322)).toBe('execveat');
-  expect(Object.keys(kinds)).toHaveLength(7);
+  expect(typeOf('polled', 7)).toBe('poll');
+  expect(Object.keys(kinds)).toHaveLength(8);
 });

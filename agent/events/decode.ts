@@ -1,6 +1,13 @@
 import { reflexVerdicts } from '#rules/alert';
 import type { Event } from './event.ts';
-import { execLayout as e, fileLayout as f, recordFlags as flag, forkLayout as k, socketLayout as s } from './layout.ts';
+import {
+  execLayout as e,
+  fileLayout as f,
+  recordFlags as flag,
+  forkLayout as k,
+  polledLayout as p,
+  socketLayout as s,
+} from './layout.ts';
 
 /** What is known of a program that was started, beyond the header. Text is byte strings. */
 export type Exec = {
@@ -164,6 +171,28 @@ export function pairOf(event: Event, argument: number): readonly [number, number
   return [Number(both & 0xffff_ffffn), Number(both >> 32n)];
 }
 
+/** One of the descriptors that a call waits for: its number, and the bits of poll(2) asked for and returned. */
+export type Polled = {
+  /** A record of its own, of the kind `file`, `socket`, or `call` when it is no open file. */
+  readonly event: Event;
+  readonly fd: number;
+  readonly asked: number;
+  readonly returned: number;
+};
+
+/** The descriptors that a record of the kind `polled` holds. */
+export function polledOf(event: Event): readonly Polled[] {
+  const found: Polled[] = [];
+  let at: number = p.size;
+  for (let left = event.u32(p.count); left > 0; left--) {
+    const part = event.part(at);
+    const [fd, asked, returned] = [0, 1, 2].map((index) => Number(BigInt.asIntN(32, part.argument(index))));
+    found.push({ event: part, fd: fd ?? -1, asked: asked ?? 0, returned: returned ?? 0 });
+    at += part.length;
+  }
+  return found;
+}
+
 /** Absolute path without `.`, `..` and doubled slashes, as text: symbolic links are not followed. */
 export function join(base: string | undefined, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
@@ -182,6 +211,7 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 /** Of datagram sockets too, once they are connected (net/tcp_states.h). */
 const TCP_ESTABLISHED = 1;
+const TCP_LISTEN = 10;
 
 /** Readers of a socket record's fields. Addresses are 4 or 16 bytes; `undefined`: none. */
 export const socket = {
@@ -194,6 +224,10 @@ export const socket = {
   localPort: (event: Event) => event.u16(s.local_port),
   remotePort: (event: Event) => event.u16(s.remote_port),
   isConnected: (event: Event) => event.u16(s.state) === TCP_ESTABLISHED,
+  /** Of a connection: the other end began it. */
+  isAccepted: (event: Event) => (event.flags & flag.accepted) !== 0,
+  /** Waits for connections. */
+  isListening: (event: Event) => event.u16(s.state) === TCP_LISTEN,
   /** Not connected, and this datagram's peer is another than the last one's. */
   hasNewPeer: (event: Event) => (event.flags & flag.newPeer) !== 0,
   /** An abstract name starts with NUL. */

@@ -85,6 +85,11 @@ export class Event {
     return this.u16(offset + 2) >= 4 && this.u32(this.u16(offset)) === word;
   }
 
+  /** The record that lies within this one at `offset`. */
+  part(offset: number): Event {
+    return new Event(this.#batch, this.#at + offset);
+  }
+
   /** Writes the record's bytes into `target`, from `offset` on. */
   copyTo(target: Uint8Array, offset: number): void {
     target.set(new Uint8Array(this.#view.buffer, this.#view.byteOffset + this.#at, this.length), offset);

@@ -1,10 +1,20 @@
 import { nameOfCall } from './calls.ts';
 
 /** What a record is (`enum event_kind` in native/bpf/event.h). */
-export const kinds = { exec: 1, fork: 2, exit: 3, file: 4, socket: 5, call: 6, denied: 7 } as const;
+export const kinds = { exec: 1, fork: 2, exit: 3, file: 4, socket: 5, call: 6, denied: 7, polled: 8 } as const;
 export type Kind = keyof typeof kinds;
 
-const names: readonly (Kind | undefined)[] = [undefined, 'exec', 'fork', 'exit', 'file', 'socket', 'call', 'denied'];
+const names: readonly (Kind | undefined)[] = [
+  undefined,
+  'exec',
+  'fork',
+  'exit',
+  'file',
+  'socket',
+  'call',
+  'denied',
+  'polled',
+];
 
 /** `undefined` for a number that this version does not know. */
 export function kindOf(number: number): Kind | undefined {
@@ -26,6 +36,7 @@ export function typeOf(kind: Kind, call: number): string {
     case 'file':
     case 'socket':
     case 'call':
+    case 'polled':
       return nameOfCall(call) ?? 'syscall';
   }
 }

@@ -100,6 +100,8 @@ export const socketLayout = {
 
 export const callLayout = { args: 104, size: 152 } as const;
 
+export const polledLayout = { args: 104, count: 152, unused: 156, size: 160 } as const;
+
 export const recordFlags = {
   compat: 1,
   argsCut: 2,
@@ -114,4 +116,5 @@ export const recordFlags = {
   uring: 1024,
   noResult: 2048,
   textUnread: 4096,
+  accepted: 8192,
 } as const;

@@ -2,7 +2,7 @@ import { byteStringToBytes, bytesToByteString } from '#rules/language/byte-strin
 import { numberOfCall } from './calls.ts';
 import { type Batch, Event } from './event.ts';
 import { type Kind, kinds } from './kinds.ts';
-import { callLayout, execLayout, fileLayout, forkLayout, headerLayout, socketLayout } from './layout.ts';
+import { callLayout, execLayout, fileLayout, forkLayout, headerLayout, polledLayout, socketLayout } from './layout.ts';
 
 type Offsets = Readonly<Record<string, number>>;
 
@@ -14,6 +14,7 @@ const offsets: Readonly<Record<Kind, Offsets>> = {
   file: { ...headerLayout, ...fileLayout },
   socket: { ...headerLayout, ...socketLayout },
   call: { ...headerLayout, ...callLayout },
+  polled: { ...headerLayout, ...polledLayout },
 };
 
 /** Fields that are not 32 bits wide. */

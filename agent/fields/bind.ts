@@ -5,6 +5,7 @@ import { fdFields, fsPathFields } from './fd.ts';
 import { kubernetesFields } from './kubernetes.ts';
 import { liveFields } from './live.ts';
 import { mesosFields } from './mesos.ts';
+import { polledFields } from './polled.ts';
 import { probeFields } from './probes.ts';
 import { procFields } from './proc.ts';
 import type { ReaderTable, Scene } from './scene.ts';
@@ -17,6 +18,7 @@ const readers: ReaderTable = {
   ...userFields,
   ...fdFields,
   ...fsPathFields,
+  ...polledFields,
   ...containerFields,
   ...kubernetesFields,
   ...mesosFields,

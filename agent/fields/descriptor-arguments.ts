@@ -15,6 +15,7 @@ import {
   tuple,
   unsigned,
 } from './parameters.ts';
+import { polledParameter } from './polled.ts';
 
 const fd = given('fd', 0);
 const size = unsigned('size', 2);
@@ -86,12 +87,14 @@ export const descriptorParameters: Readonly<Record<string, readonly Parameter[]>
   pipe: [result, made('fd1', 0, 0), made('fd2', 0, 1)],
   pipe2: [result, made('fd1', 0, 0), made('fd2', 0, 1), missing('ino'), descriptorFlags('flags', 1)],
   epoll_ctl: [result, fd, integer('op', 1), integer('target', 2)],
+  poll: [result, polledParameter, integer('timeout', 2)],
+  ppoll: [result, polledParameter, missing('timeout'), missing('sigmask')],
 };
 
 /** Too many to be captured for a rule that does not name them. */
 export const onDemandTypes: ReadonlySet<string> = new Set(
   `read write pread pwrite readv writev preadv pwritev preadv2 pwritev2 sendfile splice copy_file_range close fcntl ioctl
-  flock lseek fstat getdents getdents64 epoll_ctl pipe pipe2 getsockname getpeername getsockopt setsockopt shutdown
+  flock lseek fstat getdents getdents64 epoll_ctl poll ppoll pipe pipe2 getsockname getpeername getsockopt setsockopt shutdown
   stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getxattr lgetxattr fgetxattr
   mmap munmap mprotect brk prctl prlimit getrlimit io_uring_enter`.split(/\s+/),
 );

@@ -29,7 +29,7 @@ export function writeParameter(parameter: Parameter, scene: Scene): string {
   return `${parameter.name}=${meaning === undefined || meaning === '' ? text : `${text}(${meaning})`}`;
 }
 
-function parameter(
+export function parameter(
   name: string,
   raw: (scene: Scene) => FieldValue | undefined,
   meaning?: (scene: Scene) => string | undefined,
@@ -69,7 +69,8 @@ export function given(name: string, index: number): Parameter {
 }
 
 /** An exec, a fork and an exit have no arguments. */
-const hasArguments = ({ kind }: Scene): boolean => kind === 'call' || kind === 'file' || kind === 'socket';
+const hasArguments = ({ kind }: Scene): boolean =>
+  kind === 'call' || kind === 'file' || kind === 'socket' || kind === 'polled';
 
 const int = (scene: Scene, index: number): number | undefined =>
   hasArguments(scene) ? Number(BigInt.asIntN(32, scene.event.argument(index))) : undefined;
@@ -227,4 +228,4 @@ export const ofProcess = (
   meaning?: (scene: Scene) => string | undefined,
 ): Parameter => parameter(name, ({ process }) => (process === undefined ? undefined : read(process)), meaning);
 
-export const ofEvent = parameter;
+export { parameter as ofEvent };

@@ -17,11 +17,14 @@ const receivingCalls: ReadonlySet<string> = new Set(['recvfrom', 'recvmsg', 'rec
 export function isServer(scene: Scene): boolean {
   if (serverCalls.has(scene.type)) return true;
   const { kind, event, type } = scene;
-  return kind === 'socket' && receivingCalls.has(type) && isDatagram(event) && !socket.isConnected(event);
+  if (kind !== 'socket') return false;
+  if (socket.isAccepted(event) || socket.isListening(event)) return true;
+  return receivingCalls.has(type) && isDatagram(event) && !socket.isConnected(event);
 }
 
 const isDatagram = (event: Scene['event']): boolean => (socket.type(event) & 0xf) === SOCK_DGRAM;
-export const isListening = (scene: Scene): boolean => listeningCalls.has(scene.type);
+export const isListening = ({ type, kind, event }: Scene): boolean =>
+  listeningCalls.has(type) || (kind === 'socket' && socket.isListening(event));
 
 /** IPv4 or IPv6: only these have addresses and ports. */
 export function isInternet(scene: Scene): boolean {

@@ -35,6 +35,7 @@ function detailsOf(event: Event): Readonly<Record<string, unknown>> {
       };
     case 'exit':
     case 'call':
+    case 'polled':
     case 'denied':
     case undefined:
       return {};

@@ -23,7 +23,8 @@ export function follow(event: Event, processes: ProcessTable, look: Look): Proce
       return undefined;
     case 'file':
     case 'socket':
-    case 'call': {
+    case 'call':
+    case 'polled': {
       const process = processes.find(event.pid, event.startNs);
       return process === undefined ? undefined : followCall(event, process, processes, look);
     }

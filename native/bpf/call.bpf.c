@@ -37,6 +37,8 @@ static __always_inline void append_resolved(struct scratch *scratch, struct file
 	append_file(scratch, &event->resolved, file);
 }
 
+#include "poll.h"
+
 static __always_inline void fill_flags(struct file_event *event, struct call *call, struct call_shape *shape)
 {
 	u64 how[ENTRIES_IN_HOW] = {}; /* struct open_how: flags, mode */
@@ -136,6 +138,8 @@ __noinline int send(struct call *call, struct call_shape *shape)
 		return send_messages(call, shape);
 	if (decoder == DECODE_SOCKET)
 		return send_socket(call, shape);
+	if (decoder == DECODE_POLLED)
+		return send_polled(call);
 	read_pair(call, shape);
 	return send_call(call);
 }

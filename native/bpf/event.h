@@ -28,6 +28,7 @@ enum event_kind {
 	EVENT_SOCKET = 5, /* a system call on a socket that has addresses */
 	EVENT_CALL = 6,   /* any other system call */
 	EVENT_DENIED = 7, /* as EVENT_EXEC, of a program that was refused: its process goes on as it was */
+	EVENT_POLLED = 8, /* a system call that waits for several descriptors, and what these are */
 };
 
 enum event_flag {
@@ -45,6 +46,7 @@ enum event_flag {
 	FLAG_NO_RESULT =
 		2048, /* io_uring: how it ended is not known; of a call record: nor is more, argument 1 is the opcode */
 	FLAG_TEXT_UNREAD = 4096, /* the memory where a string lies could not be read */
+	FLAG_ACCEPTED = 8192,    /* a connection that this end did not begin */
 };
 
 /* The longest string in a record, PATH_MAX. */
@@ -173,6 +175,19 @@ struct call_event {
 };
 _Static_assert(sizeof(struct call_event) == 152, "call_event");
 
+/* Behind it, in a row, a record for each descriptor: EVENT_FILE, EVENT_SOCKET, or EVENT_CALL if it is none. Its
+ * arguments are those of its struct pollfd. Its strings are named by offset from its own start. */
+struct polled_event {
+	struct event_header header; /* FLAG_TEXT_CUT: there were more */
+	u64 args[6];
+	u32 count;
+	u32 unused;
+};
+_Static_assert(sizeof(struct polled_event) == 160, "polled_event");
+
+/* Descriptors of one call that are told. */
+#define POLLED_MAX 64
+
 /*
  * How sys_exit reads one system call; user space fills a table of these by x86_64 number. An argument is named by its
  * position from 1; 0: the call has none.
@@ -227,6 +242,7 @@ enum call_decoder {
 	DECODE_CALL = 3,
 	DECODE_SHED = 5,       /* counted, and no more */
 	DECODE_DESCRIPTOR = 4, /* as DECODE_SOCKET if `fd` is a socket, else as DECODE_FILE */
+	DECODE_POLLED = 6,     /* struct pollfd[] and their number are the first two arguments */
 };
 
 enum call_data {

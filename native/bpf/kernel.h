@@ -238,6 +238,16 @@ struct unix_address {
 	int len;
 	struct sockaddr_un name[];
 };
+struct ipv6_pinfo {
+	int mcast_oif;
+};
+
+struct inet_sock {
+	struct sock sk;
+	struct ipv6_pinfo *pinet6;
+	int mc_index;
+};
+
 struct unix_sock {
 	struct sock sk;
 	struct unix_address *addr;

@@ -16,6 +16,7 @@
 #define NR_SENDMMSG 307
 #define SOCK_DGRAM 2
 #define SOCK_RAW 3
+#define IPPROTO_TCP 6
 #define TCP_ESTABLISHED 1
 #define UNIX_PATH_MAX 108
 /* Messages of one sendmmsg or recvmmsg that are told one by one. */
@@ -48,6 +49,19 @@ static __always_inline struct sock *sock_of(struct file *file)
 	return socket ? BPF_CORE_READ(socket, sk) : 0;
 }
 
+/* Whether the other end began the connection: its first packet left behind by which interface it came, where sockets of
+ * datagrams keep theirs for multicast, which cannot be set on a stream (tcp_v4_syn_recv_sock, tcp_v6_syn_recv_sock). */
+static __always_inline bool is_accepted(struct sock *sock, u16 family)
+{
+	struct inet_sock *inet = (void *)sock;
+
+	if (family == AF_INET)
+		return BPF_CORE_READ(inet, mc_index) != 0;
+	if (bpf_core_field_exists(inet->pinet6) && bpf_core_type_exists(struct ipv6_pinfo))
+		return BPF_CORE_READ(inet, pinet6, mcast_oif) != 0;
+	return false;
+}
+
 static __always_inline void fill_sock(struct socket_event *event, struct sock *sock)
 {
 	event->family = BPF_CORE_READ(sock, __sk_common.skc_family);
@@ -56,6 +70,8 @@ static __always_inline void fill_sock(struct socket_event *event, struct sock *s
 	if (event->family != AF_INET && event->family != AF_INET6)
 		return;
 	event->protocol = BPF_CORE_READ(sock, sk_protocol);
+	if (event->protocol == IPPROTO_TCP && is_accepted(sock, event->family))
+		event->header.flags |= FLAG_ACCEPTED;
 	event->local_port = BPF_CORE_READ(sock, __sk_common.skc_num);
 	event->remote_port = __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
 	if (event->family == AF_INET) {

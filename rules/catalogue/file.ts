@@ -118,26 +118,26 @@ export const fileFields = {
   'fs.path.targetraw': { type: 'CHARBUF', doc: 'unresolved target path of two-path calls' },
   'fdlist.nums': {
     type: 'CHARBUF',
-    doc: 'polled descriptor numbers, comma separated; missing: what poll(2) is given is not read',
+    doc: 'polled descriptor numbers, comma separated',
   },
   'fdlist.names': {
     type: 'CHARBUF',
-    doc: 'polled descriptor names, comma separated; missing: what poll(2) is given is not read',
+    doc: 'polled descriptor names, comma separated',
   },
   'fdlist.cips': {
     type: 'CHARBUF',
-    doc: 'client addresses of polled descriptors; missing: what poll(2) is given is not read',
+    doc: 'client addresses of polled descriptors',
   },
   'fdlist.sips': {
     type: 'CHARBUF',
-    doc: 'server addresses of polled descriptors; missing: what poll(2) is given is not read',
+    doc: 'server addresses of polled descriptors',
   },
   'fdlist.cports': {
     type: 'CHARBUF',
-    doc: 'client ports of polled descriptors; missing: what poll(2) is given is not read',
+    doc: 'client ports of polled descriptors',
   },
   'fdlist.sports': {
     type: 'CHARBUF',
-    doc: 'server ports of polled descriptors; missing: what poll(2) is given is not read',
+    doc: 'server ports of polled descriptors',
   },
 } as const satisfies FieldTable;

@@ -4,7 +4,7 @@ import { rings } from '#native';
 import { openCapture } from '../../agent/capture/kernel.ts';
 import { CopyingReader } from '../../agent/capture/ring-reader.ts';
 import { Engine } from '../../agent/engine/engine.ts';
-import { needEnvironment } from '../../agent/engine/needs.ts';
+import { needsOf } from '../../agent/engine/needs.ts';
 import { Event } from '../../agent/events/event.ts';
 import { TextCache } from '../../agent/events/text-cache.ts';
 import { bindField } from '../../agent/fields/bind.ts';
@@ -88,7 +88,7 @@ async function record(rules: readonly Rule[]): Promise<Recording> {
   };
   const opened = openCapture({
     types,
-    details: { environment: needEnvironment(rules) },
+    details: needsOf(rules),
     lifecycleBytes: RING_BYTES,
     bulkBytes: RING_BYTES,
     onEvent(event) {

@@ -68,6 +68,45 @@ static void sockets(int port)
 	dup(12345);
 }
 
+/* Both ends of connections of this process's own: 127.0.0.1, ::1, and IPv4 on a
+ * listener of IPv6. */
+static void ends(void)
+{
+	struct sockaddr_in6 own = { .sin6_family = AF_INET6 }, to;
+	struct sockaddr_in old = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(own);
+	int listener = need(socket(AF_INET6, SOCK_STREAM, 0), "socket"), client, server;
+	char byte;
+
+	need(bind(listener, (void *)&own, sizeof(own)), "bind");
+	need(listen(listener, 3), "listen");
+	need(getsockname(listener, (void *)&own, &size), "getsockname");
+	old.sin_port = own.sin6_port;
+	to = own;
+	to.sin6_addr = in6addr_loopback;
+	for (int i = 0; i < 2; i++) {
+		client = need(socket(i ? AF_INET : AF_INET6, SOCK_STREAM, 0), "socket");
+		need(connect(client, i ? (void *)&old : (void *)&to, i ? sizeof(old) : sizeof(to)), "connect");
+		server = need(accept(listener, 0, 0), "accept");
+		need(write(client, "?", 1), "ask");
+		need(read(server, &byte, 1), "be asked");
+		need(write(server, "!", 1), "answer");
+		need(read(client, &byte, 1), "be answered");
+	}
+	close(listener);
+	listener = need(socket(AF_INET, SOCK_STREAM, 0), "socket");
+	old.sin_port = 0;
+	need(bind(listener, (void *)&old, sizeof(old)), "bind");
+	need(listen(listener, 3), "listen");
+	size = sizeof(old);
+	need(getsockname(listener, (void *)&old, &size), "getsockname");
+	client = need(socket(AF_INET, SOCK_STREAM, 0), "socket");
+	need(connect(client, (void *)&old, sizeof(old)), "connect");
+	server = need(accept(listener, 0, 0), "accept");
+	need(write(server, "!", 1), "answer");
+	need(read(client, &byte, 1), "be answered");
+}
+
 static void messages(void)
 {
 	struct sockaddr_in own = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001) };
@@ -125,6 +164,8 @@ int main(int argc, char **argv)
 		data();
 	else if (!strcmp(group, "sockets"))
 		sockets(atoi(argv[2]));
+	else if (!strcmp(group, "ends"))
+		ends();
 	else if (!strcmp(group, "messages"))
 		messages();
 	else

@@ -129,6 +129,39 @@ describe('calls on sockets', () => {
   });
 });
 
+describe('both ends of a connection', () => {
+  let run: Run;
+  beforeAll(async () => {
+    run = await runGroup('ends');
+  });
+
+  test('the group ran', () => expect(run.code).toBe(0));
+
+  test('whoever was called is the server, whatever is done with the connection', () => {
+    const io = run.events.filter(
+      (event) => read('fd.l4proto', sceneOf(event)) === 'tcp' && /^(read|write)$/.test(event.type),
+    );
+    const accepted = run.events.filter(({ type }) => type === 'accept');
+    expect(io.map((event) => read('fd.is_server', sceneOf(event)))).toEqual([
+      ...[false, true, true, false],
+      ...[false, true, true, false],
+      ...[true, false],
+    ]);
+    const names = accepted.map((event) => read('fd.name', sceneOf(event)));
+    expect(io.map((event) => read('fd.name', sceneOf(event)))).toEqual(
+      names.flatMap((name, connection) => new Array(connection < 2 ? 4 : 2).fill(name)),
+    );
+  });
+
+  test('a socket that waits has one end', () => {
+    const names = run.events
+      .filter(({ type }) => type === 'getsockname')
+      .map((event) => read('fd.name', sceneOf(event)));
+    const bound = run.events.filter(({ type }) => type === 'listen').map((event) => read('fd.name', sceneOf(event)));
+    expect(names).toEqual(bound);
+  });
+});
+
 describe('datagrams', () => {
   let run: Run;
   beforeAll(async () => {

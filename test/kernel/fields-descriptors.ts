@@ -1,8 +1,15 @@
 import { containerRows } from './fields-containers-table.ts';
-import { at, connect, eventAndProcessRows, holds, missing, type Row, tuple } from './fields-table.ts';
+import { at, connect, eventAndProcessRows, type Facts, holds, type Row, tuple } from './fields-table.ts';
 
 const [exec, open] = [at('exec'), at('open')];
 const S_MINOR_LOW = 0xff;
+
+const poll = at('poll');
+const polledNames = (facts: Facts) => {
+  const { report, folder } = facts;
+  const own = `::1:${report('caller')}->::1:${report('listened')}`;
+  return [tuple(facts), `::1:${report('listened')}`, own, own, `${folder}/dev`, '<NA>'].join(',');
+};
 
 const descriptors: Readonly<Record<string, Row>> = {
   'fd.num': open(({ report }) => report('fd')),
@@ -62,12 +69,21 @@ const descriptors: Readonly<Record<string, Row>> = {
   'fs.path.sourceraw': at('rename')('made'),
   'fs.path.target': at('rename')(({ folder }) => `${folder}/moved`),
   'fs.path.targetraw': at('rename')('moved'),
-  'fdlist.nums': missing('poll'),
-  'fdlist.names': missing('poll'),
-  'fdlist.cips': missing('poll'),
-  'fdlist.sips': missing('poll'),
-  'fdlist.cports': missing('poll'),
-  'fdlist.sports': missing('poll'),
+  'fdlist.nums': poll(({ report }) =>
+    [0, 1, 2, 3, 4]
+      .map((at) => report(`polled${at}`))
+      .join(',')
+      .concat(',-1'),
+  ),
+  'fdlist.names': poll(polledNames),
+  'fdlist.cips': poll('127.0.0.1,::1,::1'),
+  'fdlist.sips': poll('127.0.0.1,::1,::1,::1'),
+  'fdlist.cports': poll(({ report }) => [report('port'), report('caller'), report('caller')].join(',')),
+  'fdlist.sports': poll(({ report, port }) => [port, report('listened'), report('listened')].join(',')),
+  'evt.arg.fds': poll(({ report }) => {
+    const [connected, listener, client, server, folder] = [0, 1, 2, 3, 4].map((at) => report(`polled${at}`));
+    return `${connected}:41 ${listener}:60 ${client}:60 ${server}:60 ${folder}:d0 -1:?0`;
+  }),
   'user.uid': exec(0),
   'user.name': exec(({ passwd }) => passwd('root')[0] ?? null),
   'user.homedir': exec(({ passwd }) => passwd('root')[5] ?? null),

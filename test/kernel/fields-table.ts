@@ -299,4 +299,4 @@ const process: Readonly<Record<string, Row>> = {
 };
 
 export const eventAndProcessRows = { ...event, ...process };
-export { at, connect, holds, missing, tuple };
+export { at, connect, holds, tuple };

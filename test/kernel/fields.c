@@ -75,6 +75,35 @@ static void files(void)
 	openat(AT_FDCWD, "absent", O_RDONLY);
 }
 
+/* A listener, the two ends of a connection to it, and a file are waited for,
+ * and what is none. */
+static void wait_for(int fd)
+{
+	struct sockaddr_in6 own = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	socklen_t size = sizeof(own);
+	int listener = socket(AF_INET6, SOCK_STREAM, 0), client = socket(AF_INET6, SOCK_STREAM, 0), server;
+	int names = open("dev", O_RDONLY | O_DIRECTORY);
+
+	need(bind(listener, (void *)&own, sizeof(own)), "bind");
+	need(listen(listener, 1), "listen");
+	need(getsockname(listener, (void *)&own, &size), "getsockname");
+	tell("listened", ntohs(own.sin6_port));
+	need(connect(client, (void *)&own, sizeof(own)), "connect");
+	need(getsockname(client, (void *)&own, &size), "getsockname");
+	tell("caller", ntohs(own.sin6_port));
+	server = accept(listener, 0, 0);
+	need(server, "accept");
+	struct pollfd polled[6] = { { .fd = fd, .events = POLLIN },
+				    { .fd = listener },
+				    { .fd = client },
+				    { .fd = server },
+				    { .fd = names },
+				    { .fd = -1 } };
+	for (int i = 0; i < 5; i++)
+		tell(((const char *[]){ "polled0", "polled1", "polled2", "polled3", "polled4" })[i], polled[i].fd);
+	need(syscall(SYS_poll, polled, 6, 5000), "poll");
+}
+
 static void network(int port)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
@@ -84,7 +113,6 @@ static void network(int port)
 	struct sockaddr_un log = { .sun_family = AF_UNIX, .sun_path = "dev/log" };
 	socklen_t size = sizeof(own);
 	int fd = socket(AF_INET, SOCK_STREAM, 0), log_fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-	struct pollfd polled[2] = { { .fd = fd, .events = POLLIN }, { .fd = 0, .events = POLLIN } };
 	char data[8], path[64];
 
 	need(connect(fd, (void *)&to, sizeof(to)), "connect");
@@ -92,7 +120,7 @@ static void network(int port)
 	tell("socket", fd);
 	tell("port", ntohs(own.sin_port));
 	need(syscall(SYS_sendto, fd, "request", 7, 0, 0, 0), "sendto");
-	syscall(SYS_poll, polled, 2, 5000);
+	wait_for(fd);
 	need(syscall(SYS_recvfrom, fd, data, sizeof(data), 0, 0, 0), "recvfrom");
 	to.sin_port = htons(7); /* echo */
 	connect(socket(AF_INET, SOCK_STREAM, 0), (void *)&to, sizeof(to));

@@ -10,6 +10,7 @@ import {
   fileLayout,
   forkLayout,
   headerLayout,
+  polledLayout,
   recordFlags,
   socketLayout,
 } from '../../agent/events/layout.ts';
@@ -28,6 +29,7 @@ const structs = {
   file_event: fileLayout,
   socket_event: socketLayout,
   call_event: callLayout,
+  polled_event: polledLayout,
   reflex_test: reflexLayout.test,
   reflex_control: reflexLayout.control,
 };
@@ -43,6 +45,7 @@ const constants = {
   EVENT_SOCKET: kinds.socket,
   EVENT_CALL: kinds.call,
   EVENT_DENIED: kinds.denied,
+  EVENT_POLLED: kinds.polled,
   FLAG_COMPAT: recordFlags.compat,
   FLAG_ARGS_CUT: recordFlags.argsCut,
   FLAG_UPPER_LAYER: recordFlags.upperLayer,
@@ -56,6 +59,7 @@ const constants = {
   FLAG_URING: recordFlags.uring,
   FLAG_NO_RESULT: recordFlags.noResult,
   FLAG_TEXT_UNREAD: recordFlags.textUnread,
+  FLAG_ACCEPTED: recordFlags.accepted,
   REFLEX_TESTS: reflexLayout.mostTests,
   REFLEX_MOST: reflexLayout.mostReflexes,
   REFLEX_TEXT: MOST_TEXT_BYTES,
