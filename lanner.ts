@@ -101,6 +101,14 @@ const commands = {
     summary: 'forget messages that were given up',
     load: async () => (await import('./router/cli/dead-letters.ts')).purgeDeadLetters,
   },
+  'evidence list': {
+    summary: 'list evidence that nodes have handed over',
+    load: async () => (await import('./router/cli/evidence.ts')).listEvidence,
+  },
+  'evidence get': {
+    summary: 'fetch an archive of evidence',
+    load: async () => (await import('./router/cli/evidence.ts')).getEvidence,
+  },
   fields: { summary: 'list the fields', load: async () => (await import('./rules/cli/fields.ts')).fields },
   doctor: { summary: 'say what this machine lacks', load: async () => (await import('./agent/cli/doctor.ts')).doctor },
 } as const satisfies Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>;

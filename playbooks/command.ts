@@ -104,6 +104,34 @@ const helloSchema = z.strictObject({
   actions: z.array(z.string().max(64)).max(64),
 });
 
+/** The header with it as JSON in Base64; the body is a part of the archive, from byte `from` of the query on. */
+export const EVIDENCE_HEADER = 'lanner-evidence';
+/** Each part but the last; what is sent within one request must come through within seconds. */
+export const EVIDENCE_PART_BYTES = 4 * 1024 * 1024;
+
+/** Time and beginning of the hash: what is in it. */
+export const evidenceId = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\dT\d{6}\.\d{3}Z-[0-9a-f]{16}$/, 'expected an id of evidence');
+
+/** Node → router, by HTTP: an archive of evidence, a tar.zst. */
+export const evidenceSchema = z.strictObject({
+  id: evidenceId,
+  node: z.string().min(1).max(253),
+  alert: id,
+  rule: z.string().max(1_024),
+  container: z.string().max(128),
+  bytes: z
+    .int()
+    .min(1)
+    .max(2 * 1024 * 1024 * 1024),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  collected_ms: z.int().nonnegative(),
+});
+
+/** The router's answer: how much of it is there, and where it lies when it is all there. */
+export const evidenceAnswerSchema = z.object({ have: z.int().nonnegative(), kept: z.string().max(4_096).optional() });
+
 /** Router → node: the receipt for this command is stored; the node may forget it. */
 export const ackSchema = z.strictObject({
   version: z.literal(CHANNEL_VERSION),
@@ -152,4 +180,5 @@ export const fromNodeSchema = z.discriminatedUnion('kind', [helloSchema, receipt
 export type NodeCommand = z.output<typeof commandSchema>;
 export type Receipt = z.output<typeof receiptSchema>;
 export type Stop = z.output<typeof stopSchema>;
+export type Evidence = z.output<typeof evidenceSchema>;
 export type Hello = z.output<typeof helloSchema>;

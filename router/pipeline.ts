@@ -18,6 +18,7 @@ import { alertIdOf } from './ingest/alert-id.ts';
 import { type IngestPorts, ingest } from './ingest/ingest.ts';
 import { alertOfStop, describeVerdict } from './ingest/verdict.ts';
 import { makeChannel } from './nodes/channel.ts';
+import { makeEvidenceKeeper } from './nodes/evidence.ts';
 import { makeOutbox } from './nodes/outbox.ts';
 import { makeNodeRegistry } from './nodes/registry.ts';
 import { openResponding } from './nodes/responding.ts';
@@ -32,6 +33,7 @@ import type { RunPorts } from './runs/ports.ts';
 import { makeAlertStore } from './store/alerts.ts';
 import { makeAuditLog } from './store/audit.ts';
 import { makeDestinationStore } from './store/destinations.ts';
+import { makeEvidenceStore } from './store/evidence.ts';
 import { makeGates } from './store/gates.ts';
 import { makeHolds } from './store/holds.ts';
 import { makeLiveFeed } from './store/live.ts';
@@ -201,6 +203,16 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
       if (stops.length > 0) await ingest(stops, 'perhaps', ingestPorts);
     },
   };
+  const evidence = makeEvidenceStore(requests, audit.append);
+  const evidenceKeeper = makeEvidenceKeeper({
+    folder: join(settings.dataFolder, 'kept-evidence'),
+    settings: settings.file.evidence,
+    store: evidence,
+    secrets: settings.secrets,
+    router: hostname(),
+    nowMs,
+    log,
+  });
   const redisAnswers = async (): Promise<boolean> => (await requests.ping().catch(() => '')) === 'PONG';
   const app = makeApp({
     isAllowed,
@@ -263,6 +275,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     },
     audit,
     destinations: { ...outward, audit: audit.append },
+    evidence: { ...evidenceKeeper, list: evidence.list, audit: audit.append, metrics },
     sync: sync && {
       run: sync.run,
       status: () => describeSync(sync),

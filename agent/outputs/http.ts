@@ -30,7 +30,12 @@ export function makeHttp(
     try {
       poster ??= openPoster(url, tokenFile, tls);
     } catch (error) {
-      return { status: 0, reason: error instanceof Error ? error.message : String(error), retryAfterMs: undefined };
+      return {
+        status: 0,
+        reason: error instanceof Error ? error.message : String(error),
+        text: '',
+        retryAfterMs: undefined,
+      };
     }
     const answer = await poster(lines);
     if (answer.status === 401 || answer.status === 403) poster = undefined;

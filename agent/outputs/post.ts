@@ -3,43 +3,59 @@ import { builtin } from '#rules/cli/builtin';
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /** What came of a request; status 0 when there was no answer. */
-export type Answer = { readonly status: number; readonly reason: string; readonly retryAfterMs: number | undefined };
+export type Answer = {
+  readonly status: number;
+  readonly reason: string;
+  /** The beginning of it. */
+  readonly text: string;
+  readonly retryAfterMs: number | undefined;
+};
 
 export type PosterSettings = {
   readonly userAgent?: string;
   readonly ca?: Buffer;
   readonly cert?: Buffer;
   readonly key?: Buffer;
+  /** Cuts requests off. */
+  readonly stop?: AbortSignal;
 };
 
-/** Posts JSON texts in one request, on a connection that is kept. Redirects are not followed: a token goes nowhere else. */
-export function makePoster(
+const timeOut = (): AbortSignal => AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+
+/** One request on a connection that is kept. Redirects are not followed: a token goes nowhere else. */
+export type Ask = (
+  method: string,
   target: URL,
+  body: string | Buffer,
+  headers: Readonly<Record<string, string>>,
+) => Promise<Answer>;
+
+/** Asks one server, which `protocol` is spoken with. */
+export function makeAsk(
+  protocol: string,
   token: string | undefined,
-  { userAgent, ...tls }: PosterSettings = {},
-): (bodies: readonly string[], headers?: Readonly<Record<string, string>>) => Promise<Answer> {
-  const secure = target.protocol === 'https:';
+  { userAgent, stop, ...tls }: PosterSettings = {},
+): Ask {
+  const secure = protocol === 'https:';
   const agent = secure
     ? new builtin.https.Agent({ keepAlive: true, maxSockets: 1, ...tls })
     : new builtin.http.Agent({ keepAlive: true, maxSockets: 1 });
   const ask = secure ? builtin.https.request : builtin.http.request;
-  return (bodies, more = {}) =>
+  return (method, target, body, headers) =>
     new Promise((resolve) => {
-      const body = bodies.join('\n');
-      const fail = (error: Error) => resolve({ status: 0, reason: error.message, retryAfterMs: undefined });
+      const fail = (error: Error) => resolve({ status: 0, reason: error.message, text: '', retryAfterMs: undefined });
       const asked = ask(
         target,
         {
           agent,
-          method: 'POST',
+          method,
           headers: {
-            ...more,
+            ...headers,
             ...(token !== undefined && { authorization: `Bearer ${token}` }),
             ...(userAgent !== undefined && { 'user-agent': userAgent }),
-            'content-type': bodies.length === 1 ? 'application/json' : 'application/x-ndjson',
             'content-length': Buffer.byteLength(body),
           },
-          signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+          signal: stop === undefined ? timeOut() : AbortSignal.any([stop, timeOut()]),
         },
         (response) => {
           let text = '';
@@ -53,6 +69,7 @@ export function makePoster(
             resolve({
               status: response.statusCode ?? 0,
               reason: `HTTP ${response.statusCode}: ${text.slice(0, 1_000)}`,
+              text,
               retryAfterMs: Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1_000, 60_000) : undefined,
             });
           });
@@ -61,4 +78,17 @@ export function makePoster(
       asked.on('error', fail);
       asked.end(body);
     });
+}
+
+/** Posts JSON texts in one request. */
+export function makePoster(
+  target: URL,
+  token: string | undefined,
+  settings: PosterSettings = {},
+): (bodies: readonly string[], headers?: Readonly<Record<string, string>>) => Promise<Answer> {
+  const ask = makeAsk(target.protocol, token, settings);
+  return (bodies, more = {}) => {
+    const type = bodies.length === 1 ? 'application/json' : 'application/x-ndjson';
+    return ask('POST', target, bodies.join('\n'), { ...more, 'content-type': type });
+  };
 }

@@ -5,6 +5,7 @@ import type { Event } from '../events/event.ts';
 import type { CgroupContainer } from '../state/containers/cgroup.ts';
 import type { ContainerDetails } from '../state/containers/container.ts';
 import type { Engine } from '../state/containers/engine.ts';
+import type { EvidenceFolder } from './evidence-folder.ts';
 import type { Self } from './guard.ts';
 
 /** How a node action went; `retry` only means something for `failed`. */
@@ -27,4 +28,9 @@ export type ActionPorts = {
   readonly bootId: string;
   readonly pidfds: Pidfds;
   readonly dataFolder: string;
+  /** What the router calls this host. */
+  readonly node: string;
+  readonly evidence: EvidenceFolder;
+  /** Says where the evidence lies besides this node, or why it does not. */
+  readonly sendEvidence: (id: string) => Promise<string>;
 };

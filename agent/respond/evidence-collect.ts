@@ -1,18 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  readSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { type NodeCommand, nodeActionParams } from '#playbooks/command';
 import type { ContainerDetails } from '../state/containers/container.ts';
 import type { ActionPorts, ActionResult, NodeAction } from './action.ts';
@@ -30,12 +17,10 @@ const MOST_ANCESTORS = 64;
 const MOST_DESCRIPTORS = 4_096;
 const MOST_TEXT_BYTES = 4 * MIB;
 const MOST_PROGRAM_BYTES = 512 * MIB;
-/** All evidence on this node; the oldest goes first. */
-const MOST_KEPT_BYTES = 1024 * MIB;
 
 /**
  * `evidence.collect`: what the kernel tells of the processes and the engine of the container, as tar.zst in
- * DATA/evidence. Nothing is stopped for it: to look at what stands still, stop or pause first.
+ * DATA/evidence, and sent to the router. Nothing is stopped for it: to look at what stands still, stop or pause first.
  */
 export function makeEvidenceCollect(ports: ActionPorts): NodeAction {
   return withParams(nodeActionParams['evidence.collect'], async ({ container, most_mb: mostMb }, command) => {
@@ -52,16 +37,18 @@ export function makeEvidenceCollect(ports: ActionPorts): NodeAction {
     archive.add('events.jsonl', eventsOf(container, pids, ports));
     if (details !== undefined) archive.add('container.json', toJson(redacted(details)));
     const at = new Date();
+    const { alert } = command;
     const bytes = await archive.finish({
       at,
-      alert: command.alert,
+      alert,
       container,
       processes: pids.length,
       processes_left_out: Math.max(0, pids.length - MOST_PROCESSES),
     });
-    const path = keep(bytes, `${at.toISOString().replaceAll(':', '')}.tar.zst`, ports.dataFolder);
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    return { outcome: 'done', detail: `${path} (${bytes.length} bytes, sha256 ${sha256})` };
+    const about = { node: ports.node, alert: alert.id, rule: alert.rule, container, collected_ms: at.getTime() };
+    const { path, evidence } = ports.evidence.put(bytes, about);
+    const where = await ports.sendEvidence(evidence.id);
+    return { outcome: 'done', detail: `${path} (${evidence.bytes} bytes, sha256 ${evidence.sha256}); ${where}` };
   });
 }
 
@@ -193,16 +180,3 @@ function link(path: string): string | undefined {
 
 const toJson = (value: unknown): string =>
   `${JSON.stringify(value, (_, each: unknown) => (each instanceof Map ? Object.fromEntries(each) : each), 2)}\n`;
-
-function keep(bytes: Buffer, name: string, dataFolder: string): string {
-  const folder = join(dataFolder, 'evidence');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  let total = bytes.length;
-  for (const each of readdirSync(folder).toSorted().toReversed()) {
-    total += statSync(join(folder, each)).size;
-    if (total > MOST_KEPT_BYTES) rmSync(join(folder, each), { force: true });
-  }
-  const path = join(folder, name);
-  writeFileSync(path, bytes, { mode: 0o600, flag: 'wx', flush: true });
-  return path;
-}

@@ -12,6 +12,8 @@ import type { ActionPorts } from './action.ts';
 import { isDestructive, makeActions } from './actions.ts';
 import { ActionCap } from './cap.ts';
 import { openChannel } from './channel.ts';
+import { openEvidenceFolder } from './evidence-folder.ts';
+import { openEvidenceUpload } from './evidence-upload.ts';
 import { openJournal } from './journal.ts';
 import { openOffSwitch } from './off-switch.ts';
 import { makePerformer } from './perform.ts';
@@ -88,6 +90,8 @@ export function openResponse(options: ResponseOptions): Response {
   });
   const before = offSwitch.stop();
   if (before !== undefined) log('warn', stopAlert(before).message, { reason: before.reason });
+  const evidence = openEvidenceFolder(dataFolder);
+  const upload = openEvidenceUpload({ router, folder: evidence, log });
   const actions = makeActions({
     engines: containers.engines,
     describe: makeDescribe(containers),
@@ -98,6 +102,9 @@ export function openResponse(options: ResponseOptions): Response {
     bootId,
     pidfds: openPidfds(),
     dataFolder,
+    node,
+    evidence,
+    sendEvidence: upload.send,
   });
   const cap = new ActionCap(settings.mostActions);
   const perform = makePerformer({
@@ -129,6 +136,7 @@ export function openResponse(options: ResponseOptions): Response {
     isStopped: () => offSwitch.stop() !== undefined,
     close() {
       channel?.close();
+      upload.close();
       offSwitch.close();
       journal.close();
     },

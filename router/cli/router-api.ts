@@ -24,27 +24,47 @@ type ApiValues = {
 
 /** Asks the router that runs at this address, with the token of its data folder. */
 export function makeRouterApi(values: ApiValues): RouterApi {
+  const ask = makeRouterAsk(values);
+  return async (path, body) => {
+    const asked = await ask(path, body === undefined ? {} : { method: 'POST', body });
+    if (!asked.ok) return asked;
+    try {
+      return { ok: true, text: await asked.answer.text() };
+    } catch (error) {
+      return { ok: false, reason: `the answer broke off: ${reasonOf(error)}` };
+    }
+  };
+}
+
+type AskedRouter = { readonly ok: true; readonly answer: Response } | { readonly ok: false; readonly reason: string };
+
+/** The same for answers that are no text. */
+export function makeRouterAsk(values: ApiValues): (path: string, request?: RequestInit) => Promise<AskedRouter> {
   const url = values.router ?? `http://${DEFAULT_LISTEN}`;
   if (!URL.canParse(url) || !/^https?:/.test(url))
     throw new UsageError(`--router ${JSON.stringify(url)}: expected a URL such as http://${DEFAULT_LISTEN}`);
   const file = resolve(values['token-file'] ?? join(values.data ?? defaultDataFolder(), 'token'));
-  return async (path, body) => {
+  return async (path, request = {}) => {
     let token: string;
     try {
       token = readFileSync(file, 'utf8').trim();
     } catch (error) {
-      return { ok: false, reason: `no token: ${error instanceof Error ? error.message : String(error)}` };
+      return { ok: false, reason: `no token: ${reasonOf(error)}` };
     }
     try {
       const answer = await fetch(new URL(path, url), {
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        ...(body === undefined ? {} : { method: 'POST', body }),
+        ...request,
       });
-      const text = await answer.text();
-      return answer.ok ? { ok: true, text } : { ok: false, reason: `${url} answered ${answer.status}: ${text}` };
+      if (answer.ok) return { ok: true, answer };
+      return { ok: false, reason: `${url} answered ${answer.status}: ${await answer.text()}` };
     } catch (error) {
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-      return { ok: false, reason: `${url}: ${cause instanceof Error ? cause.message : String(cause)}` };
+      return { ok: false, reason: `${url}: ${reasonOf(error)}` };
     }
   };
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -9,6 +9,7 @@ import { makeFolder } from '#rules/cli/make-folder';
 import { renderDiagnostic } from '#rules/language/diagnostic';
 import type { SourceFile } from '#rules/language/source';
 import { actionCatalogue, outwardCatalogue } from '../actions/all.ts';
+import { s3Schema } from '../clients/s3.ts';
 import { findStrayVias } from '../config/find-stray-vias.ts';
 import { ROUTER_USAGE, type RouterOptions, readRouterOptions } from '../config/options.ts';
 import { emptyRouterFile, type RouterFile, readRouterFile } from '../config/router-file.ts';
@@ -102,7 +103,7 @@ async function runRouter(options: RouterOptions): Promise<number> {
 
 function readFile(source: SourceFile): RouterFile | undefined {
   const kinds = new Map([...outwardCatalogue].map(([name, { sender }]) => [name, sender.settings] as const));
-  const read = readRouterFile(source, kinds);
+  const read = readRouterFile(source, kinds, s3Schema);
   if (read.ok) return read.file;
   for (const error of read.errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
   return undefined;

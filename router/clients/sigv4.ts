@@ -10,7 +10,8 @@ export type AwsRequest = {
   readonly method: string;
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Buffer;
+  /** Or its hash, when it is not held here. */
+  readonly body: string | Buffer | { readonly sha256: string };
   readonly service: string;
   readonly region: string;
 };
@@ -23,7 +24,7 @@ export function signAws(request: AwsRequest, credentials: AwsCredentials, nowMs:
   const { method, url, body, service, region } = request;
   const time = new Date(nowMs).toISOString().replace(/[-:]|\.\d{3}/g, '');
   const day = time.slice(0, 8);
-  const bodyHash = hash(body);
+  const bodyHash = typeof body === 'object' && 'sha256' in body ? body.sha256 : hash(body);
   const headers: Record<string, string> = {
     ...Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value])),
     host: url.host,

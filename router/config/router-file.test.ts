@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { renderDiagnostic } from '#rules/language/diagnostic';
 import { outwardCatalogue } from '../actions/all.ts';
-import { readRouterFile } from './router-file.ts';
+import { s3Schema } from '../clients/s3.ts';
+import { emptyRouterFile, readRouterFile } from './router-file.ts';
 
 const kinds = new Map([...outwardCatalogue].map(([name, { sender }]) => [name, sender.settings] as const));
-const read = (text: string) => readRouterFile({ path: 'router.yaml', text }, kinds);
+const read = (text: string) => readRouterFile({ path: 'router.yaml', text }, kinds, s3Schema);
 
 describe("the router's configuration file", () => {
   it('names destinations, and leaves secrets as references', () => {
@@ -38,7 +39,7 @@ destinations:
   });
 
   it.for(['', '# nothing\n', 'destinations: {}\n'])('may be empty: %j', (text) => {
-    expect(read(text)).toEqual({ ok: true, file: { destinations: [] } });
+    expect(read(text)).toEqual({ ok: true, file: emptyRouterFile });
   });
 
   it.for([
@@ -61,6 +62,15 @@ destinations:
     {
       text: 'destinations:\n  a: { webhook: { url: "http://h" }, timeout: 5 }\n',
       says: 'expected a time such as 500ms',
+    },
+    { text: 'evidence: { most: 5 }\n', says: 'unknown key most' },
+    {
+      text: 'evidence: { s3: { url: "http://h", bucket: abc, region: x, access_key_id: a, secret: b } }\n',
+      says: 'unknown key secret',
+    },
+    {
+      text: 'evidence: { s3: { url: "ftp://h", bucket: abc, region: x } }\n',
+      says: 'expected a URL with http or https',
     },
   ])('says what is wrong with $text', ({ text, says }) => {
     const result = read(text);

@@ -4,6 +4,7 @@ import { reportIssue, valueAt } from '#playbooks/language/issue';
 import { type Path, readWritten, type Written } from '#playbooks/language/written';
 import type { Diagnostic } from '#rules/language/diagnostic';
 import type { SourceFile } from '#rules/language/source';
+import { type EvidenceSettings, evidenceSchema } from './evidence-settings.ts';
 import { type GitSettings, gitSchema } from './git-settings.ts';
 
 /** Where messages go, as the configuration file names it. */
@@ -30,9 +31,14 @@ export type RouterFile = {
   readonly destinations: readonly Destination[];
   /** Where rules and playbooks come from instead of files. */
   readonly git: GitSettings | undefined;
+  readonly evidence: EvidenceSettings;
 };
 
-export const emptyRouterFile: RouterFile = { destinations: [], git: undefined };
+export const emptyRouterFile: RouterFile = {
+  destinations: [],
+  git: undefined,
+  evidence: evidenceSchema.parse({}),
+};
 
 export type RouterFileResult =
   | { readonly ok: true; readonly file: RouterFile }
@@ -58,13 +64,20 @@ const shared = {
   most_waiting: z.int().min(1).max(1_000_000).default(50_000),
 };
 
-/** Reads the file; every mistake in it is reported. `kinds`: what destinations of each kind are set to. */
-export function readRouterFile(file: SourceFile, kinds: ReadonlyMap<string, z.ZodType<object>>): RouterFileResult {
+/**
+ * Reads the file; every mistake in it is reported. `kinds`: what destinations of each kind are set to; `s3`: what tells
+ * of a bucket.
+ */
+export function readRouterFile(
+  file: SourceFile,
+  kinds: ReadonlyMap<string, z.ZodType<object>>,
+  s3: z.ZodType<object>,
+): RouterFileResult {
   const errors: Diagnostic[] = [];
   const written = readWritten(
     file,
     (code, message, source, span) => errors.push({ code, message, source, span }),
-    'a map with the keys destinations and git',
+    'a map with the keys destinations, git and evidence',
   );
   const [first, second] = written;
   if (second !== undefined) second.fail([], 'expected one configuration in a file');
@@ -72,20 +85,27 @@ export function readRouterFile(file: SourceFile, kinds: ReadonlyMap<string, z.Zo
     return errors.length > 0 ? { ok: false, errors } : { ok: true, file: emptyRouterFile };
   const own = Object.fromEntries([...kinds.keys()].map((kind) => [kind, z.looseObject({}).optional()]));
   const destination = z.strictObject({ ...shared, ...own });
-  const schema = z.strictObject({ destinations: z.record(name, destination).default({}), git: gitSchema.optional() });
+  const schema = z.strictObject({
+    destinations: z.record(name, destination).default({}),
+    git: gitSchema.optional(),
+    evidence: evidenceSchema.optional(),
+  });
   const read = schema.safeParse(first.value);
   const keysAt = (path: Path): readonly string[] => {
     if (path.length === 0) return Object.keys(schema.shape);
     if (path[0] === 'git') return path.length === 1 ? Object.keys(gitSchema.shape) : [];
+    if (path[0] === 'evidence') return path.length === 1 ? Object.keys(evidenceSchema.shape) : shapeOf(s3);
     if (path.length === 2) return Object.keys(destination.shape);
     if (path.length > 3) return [];
     const part = path[2] === 'retry' || path[2] === 'breaker' ? shared[path[2]].unwrap() : kinds.get(String(path[2]));
-    return part !== undefined && 'shape' in part ? Object.keys(Object(part.shape)) : [];
+    return shapeOf(part);
   };
   if (!read.success) {
     for (const issue of read.error.issues) reportIssue(issue, [], first, keysAt);
     return { ok: false, errors };
   }
+  const { evidence = emptyRouterFile.evidence } = read.data;
+  if (evidence.s3 !== undefined) checkSettings(s3, ['evidence', 's3'], first, keysAt);
   const entries = Object.entries(read.data.destinations);
   if (entries.length > MOST_DESTINATIONS) first.fail(['destinations'], `more than ${MOST_DESTINATIONS} destinations`);
   const destinations = entries.flatMap(([called, value]): Destination[] => {
@@ -112,7 +132,11 @@ export function readRouterFile(file: SourceFile, kinds: ReadonlyMap<string, z.Zo
       },
     ];
   });
-  return errors.length > 0 ? { ok: false, errors } : { ok: true, file: { destinations, git: read.data.git } };
+  return errors.length > 0 ? { ok: false, errors } : { ok: true, file: { destinations, git: read.data.git, evidence } };
+}
+
+function shapeOf(schema: z.ZodType<unknown> | undefined): readonly string[] {
+  return schema !== undefined && 'shape' in schema ? Object.keys(Object(schema.shape)) : [];
 }
 
 /** What a secret becomes is checked when it is filled in. */

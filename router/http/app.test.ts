@@ -47,6 +47,13 @@ function appOver(parts: Partial<AppParts> = {}, alerts: Partial<AppParts['alerts
       purge: async () => 0,
       audit: async () => undefined,
     },
+    evidence: {
+      take: async () => ({ status: 'have', have: 0 }),
+      read: async () => undefined,
+      list: async () => [],
+      audit: async () => undefined,
+      metrics,
+    },
     responding: { current: () => undefined, set: async () => undefined, connected: () => 2, nowMs: () => 7 },
     failed: () => undefined,
     ...parts,

@@ -8,6 +8,7 @@ import { auditRoutes } from './audit-routes.ts';
 import { requireToken } from './auth.ts';
 import { consoleRoutes } from './console-routes.ts';
 import { type DestinationRoutes, deadLetterRoutes, destinationRoutes } from './destination-routes.ts';
+import { type EvidenceRoutes, evidenceRoutes } from './evidence-routes.ts';
 import { type HealthRoutes, healthRoutes } from './health-routes.ts';
 import { liveRoutes } from './live-routes.ts';
 import { type PlaybookRoutes, playbookRoutes } from './playbook-routes.ts';
@@ -26,6 +27,7 @@ export type AppParts = {
   readonly playbooks: PlaybookRoutes;
   readonly audit: Pick<AuditLog, 'read'>;
   readonly destinations: DestinationRoutes;
+  readonly evidence: EvidenceRoutes;
   /** `undefined`: rules and playbooks come from files. */
   readonly sync: SyncRoutes | undefined;
   readonly status: () => object;
@@ -43,6 +45,7 @@ export function makeApp(parts: AppParts): Hono {
   app.route('/api/responding', respondingRoutes(parts.responding));
   app.route('/api/destinations', destinationRoutes(parts.destinations));
   app.route('/api/dead-letters', deadLetterRoutes(parts.destinations));
+  app.route('/api/evidence', evidenceRoutes(parts.evidence));
   app.route('/api/events', liveRoutes(parts.feed));
   app.get('/api/nodes', async (context) => context.json({ nodes: await parts.nodes.all() }));
   app.get('/api/status', (context) => context.json(parts.status()));

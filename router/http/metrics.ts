@@ -96,6 +96,12 @@ export function makeMetrics() {
       labelNames: ['destination'],
       registers,
     }),
+    evidence: new Counter({
+      name: 'lanner_evidence_total',
+      help: 'Evidence that nodes handed over: kept, refused for good, or put off to later.',
+      labelNames: ['outcome'],
+      registers,
+    }),
     nodesConnected: new Gauge({
       name: 'lanner_nodes_connected',
       help: 'Nodes whose channel is open at this replica.',

@@ -31,6 +31,9 @@ export const keys = {
   outbox: (node: string) => `{lanner}:node:${node}:outbox`,
   /** String: the receipt of a command as JSON, with an expiry. */
   receipt: (command: string) => `{lanner}:receipt:${command}`,
+  /** Hash: id → evidence that nodes handed over, as JSON; sorted set of the ids by the time of collecting. */
+  evidence: '{lanner}:evidence',
+  evidenceTimes: '{lanner}:evidence:times',
   /** Hash: how a destination does. */
   destination: (name: string) => `{lanner}:destination:${name}`,
   /** String: which commit of the repository is used, as JSON. */

@@ -2,6 +2,7 @@ import { openPidfds } from '#native';
 import { commandSchema, type NodeActionName, type NodeCommand } from '#playbooks/command';
 import { usualResponse } from '../../agent/config/protection.ts';
 import type { ActionPorts } from '../../agent/respond/action.ts';
+import { openEvidenceFolder } from '../../agent/respond/evidence-folder.ts';
 import { makeDescribe, readBootId } from '../../agent/respond/open.ts';
 import { NS_PER_TICK, readStat } from '../../agent/respond/process.ts';
 import { readSelf } from '../../agent/respond/process-facts.ts';
@@ -16,6 +17,7 @@ export function portsOf({
 }: Partial<Omit<ActionPorts, 'self'>> & { readonly self?: number } = {}): ActionPorts {
   const found = findEngines();
   const engines = changes.engines ?? (() => found);
+  const { dataFolder = '/nonexistent' } = changes;
   return {
     engines,
     describe: makeDescribe({
@@ -28,7 +30,10 @@ export function portsOf({
     protection: usualResponse.protection,
     bootId,
     pidfds: openPidfds(),
-    dataFolder: '/nonexistent',
+    dataFolder,
+    node: 'test',
+    evidence: openEvidenceFolder(dataFolder),
+    sendEvidence: async () => 'stays here',
     ...changes,
   };
 }

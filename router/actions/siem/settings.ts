@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { duration } from '#playbooks/language/duration';
 import { httpAuth, httpUrl, tlsSettings } from '../../clients/http-settings.ts';
+import { s3Place } from '../../clients/s3.ts';
 
 const batch = { batch: z.int().min(1).max(1_000).default(200), wait: duration(1, 60_000).default(200) };
 const http = { url: httpUrl, auth: httpAuth.optional(), tls: tlsSettings.optional() };
@@ -72,18 +73,7 @@ const nats = z.strictObject({
 
 const s3 = z.strictObject({
   service: z.literal('s3'),
-  /** Of the service; the bucket becomes the first part of the path. */
-  url: httpUrl,
-  bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'expected the name of a bucket'),
-  prefix: z
-    .string()
-    .regex(/^[\w./=-]*$/, 'expected letters, digits and ._/=-')
-    .default('lanner/'),
-  region: z.string().regex(/^[a-z0-9-]{1,32}$/, 'expected a region such as eu-central-1'),
-  access_key_id: z.string().min(1),
-  secret_access_key: z.string().min(1),
-  session_token: z.string().optional(),
-  tls: tlsSettings.optional(),
+  ...s3Place,
   format: documents.default('ocsf'),
   batch: z.int().min(1).max(1_000).default(500),
   wait: duration(1, 60_000).default(5_000),
