@@ -3,14 +3,16 @@ import type { FieldValue } from '#rules/language/field';
 import { matcherOf } from '#rules/language/test-matcher';
 import {
   ACCESS_SHIFT,
-  FAMILY_SHIFT,
+  ADDRESS_SHIFT,
   type FilterKind,
-  families,
   feature,
-  TRANSPORT_SHIFT,
-  transports,
+  isCarrying,
+  PORT_SHIFT,
+  SORT_SHIFT,
+  sorts,
 } from './features.ts';
 import { type PathPart, type PathTest, pathTestOf } from './literals.ts';
+import { isOfAddress, isOfBothEnds, isOfPort, type Servers } from './servers.ts';
 
 /** What is known of a test: `open` may be either. */
 export type Verdict = 'no' | 'yes' | 'open';
@@ -26,8 +28,12 @@ export type Atom =
 type ReadAtom = (test: CheckedTest, type: string) => Atom | undefined;
 
 /** What each reader of fields/ yields, as far as the kernel side has it as well: keep the two alike. */
-export function atomOf(test: CheckedTest, type: string, kind: FilterKind): Atom | undefined {
+export function atomOf(test: CheckedTest, type: string, kind: FilterKind, servers: Servers): Atom | undefined {
   const { left, right } = test;
+  if (kind === 'socket') {
+    const atom = ofServer(test, servers);
+    if (atom !== undefined) return atom;
+  }
   if (left.kind !== 'field' || left.list || right.kind === 'expression') return undefined;
   const { spec, argument } = left.use;
   const name = argument === undefined ? spec.name : `${spec.name}.${argument}`;
@@ -184,44 +190,83 @@ const ofOpens: Readonly<Record<string, ReadAtom>> = {
   'evt.is_open_create': isMade(feature.creates),
 };
 
-type FamilyValues = readonly [other: FieldValue | undefined, unix: FieldValue, ipv4: FieldValue, ipv6: FieldValue];
+const sortIn = (features: number): number => (features & feature.sort) >> SORT_SHIFT;
+
+/** The server's port or address. */
+function ofServer(test: CheckedTest, { ports, addresses }: Servers): Atom | undefined {
+  const [mask, shift, { examples }] = isOfPort(test)
+    ? ([feature.port, PORT_SHIFT, ports] as const)
+    : ([feature.address, ADDRESS_SHIFT, addresses] as const);
+  if (!isOfPort(test) && !isOfAddress(test)) return undefined;
+  const verdicts = examples.map((members) => judgeServer(test, members));
+  return {
+    kind: 'feature',
+    bits: feature.sort | mask,
+    verdict: (features) => {
+      const sort = sortIn(features);
+      if (sort === sorts.other || sort === sorts.unix) return 'no';
+      return sort === sorts.unknown ? 'open' : (verdicts[(features & mask) >> shift] ?? 'open');
+    },
+  };
+}
+
+function judgeServer(test: CheckedTest, members: readonly FieldValue[]): Verdict {
+  if (members.length === 0) return 'open';
+  if (!isOfBothEnds(test)) return judgeAll(test, members);
+  const verdict = judgeAll(
+    test,
+    members.map((member) => [member]),
+  );
+  // What the other end is, is not known: one end is enough for a test to pass, or for `!=` to fail.
+  const telling = test.operator === '!=' ? 'no' : 'yes';
+  return verdict === telling ? telling : 'open';
+}
+
+type SortValues = readonly [unix: FieldValue, ipv4: FieldValue, ipv6: FieldValue];
 
 /** What a field is for each family; other families than these have a value that is not known, or none. */
-const ofFamily = ([, unix, ipv4, ipv6]: FamilyValues): ReadAtom =>
-  byBits(feature.family, (test, features) => {
-    const known = [unix, ipv4, ipv6];
-    switch ((features & feature.family) >> FAMILY_SHIFT) {
-      case families.unix:
+const ofFamily = (known: SortValues): ReadAtom => {
+  const [unix, ipv4, ipv6] = known;
+  return byBits(feature.sort, (test, features) => {
+    switch (sortIn(features)) {
+      case sorts.unix:
         return judge(test, unix);
-      case families.ipv4:
+      case sorts.tcp4:
+      case sorts.udp4:
         return judge(test, ipv4);
-      case families.ipv6:
+      case sorts.tcp6:
+      case sorts.udp6:
         return judge(test, ipv6);
-      case families.other:
+      case sorts.other:
         // A value that is none of these, or none at all: then `!=` fails as well.
         return test.operator === '!=' ? 'open' : judgeOther(test, known);
       default:
         return 'open';
     }
   });
+};
 
 const ofSockets: Readonly<Record<string, ReadAtom>> = {
-  'fd.type': ofFamily([undefined, 'unix', 'ipv4', 'ipv6']),
-  'fd.typechar': ofFamily([undefined, 'u', '4', '6']),
-  'fd.sockfamily': ofFamily([undefined, 'unix', 'ip', 'ip']),
-  'fd.l4proto': byBits(feature.family | feature.transport, (test, features) => {
-    const family = (features & feature.family) >> FAMILY_SHIFT;
-    if (family === families.unix || family === families.other) return 'no';
-    if (family === families.unknown) return 'open';
-    switch ((features & feature.transport) >> TRANSPORT_SHIFT) {
-      case transports.tcp:
+  'fd.type': ofFamily(['unix', 'ipv4', 'ipv6']),
+  'fd.typechar': ofFamily(['u', '4', '6']),
+  'fd.sockfamily': ofFamily(['unix', 'ip', 'ip']),
+  'fd.l4proto': byBits(feature.sort, (test, features) => {
+    switch (sortIn(features)) {
+      case sorts.unix:
+      case sorts.other:
+        return 'no';
+      case sorts.tcp4:
+      case sorts.tcp6:
         return judge(test, 'tcp');
-      case transports.udp:
+      case sorts.udp4:
+      case sorts.udp6:
         return judge(test, 'udp');
       default:
         return 'open';
     }
   }),
+  // What carries data and names a peer is sent without a look at these.
+  'fd.name_changed': (test, type) => (isCarrying(type) ? byBits(0, () => judge(test, false))(test, type) : undefined),
   'evt.res': byBits(feature.failed | feature.inProgress, (test, features) => {
     if (!has(features, feature.failed)) return judge(test, 'SUCCESS');
     return has(features, feature.inProgress)

@@ -1,4 +1,4 @@
-import { feature } from './features.ts';
+import { canOccur, type FilterKind, feature, featureBits } from './features.ts';
 import type { Formula, Formulas } from './formula.ts';
 import { bitsOf, type Projection, pathFormula } from './project.ts';
 
@@ -33,16 +33,16 @@ const dispensable = [
 /** By features, the column. `forgotten`: features that are not told apart, because there would be too many columns. */
 export function columnsOf(
   projections: readonly Projection[],
-  bits: number,
+  kind: FilterKind,
   formulas: Formulas,
   open: OpenColumns,
   most: number,
 ): { readonly table: Uint8Array; readonly forgotten: number } {
-  const all = 2 ** bits - 1;
+  const all = 2 ** featureBits[kind] - 1;
   let forgotten = 0;
   for (const more of [0, ...dispensable]) {
     forgotten |= more;
-    const questions = askAll(projections, all, forgotten, formulas);
+    const questions = askAll(projections, kind, forgotten, formulas);
     const fresh = new Set(
       [...questions.values()].map(({ whole }) => whole).filter((one) => !open.formulas.includes(one)),
     );
@@ -52,10 +52,12 @@ export function columnsOf(
     const columns = new Map(
       [...questions].map(([features, question]) => [features, columnOf(question, formulas, open)]),
     );
-    return {
-      table: Uint8Array.from({ length: all + 1 }, (_, index) => columns.get(index & relevant) ?? ALWAYS),
-      forgotten,
-    };
+    const table = new Uint8Array(all + 1);
+    for (let index = 0; index <= all; index++) {
+      const same = index & relevant;
+      table[index] = same === index ? (columns.get(index) ?? ALWAYS) : (table[same] ?? ALWAYS);
+    }
+    return { table, forgotten };
   }
   return { table: new Uint8Array(all + 1).fill(ALWAYS), forgotten: all };
 }
@@ -68,14 +70,15 @@ const relevantBits = (projections: readonly Projection[]): number =>
 /** For each combination of the features that matter, what the rules ask of the path. */
 function askAll(
   projections: readonly Projection[],
-  all: number,
+  kind: FilterKind,
   forgotten: number,
   formulas: Formulas,
 ): ReadonlyMap<number, Question> {
   const asks = projections.map((projection) => askOf(projection, forgotten, formulas));
-  const relevant = relevantBits(projections) & all & ~forgotten;
+  const relevant = relevantBits(projections) & (2 ** featureBits[kind] - 1) & ~forgotten;
   const questions = new Map<number, Question>();
   for (const features of combinations(relevant)) {
+    if (!canOccur(kind, features)) continue;
     const parts = [...new Set(asks.map((ask) => ask(features)))].filter((part) => part !== formulas.never);
     questions.set(features, { whole: formulas.or(parts), parts });
   }

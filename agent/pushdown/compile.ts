@@ -5,11 +5,12 @@ import { numberOfCall } from '../events/calls.ts';
 import { type Automaton, buildAutomaton } from './automaton.ts';
 import { ALWAYS, columnsOf, type OpenColumns } from './columns.ts';
 import { fits } from './encode.ts';
-import { type FilterKind, featureBits, filterKindOf, GUARD_SHIFT, GUARDS } from './features.ts';
+import { type FilterKind, filterKindOf, GUARD_SHIFT, GUARDS } from './features.ts';
 import { Formulas } from './formula.ts';
 import { isPossibleFor, namesIn } from './guards.ts';
 import { holdsOf, type PathLiteral } from './literals.ts';
 import { LiteralTable, type Projection, projectRule } from './project.ts';
+import { type Servers, serversOf } from './servers.ts';
 
 /** A rule, as far as the filter asks. */
 export type FilterRule = { readonly condition: CheckedNode; readonly eventSet: EventSet };
@@ -25,6 +26,7 @@ export type Filter = {
   readonly automaton: Automaton | undefined;
   /** By a process's name, the guards that hold; none do for other names. */
   readonly guards: ReadonlyMap<string, number>;
+  readonly servers: Servers;
   /** What was given up to keep to the bounds, for whoever reads the log. */
   readonly simplified: readonly string[];
 };
@@ -45,11 +47,12 @@ export function compileFilter(
   kept: ReadonlySet<string>,
 ): Filter {
   const wanted = [...new Set(types)].filter((type) => !kept.has(type) && filterKindOf(type) !== 'send');
+  const servers = serversOf(rules.map(({ condition }) => condition));
   for (const attempt of attempts) {
-    const filter = build(rules, wanted, attempt);
+    const filter = build(rules, wanted, servers, attempt);
     if (filter !== undefined) return filter;
   }
-  return nothing;
+  return { calls: new Map(), automaton: undefined, guards: new Map(), servers, simplified: ['everything'] };
 }
 
 /** Literals that are looked for in paths, and how many different questions may be asked of them. */
@@ -66,8 +69,6 @@ const attempts: readonly Attempt[] = [
   { kinds: new Set(), mostColumns: 1 },
 ];
 
-const nothing: Filter = { calls: new Map(), automaton: undefined, guards: new Map(), simplified: ['everything'] };
-
 type OfType = {
   readonly type: string;
   readonly kind: Exclude<FilterKind, 'send'>;
@@ -78,6 +79,7 @@ type OfType = {
 function build(
   rules: readonly FilterRule[],
   types: readonly string[],
+  servers: Servers,
   { kinds, mostColumns }: Attempt,
 ): Filter | undefined {
   const literals = new LiteralTable(kinds);
@@ -88,7 +90,7 @@ function build(
       const parts = rules.flatMap((rule) => {
         if (!holdsEvent(rule.eventSet, type)) return [];
         const folded = foldForType(rule.condition, type);
-        const options = { type, kind, literals: kind === 'open' ? literals : undefined };
+        const options = { type, kind, literals: kind === 'open' ? literals : undefined, servers };
         const projection = projectRule(folded, options, guardOf(rule));
         return projection.kind === 'never' ? [] : [{ rule, projection }];
       });
@@ -107,7 +109,7 @@ function build(
     const number = numberOfCall(type);
     if (number === undefined) continue;
     const projections = parts.map(({ projection }) => projection);
-    const columns = columnsOf(projections, featureBits[kind], formulas, open, mostColumns);
+    const columns = columnsOf(projections, kind, formulas, open, mostColumns);
     if (columns.forgotten !== 0) simplified.push(`${type}: features ${columns.forgotten.toString(2)}`);
     if (!columns.table.every((column) => column === ALWAYS)) calls.set(number, { kind, columns: columns.table });
   }
@@ -115,7 +117,7 @@ function build(
   const automaton =
     combined === formulas.never ? undefined : buildAutomaton(combined, literals.literals, formulas, mostStates);
   if (combined !== formulas.never && (automaton === undefined || !fits(automaton))) return undefined;
-  return { calls, automaton, guards, simplified };
+  return { calls, automaton, guards, servers, simplified };
 }
 
 /** Whether the rule is possible for a path that no rule is about. */

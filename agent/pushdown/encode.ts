@@ -1,13 +1,14 @@
 import type { Automaton } from './automaton.ts';
 import type { Filter } from './compile.ts';
 import { filterKinds, GUARDS } from './features.ts';
+import { maskOf, NETWORKS, type Servers } from './servers.ts';
 
 /** `struct filter` of native/bpf/filter.h: sizes of its parts, and where they begin. */
 const STATES = 16_384;
 const CELLS = 1 << 19;
 const OUTPUTS = 2_048;
 export const OUTPUT_BYTES = 32;
-const COLUMN_BYTES = 1 << 18;
+const COLUMN_BYTES = 1 << 19;
 /** Tables of columns begin at multiples of this. */
 const COLUMN_UNIT = 256;
 export const NAMES = 512;
@@ -24,11 +25,15 @@ export const layout = {
   calls: 272,
   names: 2_320,
   nameGuards: 10_512,
-  columns: 12_560,
-  outputOf: 274_704,
-  outputs: 307_472,
-  next: 373_008,
-  bytes: 1_421_584,
+  /** Two bits for each port. */
+  ports: 12_560,
+  networks: 28_944,
+  networkClasses: 29_200,
+  columns: 29_232,
+  outputOf: 553_520,
+  outputs: 586_288,
+  next: 651_824,
+  bytes: 1_700_400,
 } as const;
 
 /** Whether the kernel's tables have room for it. */
@@ -36,22 +41,22 @@ export const fits = ({ states, classes, output }: Automaton): boolean =>
   states <= STATES && states * classes <= CELLS && new Set(output).size <= OUTPUTS;
 
 /** The tables as the kernel side reads them. */
-export function encodeFilter({ calls, automaton, guards }: Filter): Uint8Array {
+export function encodeFilter({ calls, automaton, guards, servers }: Filter): Uint8Array {
   const bytes = new Uint8Array(layout.bytes);
   const view = new DataView(bytes.buffer);
   if (automaton !== undefined) writeAutomaton(automaton, bytes, view);
   view.setUint32(layout.otherGuards, writeNames(guards, bytes, view) ? 0 : 2 ** GUARDS - 1, true);
-  const places = new Map<string, number>();
+  writeServers(servers, bytes, view);
+  const places: { readonly columns: Uint8Array; readonly place: number }[] = [];
   let end = 0;
   for (const [number, { kind, columns }] of calls) {
-    const key = columns.join();
-    const known = places.get(key);
+    const known = places.find((one) => isSame(one.columns, columns))?.place;
     // No room: what is not here is sent.
     if (known === undefined && end + columns.length > COLUMN_BYTES) continue;
     const place = known ?? end;
     if (known === undefined) {
       bytes.set(columns, layout.columns + end);
-      places.set(key, end);
+      places.push({ columns, place });
       end += columns.length;
     }
     view.setUint16(layout.calls + number * 4, place / COLUMN_UNIT, true);
@@ -59,6 +64,9 @@ export function encodeFilter({ calls, automaton, guards }: Filter): Uint8Array {
   }
   return bytes;
 }
+
+const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && one.every((byte, at) => byte === other[at]);
 
 function writeAutomaton(
   { classOf, classes, start, states, next, output }: Automaton,
@@ -96,6 +104,20 @@ function writeNames(guards: ReadonlyMap<string, number>, bytes: Uint8Array, view
     view.setUint32(layout.nameGuards + place * 4, bits, true);
   }
   return true;
+}
+
+function writeServers({ ports, addresses }: Servers, bytes: Uint8Array, view: DataView): void {
+  for (const [port, each] of ports.classOf.entries()) {
+    const at = layout.ports + (port >> 2);
+    bytes[at] = (bytes[at] ?? 0) | (each << (2 * (port & 3)));
+  }
+  // An empty entry holds every address: the first one says what holds of the rest.
+  bytes.fill(addresses.other, layout.networkClasses, layout.networkClasses + NETWORKS);
+  for (const [place, { network, class: each }] of addresses.networks.entries()) {
+    bytes.set(network.address, layout.networks + place * 8);
+    view.setUint32(layout.networks + place * 8 + 4, maskOf(network.prefix));
+    bytes[layout.networkClasses + place] = each;
+  }
 }
 
 /** As task_struct has it, with zeros at its end. */

@@ -20,38 +20,52 @@ export const feature = {
   createsProgram: 1 << 13,
   /** The path as given has `../` in it, or that was not looked at. */
   climbs: 1 << 14,
-  /** Sockets: `family`, three bits. */
-  family: 7 << 8,
-  /** Two bits: `transport`. */
-  transport: 3 << 11,
+  /** Sockets: `sorts`, three bits. */
+  sort: 7 << 8,
   /** -EINPROGRESS. */
-  inProgress: 1 << 13,
+  inProgress: 1 << 11,
+  /** The server's port and address: classes of servers.ts, two bits each. Of sorts `other`, `unix`, `unknown` they say nothing. */
+  port: 3 << 12,
+  address: 3 << 14,
 } as const;
 
 export const ACCESS_SHIFT = 8;
-export const FAMILY_SHIFT = 8;
-export const TRANSPORT_SHIFT = 11;
+export const SORT_SHIFT = 8;
+export const PORT_SHIFT = 12;
+export const ADDRESS_SHIFT = 14;
 export const GUARDS = 4;
 export const GUARD_SHIFT = 4;
 
-/** `unknown`: a call that failed, whose address may be of another family than the socket. */
-export const families = { other: 0, unix: 1, ipv4: 2, ipv6: 3, unknown: 4 } as const;
-export const transports = { unknown: 0, tcp: 1, udp: 2 } as const;
+/** What a socket is. `unknown`: of the family of an address that the call gave, without a port, or neither TCP nor UDP. */
+export const sorts = { other: 0, unix: 1, unknown: 2, tcp4: 3, udp4: 4, tcp6: 5, udp6: 6 } as const;
 
 /** How the kernel side looks at a call (`enum filter_kind`). */
 export const filterKinds = { send: 0, plain: 1, open: 2, socket: 3 } as const;
 export type FilterKind = keyof typeof filterKinds;
 
 /** How many bits of the features count for a kind: the size of its table. */
-export const featureBits = { send: 0, plain: 8, open: 15, socket: 14 } as const satisfies Record<FilterKind, number>;
+export const featureBits = { send: 0, plain: 8, open: 15, socket: 16 } as const satisfies Record<FilterKind, number>;
+
+/** Whether the kernel side ever asks so: of sockets of which nothing more is known it has no classes. */
+export function canOccur(kind: FilterKind, features: number): boolean {
+  if (kind !== 'socket') return true;
+  const sort = (features & feature.sort) >> SORT_SHIFT;
+  return sort >= sorts.tcp4 ? sort <= sorts.udp6 : (features & (feature.port | feature.address)) === 0;
+}
 
 const opens: ReadonlySet<string> = new Set(['open', 'openat', 'openat2', 'creat', 'open_by_handle_at']);
-/** Calls on sockets that carry no data: those that do change which peer is a new one. */
-const sockets: ReadonlySet<string> = new Set(['socket', 'connect', 'accept', 'accept4', 'bind', 'listen', 'shutdown']);
-/** Lifecycle events, and calls of which the socket's last peer is noted. */
-const neverDropped: ReadonlySet<string> = new Set(
-  `execve execveat clone clone3 fork vfork procexit sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg`.split(/\s+/),
+/** Of those that carry data only what names no peer is dropped: else the socket's last peer is noted. */
+const sockets: ReadonlySet<string> = new Set(
+  `socket connect accept accept4 bind listen shutdown sendto sendmsg recvfrom recvmsg`.split(/\s+/),
 );
+/** Lifecycle events, and calls of several messages. */
+const neverDropped: ReadonlySet<string> = new Set(
+  `execve execveat clone clone3 fork vfork procexit sendmmsg recvmmsg`.split(/\s+/),
+);
+/** Calls that carry data. */
+const carrying: ReadonlySet<string> = new Set(['sendto', 'sendmsg', 'recvfrom', 'recvmsg']);
+
+export const isCarrying = (type: string): boolean => carrying.has(type);
 
 export function filterKindOf(type: string): FilterKind {
   if (neverDropped.has(type)) return 'send';

@@ -2,15 +2,16 @@ import { ALWAYS, NEVER } from './columns.ts';
 import { COMM_BYTES, encodeName, hashName, layout, NAMES, OUTPUT_BYTES, PROBES } from './encode.ts';
 import {
   ACCESS_SHIFT,
-  FAMILY_SHIFT,
-  families,
+  ADDRESS_SHIFT,
   feature,
   filterKinds,
   GUARD_SHIFT,
   GUARDS,
-  TRANSPORT_SHIFT,
-  transports,
+  PORT_SHIFT,
+  SORT_SHIFT,
+  sorts,
 } from './features.ts';
+import { MIXED, NETWORKS } from './servers.ts';
 
 /** A call as the kernel side sees it when it returns. Text is byte strings; `undefined`: it cannot be read. */
 export type ModelCall = {
@@ -28,7 +29,12 @@ export type ModelCall = {
   readonly resolved?: string | undefined;
   /** The folder that a relative path is relative to. */
   readonly base?: string | undefined;
-  readonly socket?: { readonly family: number; readonly protocol: number; readonly port: number } | undefined;
+  /** Port and address (IPv4, as a number) are the server's. */
+  readonly socket?:
+    | { readonly family: number; readonly protocol: number; readonly port: number; readonly address: number }
+    | undefined;
+  /** A call that carries data names a peer, or has room for one. */
+  readonly namesPeer?: boolean;
 };
 
 /** Longest path that is looked at as it was given. */
@@ -43,6 +49,7 @@ const O_TRUNC = 0o1000;
 const O_DIRECTORY = 0o200000;
 const O_TMPFILE_BIT = 0o20000000;
 const calls = { connect: 42, bind: 49 } as const;
+const carrying: ReadonlySet<number> = new Set([44, 45, 46, 47]);
 const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -61,9 +68,11 @@ export class FilterModel {
     const at = layout.calls + call.nr * 4;
     const kind = this.#view.getUint8(at + 2);
     if (kind === filterKinds.send) return 'send';
+    if (carrying.has(call.nr) && call.namesPeer === true) return 'send';
     const columns = layout.columns + this.#view.getUint16(at, true) * 256;
     const isOpen = kind === filterKinds.open;
-    const features = this.#generalOf(call) | (isOpen ? openOf(call) : kind === filterKinds.socket ? socketOf(call) : 0);
+    const features =
+      this.#generalOf(call) | (isOpen ? openOf(call) : kind === filterKinds.socket ? this.#socketOf(call) : 0);
     const column = this.#bytes[columns + features] ?? ALWAYS;
     if (column === NEVER) return 'drop';
     if (column === ALWAYS || !isOpen) return 'send';
@@ -97,6 +106,38 @@ export class FilterModel {
       }
     }
     return this.#view.getUint32(layout.otherGuards, true);
+  }
+
+  #socketOf({ nr, ret, socket }: ModelCall): number {
+    const progress = ret === IN_PROGRESS ? feature.inProgress : 0;
+    const unknown = progress | (sorts.unknown << SORT_SHIFT);
+    // Without a port, or after a failure, the address that the call gave is what rules see.
+    const isNamed = nr === calls.connect || nr === calls.bind;
+    if (isNamed && (socket === undefined || (ret < 0 && progress === 0))) return unknown;
+    if (socket === undefined) return progress;
+    const { family, protocol, port, address } = socket;
+    if (family === AF_UNIX) return progress | (sorts.unix << SORT_SHIFT);
+    if (family !== AF_INET && family !== AF_INET6) return progress;
+    if (port === 0 || (protocol !== 6 && protocol !== 17)) return unknown;
+    const first = family === AF_INET ? sorts.tcp4 : sorts.tcp6;
+    const portClass = ((this.#bytes[layout.ports + (port >> 2)] ?? 0) >> (2 * (port & 3))) & 3;
+    const addressClass = family === AF_INET ? this.#addressClassOf(address) : MIXED;
+    return (
+      progress |
+      ((first + (protocol === 17 ? 1 : 0)) << SORT_SHIFT) |
+      (portClass << PORT_SHIFT) |
+      (addressClass << ADDRESS_SHIFT)
+    );
+  }
+
+  #addressClassOf(address: number): number {
+    for (let place = 0; place < NETWORKS; place++) {
+      const at = layout.networks + place * 8;
+      if ((address & this.#view.getUint32(at + 4)) >>> 0 === this.#view.getUint32(at)) {
+        return this.#bytes[layout.networkClasses + place] ?? MIXED;
+      }
+    }
+    return MIXED;
   }
 
   /** Where the set of columns lies for which the path is wanted; `undefined`: which path rules would see is not certain. */
@@ -138,32 +179,4 @@ function openOf({ nr, openFlags = 0, mode = 0 }: ModelCall): number {
     (creates && (mode & 0o111) !== 0 ? feature.createsProgram : 0) |
     feature.climbs
   );
-}
-
-function socketOf({ nr, ret, socket }: ModelCall): number {
-  const progress = ret === IN_PROGRESS ? feature.inProgress : 0;
-  // Without a port, or after a failure, the address that the call gave is what rules see.
-  const isNamed = nr === calls.connect || nr === calls.bind;
-  if (isNamed && (socket === undefined || (ret < 0 && progress === 0))) {
-    return progress | (families.unknown << FAMILY_SHIFT);
-  }
-  if (socket === undefined) return progress;
-  const { family, protocol, port } = socket;
-  const isInternet = family === AF_INET || family === AF_INET6;
-  if (isNamed && isInternet && port === 0) return progress | (families.unknown << FAMILY_SHIFT);
-  const kind = isInternet
-    ? family === AF_INET
-      ? families.ipv4
-      : families.ipv6
-    : family === AF_UNIX
-      ? families.unix
-      : 0;
-  const transport = !isInternet
-    ? transports.unknown
-    : protocol === 6
-      ? transports.tcp
-      : protocol === 17
-        ? transports.udp
-        : transports.unknown;
-  return progress | (kind << FAMILY_SHIFT) | (transport << TRANSPORT_SHIFT);
 }

@@ -4,6 +4,7 @@ import { atomOf, type Verdict } from './atoms.ts';
 import { type FilterKind, feature } from './features.ts';
 import type { Formula, Formulas } from './formula.ts';
 import type { PathLiteral, PathTest } from './literals.ts';
+import type { Servers } from './servers.ts';
 
 /**
  * When a rule may match, as far as the kernel side can tell. Negation is pushed down to the tests, and what nothing is
@@ -45,6 +46,7 @@ export type ProjectOptions = {
   readonly kind: FilterKind;
   /** `undefined`: paths are not looked at. */
   readonly literals: LiteralTable | undefined;
+  readonly servers: Servers;
 };
 
 /** `guard`: a feature bit without which the rule cannot match; 0: none. */
@@ -74,8 +76,12 @@ function project(node: FoldedNode, negated: boolean, options: ProjectOptions): P
 
 const may = (verdict: Verdict, negated: boolean): boolean => verdict === 'open' || (verdict === 'yes') !== negated;
 
-function projectTest(test: CheckedTest, negated: boolean, { type, kind, literals }: ProjectOptions): Projection {
-  const atom = atomOf(test, type, kind);
+function projectTest(
+  test: CheckedTest,
+  negated: boolean,
+  { type, kind, literals, servers }: ProjectOptions,
+): Projection {
+  const atom = atomOf(test, type, kind, servers);
   if (atom === undefined) return always;
   if (atom.kind === 'feature') {
     const { bits, verdict } = atom;

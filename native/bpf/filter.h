@@ -8,7 +8,9 @@
 
 #define FILTER_STATES 16384
 #define FILTER_CELLS (1 << 19)
-#define FILTER_COLUMN_BYTES (1 << 18)
+#define FILTER_COLUMN_BYTES (1 << 19)
+#define FILTER_NETWORKS 32
+#define CLASS_MIXED 3
 #define FILTER_OUTPUTS 2048
 #define FILTER_NAMES 512
 #define FILTER_PROBES 8
@@ -21,6 +23,11 @@
 #define LINK_MAX 64
 #define NR_CREAT 85
 #define NR_CONNECT 42
+#define NR_ACCEPT 43
+#define NR_LISTEN 50
+#define NR_ACCEPT4 288
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 #define EINPROGRESS 115
 #define ENTRIES_IN_HOW 2
 
@@ -38,16 +45,29 @@ enum feature {
 	FEATURE_CREATES = 1 << 12,
 	FEATURE_CREATES_PROGRAM = 1 << 13,
 	FEATURE_CLIMBS = 1 << 14,
-	FEATURE_FAMILY_SHIFT = 8,     /* sockets: three bits, FAMILY_* */
-	FEATURE_TRANSPORT_SHIFT = 11, /* two bits: 1 TCP, 2 UDP */
-	FEATURE_IN_PROGRESS = 1 << 13,
+	FEATURE_SORT_SHIFT = 8, /* sockets: three bits, enum sort */
+	FEATURE_IN_PROGRESS = 1 << 11,
+	FEATURE_PORT_SHIFT = 12,    /* two bits: the class of the server's port */
+	FEATURE_ADDRESS_SHIFT = 14, /* and of its address */
 };
-enum { FAMILY_OTHER = 0, FAMILY_UNIX = 1, FAMILY_IPV4 = 2, FAMILY_IPV6 = 3, FAMILY_UNKNOWN = 4 };
+enum sort {
+	SORT_OTHER = 0,
+	SORT_UNIX = 1,
+	SORT_UNKNOWN = 2,
+	SORT_TCP4 = 3,
+	SORT_UDP4 = 4,
+	SORT_TCP6 = 5,
+	SORT_UDP6 = 6
+};
 
 struct filter_call {
 	u16 columns; /* where its table begins, in units of 256 */
 	u8 kind;
 	u8 unused;
+};
+
+struct filter_network {
+	u32 address, mask; /* network byte order */
 };
 
 /* One value of a map of its own: a new filter is a new map, put in the place of the old one. */
@@ -60,12 +80,16 @@ struct filter {
 	struct filter_call calls[CALLS];
 	u64 names[FILTER_NAMES][2];
 	u32 name_guards[FILTER_NAMES];
+	u8 ports[65536 / 4]; /* two bits each: its class */
+	/* The first that holds an address tells its class; the last entry holds all. */
+	struct filter_network networks[FILTER_NETWORKS];
+	u8 network_classes[FILTER_NETWORKS];
 	u8 columns[FILTER_COLUMN_BYTES];
 	u16 output_of[FILTER_STATES];
 	u64 outputs[FILTER_OUTPUTS][4]; /* columns for which a path that ends in such a state is wanted */
 	u16 next[FILTER_CELLS];         /* state * classes + class → state */
 };
-_Static_assert(sizeof(struct filter) == 1421584, "filter");
+_Static_assert(sizeof(struct filter) == 1700400, "filter");
 
 struct filter_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -226,31 +250,68 @@ static __always_inline u32 open_features(u32 flags, u32 mode)
 	return features;
 }
 
+/* Of IPv4; for IPv6 there are no networks. */
+static __always_inline u32 address_class(struct filter *filter, struct sock *sock, bool serving)
+{
+	u32 address =
+		serving ? BPF_CORE_READ(sock, __sk_common.skc_rcv_saddr) : BPF_CORE_READ(sock, __sk_common.skc_daddr);
+
+	for (u32 i = 0; i < FILTER_NETWORKS; i++) {
+		if ((address & filter->networks[i].mask) == filter->networks[i].address)
+			return filter->network_classes[i] & 3;
+	}
+	return CLASS_MIXED;
+}
+
 /* Where the address that the call gave may be what rules see (fill_given), the family is not certain. */
-static __always_inline u32 socket_features(struct call *call, struct call_shape *shape, s64 ret)
+static __always_inline u32 socket_features(struct filter *filter, struct call *call, struct call_shape *shape, s64 ret)
 {
 	u32 features = ret == -EINPROGRESS ? FEATURE_IN_PROGRESS : 0;
-	bool named = call->nr == NR_CONNECT || call->nr == NR_BIND;
+	u32 unknown = features | SORT_UNKNOWN << FEATURE_SORT_SHIFT, nr = call->nr;
+	bool named = nr == NR_CONNECT || nr == NR_BIND;
+	bool serving = nr == NR_ACCEPT || nr == NR_ACCEPT4 || nr == NR_LISTEN || nr == NR_BIND;
 	struct sock *sock;
 	u16 family, port, protocol;
+	u32 sort;
 
 	if (named && ret < 0 && !features)
-		return FAMILY_UNKNOWN << FEATURE_FAMILY_SHIFT;
+		return unknown;
 	sock = sock_of(file_of(argument(call, shape->fd)));
 	if (!sock)
-		return features | (named ? FAMILY_UNKNOWN << FEATURE_FAMILY_SHIFT : 0);
+		return named ? unknown : features;
 	family = BPF_CORE_READ(sock, __sk_common.skc_family);
 	if (family == AF_UNIX)
-		return features | FAMILY_UNIX << FEATURE_FAMILY_SHIFT;
+		return features | SORT_UNIX << FEATURE_SORT_SHIFT;
 	if (family != AF_INET && family != AF_INET6)
 		return features;
-	port = call->nr == NR_BIND ? BPF_CORE_READ(sock, __sk_common.skc_num)
-				   : BPF_CORE_READ(sock, __sk_common.skc_dport);
-	if (named && !port)
-		return features | FAMILY_UNKNOWN << FEATURE_FAMILY_SHIFT;
+	port = serving ? BPF_CORE_READ(sock, __sk_common.skc_num)
+		       : __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
 	protocol = BPF_CORE_READ(sock, sk_protocol);
-	features |= (family == AF_INET ? FAMILY_IPV4 : FAMILY_IPV6) << FEATURE_FAMILY_SHIFT;
-	return features | (protocol == 6 ? 1 : protocol == 17 ? 2 : 0) << FEATURE_TRANSPORT_SHIFT;
+	if (!port || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
+		return unknown;
+	sort = (family == AF_INET ? SORT_TCP4 : SORT_TCP6) + (protocol == IPPROTO_UDP);
+	return features | sort << FEATURE_SORT_SHIFT |
+	       (filter->ports[port >> 2] >> 2 * (port & 3) & 3) << FEATURE_PORT_SHIFT |
+	       (family == AF_INET ? address_class(filter, sock, serving) : CLASS_MIXED) << FEATURE_ADDRESS_SHIFT;
+}
+
+/* Whether a call that carries data names a peer, or has room for one: that is noted with its record. */
+static __always_inline bool names_peer(struct call *call)
+{
+	u64 name = 1;
+
+	switch (call->nr) {
+	case NR_SENDTO:
+	case NR_RECVFROM:
+		return call->args[5];
+	case NR_SENDMSG:
+	case NR_RECVMSG:
+		/* struct msghdr begins with it */
+		return call->flags & FLAG_COMPAT || bpf_probe_read_user(&name, sizeof(name), (void *)call->args[2]) ||
+		       name;
+	default:
+		return false;
+	}
 }
 
 #include "path_filter.h"
@@ -274,7 +335,9 @@ static __always_inline bool decide(struct filter *filter, struct filter_call *en
 			return true;
 		features |= open_features(flags, mode);
 	} else if (entry->kind == FILTER_SOCKET) {
-		features |= socket_features(call, shape, ret);
+		if (names_peer(call))
+			return true;
+		features |= socket_features(filter, call, shape, ret);
 	}
 	column = column_of(filter, entry, features);
 	if (column == COLUMN_NEVER)

@@ -16,7 +16,10 @@ import { evaluate } from './reference.ts';
 /** What the kernel side sees of a call, and the record that it would send. */
 type Seen = { readonly call: Omit<ModelCall, 'container' | 'name'>; readonly scene: Scene };
 
-const types = ['open', 'openat', 'openat2', 'creat', 'connect', 'bind', 'accept4', 'unlinkat', 'ptrace'] as const;
+const opens = ['open', 'openat', 'openat2', 'creat', 'unlinkat'] as const;
+const sockets = ['connect', 'bind', 'accept4', 'sendto', 'recvmsg'] as const;
+const types = [...opens, ...sockets, 'ptrace'] as const;
+const isSocketCall = (type: string): boolean => sockets.some((one) => one === type);
 const typeOf = new Map(fieldSpecs.map((spec) => [spec.name, spec.type]));
 
 const part = fc.constantFrom('etc', 'etc', 'a', 'ab', '.ssh', 'home', 'é', 'x.log', 'proc', 'self', 'fd', '3', 'exe');
@@ -31,6 +34,14 @@ const given = fc.oneof(
 );
 const maybe = <T>(of: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(of, { nil: undefined, freq: 6 });
 const comm = fc.constantFrom('sh', 'tar', 'a', 'bash');
+
+/** 127.0.0.1, 10.1.2.3, 10.9.0.1, 192.168.0.7, 8.8.8.8, 169.254.169.254, 0.0.0.0 */
+const addresses = [0x7f000001, 0x0a010203, 0x0a090001, 0xc0a80007, 0x08080808, 0xa9fea9fe, 0] as const;
+const inNetworkOrder = (address: number): number => {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setUint32(0, address);
+  return view.getUint32(0, true);
+};
 
 const seen: fc.Arbitrary<Seen> = fc
   .record({
@@ -47,7 +58,13 @@ const seen: fc.Arbitrary<Seen> = fc
     family: fc.constantFrom(1, 2, 10, 16),
     otherFamily: fc.constantFrom(1, 2, 10),
     protocol: fc.constantFrom(0, 1, 6, 17),
-    port: fc.constantFrom(0, 80, 443),
+    port: fc.constantFrom(0, 53, 80, 443, 8080),
+    otherPort: fc.constantFrom(0, 80, 40_000),
+    address: fc.constantFrom(...addresses),
+    otherAddress: fc.constantFrom(...addresses),
+    namesPeer: fc.boolean(),
+    isNewPeer: fc.boolean(),
+    connected: fc.boolean(),
     isIn: fc.boolean(),
     comm,
   })
@@ -58,20 +75,33 @@ const seen: fc.Arbitrary<Seen> = fc
       return { ...base, process: base.process && { ...base.process, comm: rest.comm, uid } };
     };
     const header = { ret, uid };
-    if (type === 'connect' || type === 'bind' || type === 'accept4') {
+    if (isSocketCall(type)) {
+      const isNamed = type === 'connect' || type === 'bind';
+      const isServer = type === 'bind' || type === 'accept4';
       const isOpen = type !== 'accept4' || ret >= 0;
       const isOwn = (ret >= 0 || ret === -115) && (port !== 0 || family === 1 || family === 16);
-      const told = type === 'accept4' ? (isOpen ? family : 0) : isOwn ? family : rest.otherFamily;
+      // What a call names may be of another family; so may what it has room for, whatever comes.
+      const isGiven = isNamed ? !isOwn : !isServer && rest.namesPeer;
+      const told = isGiven ? rest.otherFamily : isOpen ? family : 0;
       const isInternet = told === 2 || told === 10;
+      const [local, remote] = isServer ? [rest.address, rest.otherAddress] : [rest.otherAddress, rest.address];
+      const [localPort, remotePort] = isServer ? [port, rest.otherPort] : [rest.otherPort, port];
       const numbers = {
         ...header,
         family: told,
         protocol: isInternet ? protocol : 0,
-        remote_port: port,
-        local_port: port,
+        type: protocol === 17 ? 2 : protocol === 1 ? 3 : 1,
+        // A datagram socket has a peer's port only when it is connected.
+        state: isNamed || (port !== 0 && rest.connected) || (port !== 0 && protocol === 17) ? 1 : 7,
+        flags: !isNamed && !isServer && rest.namesPeer && rest.isNewPeer ? 512 : 0,
+        remote_port: remotePort,
+        local_port: localPort,
+        remote: inNetworkOrder(remote),
+        local: inNetworkOrder(local),
       };
+      const socket = isOpen ? { family, protocol, port, address: rest.address } : undefined;
       return {
-        call: { nr, ret, uid, socket: isOpen ? { family, protocol, port } : undefined },
+        call: { nr, ret, uid, socket, namesPeer: rest.namesPeer },
         scene: scene(record('socket', type, { numbers })),
       };
     }
@@ -146,6 +176,28 @@ const test = fc.oneof(
   words(fc.constant('fd.type'), fc.constant('in'), listOf(fc.constantFrom('file', 'directory', 'ipv4', 'unix'))),
   words(fc.constant('fd.sockfamily'), equality, fc.constantFrom('ip', 'unix')),
   words(fc.constant('fd.l4proto'), equality, fc.constantFrom('tcp', 'udp', 'icmp')),
+  words(
+    fc.constantFrom('fd.sport', 'fd.port', 'fd.rport', 'fd.lport'),
+    fc.constantFrom('=', '!=', '<', '>='),
+    fc.constantFrom('0', '53', '80', '443', '1024'),
+  ),
+  words(fc.constantFrom('fd.sport', 'fd.port'), fc.constant('in'), listOf(fc.constantFrom('53', '80', '443', '8080'))),
+  words(
+    fc.constantFrom('fd.sip', 'fd.ip', 'fd.rip'),
+    equality,
+    fc.constantFrom('0.0.0.0', '169.254.169.254', '127.0.0.1'),
+  ),
+  words(
+    fc.constantFrom('fd.snet', 'fd.net', 'fd.cnet'),
+    fc.constantFrom('=', '!='),
+    fc.constantFrom('127.0.0.0/8', '10.0.0.0/8', '10.9.0.0/16', '0.0.0.0/0').map(quoted),
+  ),
+  words(
+    fc.constantFrom('fd.snet', 'fd.net'),
+    fc.constant('in'),
+    listOf(fc.constantFrom('10.0.0.0/8', '192.168.0.0/16', '::1/128')),
+  ),
+  words(fc.constantFrom('fd.name_changed', 'fd.connected', 'fd.is_server'), equality, fc.constantFrom('true', 'false')),
   words(fc.constant('evt.arg.flags'), fc.constant('contains'), fc.constantFrom('O_CREAT', 'O_TRUNC', 'O_DIRECT')),
   words(fc.constant('container.id'), equality, fc.constantFrom('host', 'abcdef012345', 'x')),
   words(
@@ -298,6 +350,33 @@ describe.skipIf(!hasData && !mustRun)(
       expect(open('/srv/x', { container: 'container', name: 'cat' })).toBe('drop');
       expect(open('/srv/x', { container: 'unknown', name: 'cat' })).toBe('drop');
       expect(open('/etc/x', { path: '../../etc/x' })).toBe('send');
+    });
+
+    it('tells servers apart by port and address', () => {
+      const connect = (port: number, address: number, more: Partial<ModelCall> & { readonly protocol?: number } = {}) =>
+        model.decide({
+          nr: 42,
+          ret: 0,
+          uid: 0,
+          container: 'host',
+          name: 'curl',
+          socket: { family: 2, protocol: more.protocol ?? 6, port, address },
+          ...more,
+        });
+      const [local, site, public_, metadata] = [0x7f000001, 0xc0a80007, 0x08080808, 0xa9fea9fe];
+      expect(connect(443, local)).toBe('drop');
+      expect(connect(443, site)).toBe('drop');
+      expect(connect(6379, public_)).toBe('drop');
+      // Of ssh itself: what the program was started as is not looked at here.
+      expect(connect(443, public_)).toBe('send');
+      expect(connect(6379, public_, { name: 'sort' })).toBe('send');
+      expect(connect(53, public_, { protocol: 17 })).toBe('drop');
+      expect(connect(5353, public_, { protocol: 17 })).toBe('send');
+      // Any server may have the name of the API server.
+      expect(connect(6379, metadata, { container: 'container' })).toBe('send');
+      const send = (namesPeer: boolean) => connect(443, public_, { nr: 44, namesPeer });
+      expect(send(false)).toBe('drop');
+      expect(send(true)).toBe('send');
     });
   },
 );

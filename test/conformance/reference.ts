@@ -32,6 +32,11 @@ export function evaluate(node: ResolvedNode, event: ReferenceEvent): boolean {
   }
   const texts = node.right.kind === 'list' ? node.right.values.map(({ value }) => value) : [node.right.value];
   const one = (text: string): boolean => compare(node.operator, left, convert(text, type));
+  if (Array.isArray(left) && isOfBothEnds(node.left)) {
+    // Either end passes; `!=` asks it of both.
+    const passes = (end: FieldValue): boolean => texts.some((text) => compare(node.operator, end, convert(text, type)));
+    return node.operator === '!=' ? left.every(passes) : left.some(passes);
+  }
   if (Array.isArray(left))
     return (
       texts.length >= 0 &&
@@ -45,6 +50,9 @@ export function evaluate(node: ResolvedNode, event: ReferenceEvent): boolean {
   if (node.modifier === 'oneof') return texts.filter(one).length === 1;
   return texts.some(one);
 }
+
+const isOfBothEnds = (operand: Operand): boolean =>
+  operand.kind === 'field' && ['fd.ip', 'fd.port', 'fd.net', 'fd.proto'].includes(operand.name);
 
 function compareList(node: CheckNode, left: readonly FieldValue[], right: readonly unknown[]): boolean {
   return node.operator === 'in'

@@ -14,12 +14,14 @@ import { openWatched } from './watched.ts';
 
 const folder = makeFolder();
 let storm = '';
+let socketStorm = '';
 /** A cgroup that looks like a container's; every hierarchy that tells containers apart has it. */
 const id = 'ab12'.repeat(16);
 const cgroups: string[] = [];
 
 beforeAll(() => {
   storm = compile('paths.c', folder.path);
+  socketStorm = compile('sockets.c', folder.path);
   const mounts = readCgroupMounts();
   for (const hierarchy of ['memory', 'pids', '']) {
     const mount = mountOf(mounts, hierarchy);
@@ -75,6 +77,23 @@ function ownRules(at: string): readonly string[] {
     'evt.type = socket and container.id != host',
   ];
 }
+
+/** Rules for calls on sockets, each true of some only; those of the published files are among them. */
+const socketRules: readonly string[] = [
+  'evt.type = connect and fd.typechar in (4, 6) and evt.rawres >= 0 and fd.net != "127.0.0.0/8"',
+  'evt.type = connect and fd.l4proto = tcp and fd.sport in (80, 8080) and not fd.snet in ("10.0.0.0/8", "192.168.0.0/16")',
+  'evt.type = connect and fd.sip = 169.254.169.254 and container.id != host',
+  'evt.type in (connect, bind) and fd.l4proto = udp and not fd.port in (53, 80)',
+  'evt.type = bind and fd.sport < 81 and fd.sip != 0.0.0.0',
+  'evt.type in (accept, accept4) and fd.snet = "127.0.0.0/8" and proc.name in (tar, sort)',
+  'evt.type = listen and fd.sport = 443',
+  'evt.type in (sendto, sendmsg) and fd.l4proto != tcp and fd.name_changed = true and fd.sip != 127.0.0.1',
+  'evt.type in (recvfrom, recvmsg) and fd.name_changed = true',
+  'evt.type = sendmsg and fd.sport = 80 and evt.failed = true and fd.l4proto = tcp',
+  'evt.type = sendto and fd.sockfamily = unix and proc.name = stormy',
+  'evt.type in (connect, shutdown) and fd.cip = 10.1.2.3 and fd.rport > 100',
+  'evt.type = connect and evt.res = EINPROGRESS and fd.ip = 8.8.8.8',
+];
 
 /** The published files lie beside a developer's checkout. */
 const files = () =>
@@ -151,6 +170,30 @@ describe('the filter in the kernel', () => {
     expect(all).toBeGreaterThan(3_000);
     // Most of what the storm opens is what these rules are about; without drops the comparison would tell nothing.
     expect(all - sent).toBeGreaterThan(200);
+  });
+});
+
+describe('the filter in the kernel, of calls on sockets', () => {
+  it.for([
+    { seed: 1, place: 'host' },
+    { seed: 2, place: 'container' },
+  ] as const)('changes no alert: storm $seed, $place', { timeout: 60_000 }, async ({ seed, place }) => {
+    const ruleSet = { rules: load(socketRules, false) };
+    const off = openWatched(ruleSet, 'off');
+    const on = openWatched(ruleSet, 'on');
+    await run('/bin/true', [], place);
+    for (const each of [off, on]) each.capture.drain();
+    const session = await run(socketStorm, [folder.path, String(seed), '4000'], place);
+    for (const { dropped } of [off.close(), on.close()]) {
+      expect(dropped).toEqual({ lifecycleFull: 0, bulkFull: 0, noScratch: 0, recursion: 0 });
+    }
+    const expected = ofSession(off.alerts, session);
+    expect(ofSession(on.alerts, session)).toEqual(expected);
+    const fired = new Set(expected.map((alert) => alert.split(':')[0]));
+    expect(fired.size).toBeGreaterThan(socketRules.length - 3);
+    const [all = 0, sent = 0] = [off.sockets.get(session), on.sockets.get(session)];
+    expect(all).toBeGreaterThan(8_000);
+    expect(sent / all).toBeLessThan(0.7);
   });
 });
 

@@ -24,8 +24,9 @@ export function openWatched(ruleSet: Pick<RuleSet, 'rules'>, filtering: 'on' | '
   const processes = new ProcessTable((pid) => readProcess(pid));
   const mounts = readCgroupMounts();
   const alerts: string[] = [];
-  /** Opens by session of the process. */
+  /** Opens, and calls on sockets, by session of the process. */
   const opens = new Map<number, number>();
+  const sockets = new Map<number, number>();
   const engine = new Engine({
     rules,
     processes,
@@ -46,8 +47,9 @@ export function openWatched(ruleSet: Pick<RuleSet, 'rules'>, filtering: 'on' | '
     types: [...types, ...stateCalls],
     onEvent: (event) => {
       engine.handle(event);
-      const session = event.type === 'openat' ? processes.peek(event.pid)?.sid : undefined;
-      if (session !== undefined) opens.set(session, (opens.get(session) ?? 0) + 1);
+      const counts = event.type === 'openat' ? opens : event.kind === 'socket' ? sockets : undefined;
+      const session = counts && processes.peek(event.pid)?.sid;
+      if (session !== undefined) counts?.set(session, (counts.get(session) ?? 0) + 1);
     },
     lifecycleBytes: RING_BYTES,
     bulkBytes: RING_BYTES,
@@ -62,6 +64,7 @@ export function openWatched(ruleSet: Pick<RuleSet, 'rules'>, filtering: 'on' | '
   return {
     alerts,
     opens,
+    sockets,
     capture,
     close() {
       capture.drain();
