@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { matchPlaybooks } from '#playbooks/language/match';
-import { type Playbook, withoutSteps } from '#playbooks/language/playbook';
+import { actionSteps, type Playbook, withoutSteps } from '#playbooks/language/playbook';
 import type { Run, RunMode } from '#playbooks/language/run';
 import type { Log } from '#rules/cli/log';
 import { actionCatalogue, outwardCatalogue } from './actions/all.ts';
+import { makeKubernetes } from './clients/kubernetes.ts';
 import { findStrayVias } from './config/find-stray-vias.ts';
 import type { Listen } from './config/options.ts';
 import type { RouterFile } from './config/router-file.ts';
@@ -116,12 +117,20 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     },
   });
 
+  const kubernetes = makeKubernetes(settings.file.kubernetes, () => responding.current() !== undefined);
+  const loadForThese = async (playbooks: readonly Playbook[]): Promise<void> => {
+    if (!playbooks.some((playbook) => actionSteps(playbook).some(({ uses }) => uses.startsWith('k8s.')))) return;
+    const reason = await kubernetes.load();
+    if (reason !== undefined) log('warn', 'k8s actions of the playbooks will fail', { reason });
+  };
+
   const ports: RunPorts = {
     actions: actionCatalogue,
     ledger: runs,
     sendToNode: outbox.send,
     hand: outward.hand,
     explainHand: outward.explainHand,
+    kubernetes,
     secrets: settings.secrets,
     nowMs,
     random: Math.random,
@@ -181,6 +190,8 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   const playbooks = (): readonly Playbook[] =>
     sync === undefined ? settings.playbooks : (sync.current()?.playbooks ?? []);
   const workers = (['quick', 'slow'] as const).map((lane) => makeRunWorker(jobs, lane, express.perform, log));
+  await loadForThese(playbooks());
+  sync?.onChange(() => void loadForThese(playbooks()));
 
   const ingestPorts: IngestPorts = {
     playbooks: () => ({ playbooks: playbooks(), revision: sync?.current()?.commit }),

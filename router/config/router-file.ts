@@ -6,6 +6,7 @@ import type { Diagnostic } from '#rules/language/diagnostic';
 import type { SourceFile } from '#rules/language/source';
 import { type EvidenceSettings, evidenceSchema } from './evidence-settings.ts';
 import { type GitSettings, gitSchema } from './git-settings.ts';
+import { type KubernetesSettings, kubernetesSchema } from './kubernetes-settings.ts';
 
 /** Where messages go, as the configuration file names it. */
 export type Destination = {
@@ -32,12 +33,15 @@ export type RouterFile = {
   /** Where rules and playbooks come from instead of files. */
   readonly git: GitSettings | undefined;
   readonly evidence: EvidenceSettings;
+  /** `undefined`: the cluster of the router's own pod. */
+  readonly kubernetes: KubernetesSettings | undefined;
 };
 
 export const emptyRouterFile: RouterFile = {
   destinations: [],
   git: undefined,
   evidence: evidenceSchema.parse({}),
+  kubernetes: undefined,
 };
 
 export type RouterFileResult =
@@ -77,7 +81,7 @@ export function readRouterFile(
   const written = readWritten(
     file,
     (code, message, source, span) => errors.push({ code, message, source, span }),
-    'a map with the keys destinations, git and evidence',
+    'a map with the keys destinations, git, evidence and kubernetes',
   );
   const [first, second] = written;
   if (second !== undefined) second.fail([], 'expected one configuration in a file');
@@ -89,10 +93,12 @@ export function readRouterFile(
     destinations: z.record(name, destination).default({}),
     git: gitSchema.optional(),
     evidence: evidenceSchema.optional(),
+    kubernetes: kubernetesSchema.optional(),
   });
   const read = schema.safeParse(first.value);
   const keysAt = (path: Path): readonly string[] => {
     if (path.length === 0) return Object.keys(schema.shape);
+    if (path[0] === 'kubernetes') return path.length === 1 ? Object.keys(kubernetesSchema.shape) : [];
     if (path[0] === 'git') return path.length === 1 ? Object.keys(gitSchema.shape) : [];
     if (path[0] === 'evidence') return path.length === 1 ? Object.keys(evidenceSchema.shape) : shapeOf(s3);
     if (path.length === 2) return Object.keys(destination.shape);
@@ -132,7 +138,9 @@ export function readRouterFile(
       },
     ];
   });
-  return errors.length > 0 ? { ok: false, errors } : { ok: true, file: { destinations, git: read.data.git, evidence } };
+  if (errors.length > 0) return { ok: false, errors };
+  const { git, kubernetes } = read.data;
+  return { ok: true, file: { destinations, git, evidence, kubernetes } };
 }
 
 function shapeOf(schema: z.ZodType<unknown> | undefined): readonly string[] {

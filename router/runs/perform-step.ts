@@ -116,6 +116,7 @@ async function act(
     sendToNode: ports.sendToNode,
     hand: ports.hand,
     explainHand: ports.explainHand,
+    kubernetes: ports.kubernetes,
   });
 }
 

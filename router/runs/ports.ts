@@ -1,6 +1,7 @@
 import type { NodeCommand, Receipt } from '#playbooks/command';
 import type { Secrets } from '#playbooks/language/playbook';
 import type { Run } from '#playbooks/language/run';
+import type { Kubernetes } from '../clients/kubernetes.ts';
 import type { Action, ActionResult } from './action.ts';
 import type { Message } from './outward.ts';
 
@@ -36,6 +37,8 @@ export type RunPorts = {
   readonly hand: (message: Message) => Promise<ActionResult>;
   /** What handing something to that destination would do. */
   readonly explainHand: (via: string, uses: string) => ActionResult;
+  /** The cluster that `k8s.*` acts on. */
+  readonly kubernetes?: Kubernetes | undefined;
   readonly secrets: Secrets;
   readonly nowMs: () => number;
   /** 0 (inclusive) to 1 (exclusive). */

@@ -85,6 +85,7 @@ const purePackages = ['re2js', 'yaml', 'zod'];
 /** One door per package: the only places that import it. What is not listed here may be imported anywhere. */
 const doors: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['router/http/'],
+  '@kubernetes/client-node': ['router/clients/'],
   bullmq: ['router/queue/'],
   hono: ['router/http/'],
   ioredis: ['router/redis/'],
