@@ -1,5 +1,5 @@
 #!/bin/sh
-# `npm run test:kubernetes`: the agent beside a real Kubernetes, which is built the first time; arguments go to Vitest.
+# `npm run test:kubernetes`: the agent and the actions of the router beside a real Kubernetes, which is built the first time; arguments go to Vitest.
 set -eu
 cd "$(dirname "$0")/.."
 sh infra/setup.sh --for test
