@@ -28,6 +28,7 @@ import { makeRouterRules } from './router-rules.ts';
 import { Cgroups } from './state/cgroups.ts';
 import { stateCalls } from './state/changes.ts';
 import { makeClock } from './state/clock.ts';
+import { ContainerUsers } from './state/container-users.ts';
 import type { CgroupContainer } from './state/containers/cgroup.ts';
 import { findEngines, knownSockets, userSockets } from './state/containers/engine.ts';
 import { foldersOf, openEngineFiles } from './state/containers/engine-files.ts';
@@ -37,7 +38,7 @@ import { groupCalls, makeGroupFinder } from './state/made-groups.ts';
 import { Names } from './state/names.ts';
 import { openUsers } from './state/nss.ts';
 import { joinOrchestrators } from './state/orchestrators/orchestrators.ts';
-import { listPids, makeLocate, makeLook, readProcess, readTitle } from './state/proc-folder.ts';
+import { isAlive, listPids, makeLocate, makeLook, readProcess, readTitle } from './state/proc-folder.ts';
 import { ProcessTable } from './state/process-table.ts';
 import { resolveName } from './state/resolve-name.ts';
 import { decodeProcesses } from './state/snapshot.ts';
@@ -109,10 +110,16 @@ export function startAgent(start: PipelineOptions): AgentStart {
   const files = openEngineFiles(foldersOf(options.engines));
   const mounts = readCgroupMounts();
   const processes = new ProcessTable((pid) => readProcess(pid), options.memory.endedProcesses);
+  const containerUsers = new ContainerUsers({ nowMs: () => performance.now(), isAlive });
   const containers = new ContainerTable({
     findEngines: (known, user) =>
       findEngines(user === undefined ? [...options.engines, ...knownSockets] : userSockets(user), known),
-    files,
+    files: {
+      read: (named) => {
+        containerUsers.foresee(named.id, () => files.usersOf(named));
+        return files.read(named);
+      },
+    },
     timeoutMs: INSPECT_TIMEOUT_MS,
     settled: (container) => {
       clearance.settled(container);
@@ -134,7 +141,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
   const names = new Names(live.hostNames(), { resolve: resolveName, nowMs });
   const { kubernetes, mesos } = openOrchestrators(options.orchestrators, log, raise);
   const users = openUsers(options.users, nowMs, () => engine.settleUsers());
-  const known = { processes, clock, names, users: users.users };
+  const known = { processes, clock, names, users: users.users, containerUsers };
   const cgroups = new Cgroups({
     locate: makeLocate((hierarchy) => mountOf(mounts, hierarchy)),
     isContainerdTask: files.isContainerdTask,

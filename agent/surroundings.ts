@@ -1,11 +1,11 @@
 import type { AgentOptions } from './config/options.ts';
 import type { Surroundings } from './fields/scene.ts';
 import type { Clock } from './state/clock.ts';
-import { ContainerUsers } from './state/container-users.ts';
+import type { ContainerUsers } from './state/container-users.ts';
 import { makeLiveProcess } from './state/live-process.ts';
 import type { Names } from './state/names.ts';
 import type { Orchestrators } from './state/orchestrators/orchestrators.ts';
-import { isAlive, makeEnvironment } from './state/proc-folder.ts';
+import { makeEnvironment } from './state/proc-folder.ts';
 import type { ProcessTable } from './state/process-table.ts';
 import type { Users } from './state/users.ts';
 
@@ -14,15 +14,15 @@ type Known = {
   readonly clock: Clock;
   readonly names: Names;
   readonly users: Users;
+  readonly containerUsers: ContainerUsers;
   readonly orchestrators: Orchestrators;
 };
 
 /** What fields are read from beside the event itself. */
 export function surroundings(
   { hostname }: AgentOptions,
-  { processes, clock, names, users, orchestrators }: Known,
+  { processes, clock, names, users, containerUsers, orchestrators }: Known,
 ): Surroundings {
-  const containerUsers = new ContainerUsers({ nowMs: () => performance.now(), isAlive });
   return {
     processes,
     users,

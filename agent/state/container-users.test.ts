@@ -75,5 +75,25 @@ describe('users of a container', () => {
     expect(users.of('c', inside)?.user(0)).toBeUndefined();
   });
 
+  it('are known before the first program runs, and after all have ended', () => {
+    const { users, world, root } = setUp();
+    const etc = { folder: root, parts: ['etc', 'passwd'] };
+    const uids = [{ inside: 0, outside: 100_000, length: 65_536 }];
+    world.isAlive = false;
+    users.foresee('none', () => undefined);
+    users.foresee('unmounted', () => ({
+      passwd: { ...etc, folder: `${root}/none` },
+      group: undefined,
+      uids,
+      gids: uids,
+    }));
+    users.foresee('c', () => ({ passwd: etc, group: undefined, uids, gids: uids }));
+    users.foresee('c', () => expect.unreachable('it is asked once'));
+    world.nowMs = 60_000;
+    expect(users.of('c', [])?.user(101_000)?.name).toBe('web');
+    expect(users.of('c', [])?.groupName(100_033)).toBeUndefined();
+    for (const unknown of ['none', 'unmounted']) expect(users.of(unknown, [])).toBeUndefined();
+  });
+
   it('reads nothing from what is no map', () => expect(parseMap('x\n\n1 2\n')).toEqual([]));
 });

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { readBounded, readWithin } from './bounded-file.ts';
+import type { OwnFile, OwnUsers, Range } from './containers/own-files.ts';
 import type { Process } from './process.ts';
 import { parseGroup, parsePasswd, type User, type Users } from './users.ts';
 
@@ -10,9 +11,6 @@ const MOST_CONTAINERS = 1_024;
 const FRESH_MS = 5_000;
 
 type Entry = { readonly users: Users; readonly readMs: number };
-
-/** Numbers inside of a user namespace and outside: user_namespaces(7), uid_map. */
-type Range = { readonly inside: number; readonly outside: number; readonly length: number };
 
 export type ContainerUsersPorts = {
   readonly nowMs: () => number;
@@ -40,12 +38,30 @@ export class ContainerUsers {
     if (known !== undefined && nowMs - known.readMs < FRESH_MS) return known.users;
     const users = this.#readFirst(processes);
     if (users === undefined) return known?.users;
-    if (known === undefined && this.#byContainer.size >= MOST_CONTAINERS) {
+    this.#keep(container, users);
+    return users;
+  }
+
+  /**
+   * Before its first program runs: whoever ends at once cannot be asked later. `where` is asked only about a container
+   * that is new here.
+   */
+  foresee(container: string, where: () => OwnUsers | undefined): void {
+    if (this.#byContainer.has(container)) return;
+    const own = where();
+    const passwd = readOwn(own?.passwd);
+    const group = readOwn(own?.group);
+    // Of a root that is not mounted where we are: nothing is known, and not that there are no users.
+    if (own === undefined || (passwd === undefined && group === undefined)) return;
+    this.#keep(container, lookUp(passwd, group, own.uids, own.gids));
+  }
+
+  #keep(container: string, users: Users): void {
+    if (!this.#byContainer.has(container) && this.#byContainer.size >= MOST_CONTAINERS) {
       const oldest = this.#byContainer.keys().next().value;
       if (oldest !== undefined) this.#byContainer.delete(oldest);
     }
-    this.#byContainer.set(container, { users, readMs: nowMs });
-    return users;
+    this.#byContainer.set(container, { users, readMs: this.#ports.nowMs() });
   }
 
   #readFirst(processes: readonly Process[]): Users | undefined {
@@ -66,11 +82,23 @@ export class ContainerUsers {
     const gids = parseMap(readBounded(`${folder}/gid_map`, MOST_BYTES));
     // Read before the check, so that all of it is of that process.
     if (!this.#ports.isAlive(process)) return undefined;
-    const users = parsePasswd(passwd ?? '');
-    const groups = parseGroup(group ?? '');
-    return { user: (uid) => find<User>(users, uids, uid), groupName: (gid) => find(groups, gids, gid) };
+    return lookUp(passwd, group, uids, gids);
   }
 }
+
+function lookUp(
+  passwd: string | undefined,
+  group: string | undefined,
+  uids: readonly Range[],
+  gids: readonly Range[],
+): Users {
+  const users = parsePasswd(passwd ?? '');
+  const groups = parseGroup(group ?? '');
+  return { user: (uid) => find<User>(users, uids, uid), groupName: (gid) => find(groups, gids, gid) };
+}
+
+const readOwn = (file: OwnFile | undefined): string | undefined =>
+  file && readWithin(file.folder, file.parts, MOST_BYTES);
 
 /** Of what has ended: no. */
 function isHostRoot(path: string): boolean {

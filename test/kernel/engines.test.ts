@@ -27,6 +27,8 @@ const rules = `- rule: marked
   priority: INFO
 `;
 
+/** The usual image with users of its own. */
+const usersImage = 'lanner-users:1';
 const folder = mkdtempSync(join(tmpdir(), 'lanner-engines-'));
 const cluster = new KubernetesServer();
 const uid = '0a1b2c3d-1111-4222-8333-444455556666';
@@ -34,6 +36,7 @@ let containerd: Containerd;
 let agent: Agent;
 
 beforeAll(async () => {
+  await makeUsersImage();
   containerd = await startContainerd();
   const kubeconfig = join(folder, 'kubeconfig');
   writeFileSync(kubeconfig, kubeconfigOf(await cluster.listen(), 'secret'));
@@ -46,8 +49,18 @@ afterAll(async () => {
   await agent?.close();
   cluster.close();
   await containerd?.close();
+  await docker('rmi', '-f', usersImage);
   rmSync(folder, { recursive: true });
 });
+
+async function makeUsersImage(): Promise<void> {
+  writeFileSync(join(folder, 'passwd'), 'root:x:0:0::/:/bin/sh\nkeeper:x:1234:33::/:/bin/sh\n');
+  writeFileSync(join(folder, 'group'), 'root:x:0:\nwww:x:33:\n');
+  const made = await docker('create', image, '/bin/busybox');
+  for (const name of ['passwd', 'group']) await docker('cp', join(folder, name), `${made}:/etc/${name}`);
+  await docker('commit', '-c', 'USER 1234:33', made, usersImage);
+  await docker('rm', made);
+}
 
 /** The API server knows the pod that the test starts, and what owns it. */
 function fillCluster(): void {
@@ -84,12 +97,10 @@ async function alertOf(mark: string) {
 describe('the first program of a container is reported with all that its engine knows', () => {
   test('docker', async () => {
     const asked = ['--name', 'lanner-engines', '--network', 'none', '-v', '/usr:/host:ro', '--health-cmd', 'true'];
-    const passwd = join(folder, 'passwd');
+    const passwd = join(folder, 'passwd-of-host');
     writeFileSync(passwd, 'root:x:0:0::/:/bin/sh\nseller:x:1234:33::/:/bin/sh\n');
     const user = ['-v', `${passwd}:/etc/passwd:ro`, '-u', '1234:0'];
-    // The shell stays for a moment: of users that nobody has any more, nobody tells the names.
-    const lines = `${say('docker').join(' ')}; busybox sleep 1`;
-    await docker('run', '--rm', ...asked, ...user, image, '/bin/busybox', 'sh', '-c', lines);
+    await docker('run', '--rm', ...asked, ...user, image, ...say('docker'));
     expect(await alertOf('docker')).toMatchObject({
       'container.name': 'lanner-engines',
       'container.type': 'docker',
@@ -105,6 +116,20 @@ describe('the first program of a container is reported with all that its engine 
       'group.name': 'root',
       'k8s.pod.name': null,
     });
+  });
+
+  test('docker, with the names of users that its image has, for one program that ends at once', async () => {
+    await docker('run', '--rm', '--network', 'none', usersImage, ...say('users'));
+    expect(await alertOf('users')).toMatchObject({ 'user.name': 'keeper', 'group.name': 'www' });
+  });
+
+  test('containerd, likewise', async () => {
+    const saved = join(folder, 'users.tar');
+    await docker('save', '-o', saved, usersImage);
+    await containerd.ctr('images', 'import', '--snapshotter', 'native', saved);
+    const name = `docker.io/library/${usersImage}`;
+    await containerd.ctr('run', '--rm', '--snapshotter', 'native', name, 'lanner-users', ...say('ctr-users'));
+    expect(await alertOf('ctr-users')).toMatchObject({ 'user.name': 'keeper', 'group.name': 'www' });
   });
 
   test('a pod of containerd', async () => {

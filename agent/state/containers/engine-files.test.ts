@@ -41,6 +41,42 @@ const spec = {
   },
 };
 
+describe('where a container’s users stand', () => {
+  const bundle = `tasks/default/${id}`;
+  const usersOf = (changes: object) => {
+    const files = lay({ [`${bundle}/config.json`]: { ...spec, root: { path: 'rootfs' }, ...changes } });
+    return files.usersOf({ id, engine: 'unknown' });
+  };
+  const etc = { passwd: ['etc', 'passwd'], group: ['etc', 'group'] };
+
+  it('is below its root, relative to the bundle or not', () => {
+    const found = usersOf({});
+    expect(found).toMatchObject({ passwd: { parts: etc.passwd }, group: { parts: etc.group } });
+    expect(found?.passwd?.folder).toMatch(new RegExp(`/${bundle}/rootfs$`));
+    expect(found?.uids).toEqual([{ inside: 0, outside: 0, length: 0xffff_ffff }]);
+    expect(usersOf({ root: { path: '/var/merged' } })?.group).toEqual({ folder: '/var/merged', parts: etc.group });
+  });
+
+  it('is where a mount leads, and not known if that is no folder of the host', () => {
+    const bind = (destination: string, source: string) => ({ destination, source, type: 'bind', options: ['rbind'] });
+    expect(usersOf({ mounts: [bind('/etc', '/a'), bind('/etc/passwd', '/b/users')] })).toMatchObject({
+      passwd: { folder: '/b', parts: ['users'] },
+      group: { folder: '/a', parts: ['group'] },
+    });
+    expect(usersOf({ mounts: [{ destination: '/etc', source: 'tmpfs', type: 'tmpfs' }] })).toMatchObject({
+      passwd: undefined,
+      group: undefined,
+    });
+  });
+
+  it('has the numbers of its user namespace, and is not known in another’s', () => {
+    const uidMappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+    const own = { namespaces: [{ type: 'user' }], uidMappings, gidMappings: uidMappings };
+    expect(usersOf({ linux: own })?.uids).toEqual([{ inside: 0, outside: 100_000, length: 65_536 }]);
+    expect(usersOf({ linux: { namespaces: [{ type: 'user', path: '/proc/7/ns/user' }] } })).toBeUndefined();
+  });
+});
+
 describe('what engines keep in files', () => {
   it('reads a docker container below the user that root becomes, and the digest its image was pulled by', () => {
     const digest = `sha256:${'ef'.repeat(32)}`;

@@ -8,6 +8,7 @@ import { readDockerFiles } from './docker-inspect.ts';
 import { splitImage } from './image-name.ts';
 import { isJson, type Json, parseJson, partOf, textOf, textsOf, timeOf } from './json.ts';
 import { readSpec } from './oci-spec.ts';
+import { type OwnUsers, readOwnUsers } from './own-files.ts';
 
 /** A description beyond this is none. */
 const MOST_BYTES = 4 * 1024 * 1024;
@@ -51,6 +52,8 @@ export type FileAnswer = {
 
 export type EngineFiles = {
   read(container: CgroupContainer): FileAnswer | undefined;
+  /** Where the container's own users stand, from the moment its group is made. */
+  usersOf(container: CgroupContainer): OwnUsers | undefined;
   isContainerdTask(namespace: string, id: string): boolean;
 };
 
@@ -70,16 +73,28 @@ export function openEngineFiles(folders: EngineFolders, homeOf = homeInPasswd): 
         // Nothing else is known of them than the name.
         return { engine: container.engine, details: makeDetails({ name: container.id }), isComplete: true };
       }
-      if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(container.id)) return undefined;
+      if (!isPlain(container.id)) return undefined;
       return (
         readDocker(folders.docker, container) ??
         readStorage(storagesOf(container), container) ??
         readTask(folders, container)
       );
     },
+    usersOf(container) {
+      if (!isPlain(container.id)) return undefined;
+      const bundles = [...tasksOf(folders, container), ...bundlesIn(storagesOf(container), container)];
+      for (const bundle of bundles) {
+        const users = readOwnUsers(readJson(`${bundle}/config.json`), bundle);
+        if (users !== undefined) return users;
+      }
+      return undefined;
+    },
     isContainerdTask: (namespace, id) => folders.tasks.some((folder) => existsSync(`${folder}/${namespace}/${id}`)),
   };
 }
+
+/** An id that is one part of a path. */
+const isPlain = (id: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(id);
 
 const readJson = (path: string): unknown => {
   const text = readBounded(path, MOST_BYTES);
@@ -115,10 +130,12 @@ function pulledDigest(path: string, { repository, imageId }: ContainerDetails): 
   return splitImage(textOf(pulled?.[0])).digest;
 }
 
+const drivers = ['overlay', 'vfs', 'btrfs', 'zfs'];
+
 /** podman and CRI-O: names and images stand in the storage's own list. */
 function readStorage(storages: readonly string[], { id, engine }: CgroupContainer): FileAnswer | undefined {
   for (const storage of storages) {
-    for (const driver of ['overlay', 'vfs', 'btrfs', 'zfs']) {
+    for (const driver of drivers) {
       const spec = readSpec(readJson(`${storage}/${driver}-containers/${id}/userdata/config.json`));
       if (spec === undefined) continue;
       // Newer storage lists what ends with the machine apart: whatever `podman run --rm` started.
@@ -162,18 +179,27 @@ function homeInPasswd(user: number): string | undefined {
   return line?.split(':')[5];
 }
 
-function readTask(folders: EngineFolders, { id, engine, namespace }: CgroupContainer): FileAnswer | undefined {
-  for (const folder of folders.tasks) {
-    for (const name of namespace === undefined ? namesIn(folder) : [namespace]) {
-      const details = readSpec(readJson(`${folder}/${name}/${id}/config.json`));
-      if (details === undefined) continue;
-      const isDocker = name === 'moby' || name === 'plugins.moby';
-      const kind = isDocker ? 'docker' : 'containerd';
-      return { engine: engine === 'cri' || engine === 'unknown' ? kind : engine, details, isComplete: false };
-    }
+function readTask(folders: EngineFolders, container: CgroupContainer): FileAnswer | undefined {
+  const { engine } = container;
+  for (const bundle of tasksOf(folders, container)) {
+    const details = readSpec(readJson(`${bundle}/config.json`));
+    if (details === undefined) continue;
+    const kind = /\/(plugins\.)?moby\/[^/]*$/.test(bundle) ? 'docker' : 'containerd';
+    return { engine: engine === 'cri' || engine === 'unknown' ? kind : engine, details, isComplete: false };
   }
   return undefined;
 }
+
+/** Where containerd may have the bundle of a task. */
+function tasksOf({ tasks: all }: EngineFolders, { id, namespace }: Pick<CgroupContainer, 'id' | 'namespace'>) {
+  return all.flatMap((folder) =>
+    (namespace === undefined ? namesIn(folder) : [namespace]).map((name) => `${folder}/${name}/${id}`),
+  );
+}
+
+/** Where containers/storage may have that of a container. */
+const bundlesIn = (storages: readonly string[], { id }: CgroupContainer): readonly string[] =>
+  storages.flatMap((storage) => drivers.map((driver) => `${storage}/${driver}-containers/${id}/userdata`));
 
 function namesIn(folder: string): readonly string[] {
   try {
