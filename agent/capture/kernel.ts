@@ -7,6 +7,7 @@ import { TextCache } from '../events/text-cache.ts';
 import { encodeCompatCalls } from './compat.ts';
 import { readLosses } from './losses.ts';
 import { Merge } from './merge.ts';
+import { Pace } from './pace.ts';
 import { CopyingReader, InPlaceReader, type RingReader, toBatch } from './ring-reader.ts';
 import { type Details, encodeShapes } from './shapes.ts';
 
@@ -64,8 +65,6 @@ export type CaptureOutcome =
   | { readonly ok: true; readonly capture: Capture; readonly blindSpots: BlindSpots }
   | { readonly ok: false; readonly reason: string };
 
-/** Waiting this long before a drain keeps the kernel from waking us for each event. */
-const LAZY_MS = 1;
 /** As large as the doorbell's ring. */
 const DOORBELL_BYTES = 4_096;
 /** Twice what the kernel writes at once; some 70 processes. */
@@ -105,9 +104,12 @@ export class Capture {
   readonly #readers: readonly RingReader[];
   readonly #doorbell: Uint8Array;
   readonly #merge: Merge<RingReader>;
+  readonly #pace = new Pace();
   #timer: NodeJS.Timeout | undefined;
   #next: NodeJS.Immediate | undefined;
   #isDraining = false;
+  /** What came since the last look woke nobody: to the kernel we had not caught up. */
+  #isBehind = false;
   #drainedMs = 0;
   #closed = false;
   #lastCounters: CaptureCounters | undefined;
@@ -135,25 +137,33 @@ export class Capture {
     this.#watch();
   }
 
-  /** The first event after a rest is taken at once; then events gather for a while, and cost those who make them no wake-up. */
   #watch(): void {
     for (const ring of [rings.lifecycle, rings.bulk]) {
       this.#native.watch(ring, () => {
-        if (performance.now() - this.#drainedMs > LAZY_MS) this.drain();
-        else this.#drainLater();
+        if (this.#pace.isRested(performance.now() - this.#drainedMs)) this.drain();
+        else this.#gather();
       });
     }
   }
 
-  #drainLater(): void {
+  /** Nobody is to wake us until we have looked. */
+  #gather(): void {
     if (this.#timer !== undefined || this.#closed) return;
     this.#native.pause(rings.lifecycle);
     this.#native.pause(rings.bulk);
+    this.#lookIn(this.#pace.begin());
+  }
+
+  #lookIn(waitMs: number): void {
     this.#timer = setTimeout(() => {
+      const records = this.#drain();
       this.#timer = undefined;
-      this.drain();
-      if (!this.#closed && this.#timer === undefined) this.#watch();
-    }, LAZY_MS);
+      if (this.#closed) return;
+      const nextMs = this.#pace.next(records);
+      if (nextMs !== undefined) this.#lookIn(nextMs);
+      else if (this.#isBehind) this.#lookIn(this.#pace.begin());
+      else this.#watch();
+    }, waitMs);
   }
 
   /**
@@ -163,6 +173,13 @@ export class Capture {
   drain(): boolean {
     // Whoever handles an event and asks for more has it in this very loop.
     if (this.#closed || this.#isDraining) return false;
+    this.#drain();
+    if (this.#isBehind) this.#gather();
+    return this.#next !== undefined;
+  }
+
+  /** How many records were taken. */
+  #drain(): number {
     this.#isDraining = true;
     let left = RECORDS_MAX;
     try {
@@ -175,11 +192,11 @@ export class Capture {
       this.#isDraining = false;
     }
     this.#drainedMs = performance.now();
-    if (this.#closed) return false;
+    this.#isBehind = false;
+    if (this.#closed) return RECORDS_MAX - left;
     if (left === 0) this.#next ??= setImmediate(() => this.#goOn());
-    // What came since the last look woke nobody: to the kernel we had not caught up.
-    else if (this.#readers.map((reader) => reader.settle()).includes(true)) this.#drainLater();
-    return this.#next !== undefined;
+    else this.#isBehind = this.#readers.map((reader) => reader.settle()).includes(true);
+    return RECORDS_MAX - left;
   }
 
   #goOn(): void {
