@@ -37,12 +37,13 @@ const commands = {
   'playbooks check': {
     summary: 'check playbook files',
     load: async () => {
-      const [{ makeCheck }, { actionCatalogue }, { findSecrets }] = await Promise.all([
+      const [{ makeCheck }, { actionCatalogue }, { findSecrets }, { findStraysIn }] = await Promise.all([
         import('./playbooks/cli/check.ts'),
         import('./router/actions/all.ts'),
         import('./router/cli/find-secrets.ts'),
+        import('./router/cli/find-strays.ts'),
       ]);
-      return makeCheck(actionCatalogue, findSecrets);
+      return makeCheck(actionCatalogue, findSecrets, findStraysIn);
     },
   },
   'playbooks test': {
@@ -76,6 +77,18 @@ const commands = {
   sync: {
     summary: 'let the router look at its git repository now, or go back to a commit',
     load: async () => (await import('./router/cli/sync.ts')).sync,
+  },
+  approvals: {
+    summary: 'list steps that wait for a person to agree',
+    load: async () => (await import('./router/cli/approvals.ts')).approvals,
+  },
+  approve: {
+    summary: 'let a step be performed that waits for it',
+    load: async () => (await import('./router/cli/approvals.ts')).approve,
+  },
+  deny: {
+    summary: 'refuse a step that waits for a person to agree',
+    load: async () => (await import('./router/cli/approvals.ts')).deny,
   },
   'audit verify': {
     summary: 'follow the chain of the audit log',

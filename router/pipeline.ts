@@ -7,11 +7,11 @@ import type { Run, RunMode } from '#playbooks/language/run';
 import type { Log } from '#rules/cli/log';
 import { actionCatalogue, outwardCatalogue } from './actions/all.ts';
 import { makeKubernetes } from './clients/kubernetes.ts';
-import { findStrayVias } from './config/find-stray-vias.ts';
+import { findStrays } from './config/find-strays.ts';
 import type { Listen } from './config/options.ts';
+import { OPERATOR } from './config/people-settings.ts';
 import type { RouterFile } from './config/router-file.ts';
 import { makeApp } from './http/app.ts';
-import { makeGuard } from './http/auth.ts';
 import { describeDestination, measureDestination } from './http/destination-routes.ts';
 import { makeMetrics } from './http/metrics.ts';
 import { makeServer } from './http/server.ts';
@@ -23,6 +23,7 @@ import { makeEvidenceKeeper } from './nodes/evidence.ts';
 import { makeOutbox } from './nodes/outbox.ts';
 import { makeNodeRegistry } from './nodes/registry.ts';
 import { openResponding } from './nodes/responding.ts';
+import { openPeopleSide, openWhoIsWho } from './people/open-people.ts';
 import { makeExpress } from './queue/express.ts';
 import { makeOutward } from './queue/outward.ts';
 import { type JobResult, makeRunQueue, makeRunWorker, type RunJob, runIdOf } from './queue/queue.ts';
@@ -92,7 +93,8 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   const feed = makeLiveFeed(reader, requests);
   const gates = makeGates(requests, nowMs);
   const memory = makeMemoryWatch(requests);
-  const isAllowed = makeGuard(settings.token);
+  const who = await openWhoIsWho(requests, settings.file, { ...settings, nowMs });
+  const identify = who.people.byAuthorization;
   const responding = await openResponding(requests, subscriber);
   responding.onChange((stop) =>
     log('warn', stop === undefined ? 'nodes may respond again' : 'nodes are told not to respond', { ...stop }),
@@ -101,7 +103,15 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     current: () => sync?.current()?.commit,
     onChange: (listener: (commit: string) => void) => sync?.onChange(listener) ?? (() => undefined),
   };
-  const channel = makeChannel({ outbox, registry, responding, revision, isAllowed, log, nowMs });
+  const channel = makeChannel({
+    outbox,
+    registry,
+    responding,
+    revision,
+    isAllowed: (header) => identify(header) === OPERATOR,
+    log,
+    nowMs,
+  });
 
   const outward = makeOutward(requests, jobs, {
     destinations: settings.file.destinations,
@@ -109,6 +119,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     store: makeDestinationStore(requests, nowMs),
     secrets: settings.secrets,
     audit: audit.append,
+    sign: who.sign,
     nowMs,
     log,
     counted: (destination, outcome, waitedMs) => {
@@ -124,6 +135,16 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     if (reason !== undefined) log('warn', 'k8s actions of the playbooks will fail', { reason });
   };
 
+  const people = openPeopleSide(requests, {
+    who,
+    destinations: settings.file.destinations,
+    hand: outward.hand,
+    wake: queue.wake,
+    audit: audit.append,
+    counted: (outcome) => metrics.approvals.inc({ outcome }),
+    nowMs,
+    log,
+  });
   const ports: RunPorts = {
     actions: actionCatalogue,
     ledger: runs,
@@ -131,6 +152,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     hand: outward.hand,
     explainHand: outward.explainHand,
     kubernetes,
+    approvals: people.approvals,
     secrets: settings.secrets,
     nowMs,
     random: Math.random,
@@ -172,7 +194,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   }
   const holds = makeHolds(requests, audit.append, settings.isAlone);
   const express = makeExpress(perform, holds, playbookOf, log);
-  const { git, destinations } = settings.file;
+  const { git } = settings.file;
   const sync =
     git &&
     (await openSync({
@@ -181,7 +203,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
       store: makeRevisionStore(requests),
       subscriber,
       actions: actionCatalogue,
-      explain: (some) => findStrayVias(some, destinations),
+      explain: (some) => findStrays(some, settings.file),
       raise: async (alert) => void (await ingest([alert], 'perhaps', ingestPorts)),
       hostname: hostname(),
       nowMs,
@@ -226,7 +248,16 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   });
   const redisAnswers = async (): Promise<boolean> => (await requests.ping().catch(() => '')) === 'PONG';
   const app = makeApp({
-    isAllowed,
+    identify,
+    answers: {
+      answers: people.answers,
+      open: people.approvals.open,
+      links: who.links,
+      identify,
+      refused: (way, reason) => metrics.answersRefused.inc({ way, reason }),
+      nowMs,
+    },
+    hooks: { slackSecret: who.slackSecret, bySlack: who.people.bySlack, reply: who.reply },
     alerts: {
       ingest: (received, seen) => ingest(received, seen, ingestPorts),
       latest: alerts.latest,
@@ -305,6 +336,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     channel.close();
     responding.close();
     sync?.close();
+    people.close();
     server.close();
     await Promise.all([...workers.map((worker) => worker.close(WORKER_END_MS)), outward.close(WORKER_END_MS)]);
     await queue.close().catch(() => undefined);

@@ -2,30 +2,41 @@ import { type Command, exitCodes, readArgs, UsageError } from '#rules/cli/comman
 import { toSarif } from '#rules/cli/sarif';
 import { type Diagnostic, renderDiagnostic } from '#rules/language/diagnostic';
 import { locate } from '#rules/language/source';
-import { type ActionCatalogue, actionSteps, type Secrets } from '../language/playbook.ts';
+import { type ActionCatalogue, actionSteps, type Playbook, type Secrets } from '../language/playbook.ts';
 import { builtInPlaybooks, type LoadedFiles, loadPlaybookFiles } from './load-files.ts';
 
 /** Where secrets are looked for: in this folder, or where a router would. */
 export type FindSecrets = (folder: string | undefined) => Secrets;
 
+/** What playbooks name and the router's configuration file at this path does not have. */
+export type FindStrays = (path: string) => (playbooks: readonly Playbook[]) => readonly string[];
+
 /** Checks playbook files against the actions that there are. */
-export function makeCheck(catalogue: ActionCatalogue, findSecrets: FindSecrets): Command {
+export function makeCheck(catalogue: ActionCatalogue, findSecrets: FindSecrets, findStrays: FindStrays): Command {
   return {
     name: 'playbooks check',
     summary: `Check playbook files: every error of all files at once, with its place. Warnings are steps that never get their turn, and
 secrets that are neither in the folder of --secrets (DATA/secrets if not given) nor in the environment.
+With --config, the router's configuration file: also destinations, groups of people and ways to ask them that are not in it.
 Without FILE: the playbooks that Lanner comes with. Exit code 1 when there is an error, with --strict also after a warning.`,
-    usage: '[FILE|DIR…] [--secrets DIR] [--json | --sarif] [--strict]',
+    usage: '[FILE|DIR…] [--secrets DIR] [--config F] [--json | --sarif] [--strict]',
     run: async (args) => {
       const { values, positionals } = readArgs(args, {
         secrets: { type: 'string' },
+        config: { type: 'string' },
         json: { type: 'boolean' },
         sarif: { type: 'boolean' },
         strict: { type: 'boolean' },
       });
       if (values.json === true && values.sarif === true) throw new UsageError('--json and --sarif exclude each other');
       const loaded = loadPlaybookFiles(positionals.length === 0 ? [builtInPlaybooks] : positionals, catalogue);
-      const outcome = { ...loaded, warnings: [...loaded.warnings, ...missing(loaded, findSecrets(values.secrets))] };
+      const strays = values.config === undefined ? [] : findStrays(values.config)(loaded.playbooks);
+      for (const stray of strays) process.stderr.write(`lanner playbooks check: ${stray}\n`);
+      const outcome = {
+        ...loaded,
+        ok: loaded.ok && strays.length === 0,
+        warnings: [...loaded.warnings, ...missing(loaded, findSecrets(values.secrets))],
+      };
       const shown = values.json === true ? toJson(outcome) : toSarif('lanner playbooks check', outcome);
       const isText = values.json !== true && values.sarif !== true;
       process.stdout.write(isText ? toText(outcome) : `${JSON.stringify(shown, undefined, 2)}\n`);

@@ -1,6 +1,14 @@
 import type { Outcome } from '../command.ts';
-import { type ActionStep, actionSteps, type OutputValue, type Playbook, type Retry, type Step } from './playbook.ts';
-import type { Attempt, Run, StepState } from './run.ts';
+import {
+  type ActionStep,
+  type Approve,
+  actionSteps,
+  type OutputValue,
+  type Playbook,
+  type Retry,
+  type Step,
+} from './playbook.ts';
+import type { Answer, Approval, Attempt, Run, StepState } from './run.ts';
 import { MOST_ITEMS } from './step-schema.ts';
 
 /** What happened to a run since it was last asked. */
@@ -15,6 +23,9 @@ export type RunEvent =
     }
   /** The guard said no. */
   | { readonly kind: 'step_skipped'; readonly step: string; readonly reason: string; readonly nowMs: number }
+  /** People were asked; the step waits for them. */
+  | { readonly kind: 'asked'; readonly step: string; readonly approval: Approval; readonly nowMs: number }
+  | { readonly kind: 'answered'; readonly step: string; readonly answer: Answer; readonly nowMs: number }
   /** What `foreach` goes through. */
   | { readonly kind: 'expanded'; readonly step: string; readonly items: readonly OutputValue[]; readonly nowMs: number }
   | {
@@ -42,6 +53,14 @@ export type RunCommand =
       readonly state: StepState;
       readonly step: ActionStep | undefined;
       readonly attempt: number;
+    }
+  /** Look at the guard, fill in the parameters, and ask people whether it may be performed. */
+  | {
+      readonly kind: 'ask';
+      readonly id: string;
+      readonly state: StepState;
+      readonly step: ActionStep;
+      readonly approve: Approve;
     }
   /** Fill in the list of `foreach`. */
   | { readonly kind: 'expand'; readonly step: ActionStep }
@@ -96,11 +115,28 @@ export function advance(playbook: Playbook, run: Run, event: RunEvent): Advance 
     }
     case 'step_skipped':
       return next(playbook, change(playbook, run, event.step, { state: 'skipped', detail: event.reason }), event.nowMs);
+    case 'asked':
+      return next(playbook, change(playbook, run, event.step, { approval: event.approval }), event.nowMs);
+    case 'answered':
+      return next(playbook, answer(playbook, run, event), event.nowMs);
     case 'expanded':
       return next(playbook, expand(playbook, run, event), event.nowMs);
     case 'step_ended':
       return next(playbook, end(playbook, run, event), event.nowMs);
   }
+}
+
+/** A no ends the step as if it had been refused elsewhere. */
+function answer(playbook: Playbook, run: Run, event: RunEvent & { readonly kind: 'answered' }): Run {
+  const { approval } = stateOf(playbook, run, event.step);
+  const step = actionSteps(playbook).find(({ id }) => id === baseOf(event.step));
+  if (approval === undefined || approval.answer !== undefined) return run;
+  const { verdict, by, way } = event.answer;
+  const known = { approval: { ...approval, answer: event.answer } };
+  if (verdict === 'approved' || (verdict === 'late' && step?.approve?.otherwise === 'proceed'))
+    return change(playbook, run, event.step, known);
+  const detail = verdict === 'denied' ? `${by} denied it (${way})` : 'nobody approved it in time';
+  return change(playbook, run, event.step, { ...known, state: 'refused', detail });
 }
 
 function end(playbook: Playbook, run: Run, event: RunEvent & { readonly kind: 'step_ended' }): Run {
@@ -207,8 +243,18 @@ function makeWalk(playbook: Playbook, run: Run, nowMs: number) {
   const walkState = (step: ActionStep, state: StepState): Progress =>
     isOver(state)
       ? { kind: 'over', isFine: fine.has(state.state) }
-      : { kind: 'open', commands: [commandFor(state, step, nowMs)] };
+      : { kind: 'open', commands: [askFor(state, step, run) ?? commandFor(state, step, nowMs)] };
   return walk;
+}
+
+/** Nobody is asked about what is not done. */
+function askFor(state: StepState, step: ActionStep, { mode }: Run): RunCommand | undefined {
+  const { approve } = step;
+  const { id, approval } = state;
+  if (approve === undefined || mode !== 'enforce' || approval?.answer !== undefined) return undefined;
+  return approval === undefined
+    ? { kind: 'ask', id, state, step, approve }
+    : { kind: 'wait', untilMs: approval.untilMs };
 }
 
 function commandFor(state: StepState, step: ActionStep | undefined, nowMs: number): RunCommand {

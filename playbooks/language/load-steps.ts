@@ -152,6 +152,11 @@ function checkAbilities(
       `${name} cannot be carried out in the kernel; expected router${side === 'node' ? ' or node' : ''}`,
     );
   if (step.where === 'node' || step.where === 'kernel') {
+    if (step.hasApproval)
+      written.fail(
+        [...step.path, 'approve'],
+        `a step with where: ${step.where} is carried out before anybody is asked`,
+      );
     for (const { name: secret, source, span } of secrets)
       report(
         'LOAD_ERR_YAML_VALIDATE',
@@ -261,9 +266,16 @@ function buildAction(step: ReadActionStep, path: Path, parts: Parts, outer: Guar
       foreach,
       where: step.where ?? 'router',
       isSlow: isSlow(action, step.with),
+      approve: approveOf(step),
       ...viaOf(action, step.with),
     },
   ];
+}
+
+function approveOf({ approve }: ReadActionStep): ActionStep['approve'] {
+  if (approve === undefined) return undefined;
+  const { via, by, within: withinMs, otherwise } = approve;
+  return { via, by, withinMs, otherwise };
 }
 
 /** A destination's queue takes a message at once. */

@@ -9,6 +9,7 @@ export type LooseStep = {
   readonly where: unknown;
   readonly hasGuard: boolean;
   readonly hasUndo: boolean;
+  readonly hasApproval: boolean;
   readonly foreach: unknown;
   /** Empty where none are. */
   readonly parallel: readonly LooseStep[];
@@ -39,6 +40,7 @@ function stepsOf(value: unknown, path: Path, depth: number): readonly LooseStep[
       where: step['where'],
       hasGuard: typeof step['if'] === 'string',
       hasUndo: step['undo_after'] !== undefined,
+      hasApproval: step['approve'] !== undefined,
       foreach: step['foreach'],
       parallel: stepsOf(step['parallel'], [...at, 'parallel'], depth + 1),
       remedy: stepsOf(step['on_error'], [...at, 'on_error'], depth + 1),

@@ -35,6 +35,7 @@ const testSchema = z
     alerts: z.array(z.record(z.string(), z.unknown())).min(1).max(1_000).optional(),
     secrets: z.record(z.string(), z.string()).default({}),
     answers: z.record(z.string(), z.union([z.enum(outcomes), answerSchema])).default({}),
+    approvals: z.record(z.string(), z.enum(['approved', 'denied', 'late'])).default({}),
     expect: z.union([z.enum(['none', ...guards]), z.array(stepSchema).max(256)], {
       error: `expected none, a list of steps, or what holds the run back: ${guards.join(', ')}`,
     }),
@@ -113,6 +114,7 @@ function judge(test: PlaybookTest, playbook: Playbook): readonly TestFailure[] {
     trigger: decision.trigger,
     secrets: (name) => (Object.hasOwn(test.secrets, name) ? test.secrets[name] : undefined),
     answer: (id) => answerOf(test, id),
+    approval: (id) => (Object.hasOwn(test.approvals, id) ? test.approvals[id] : undefined) ?? 'approved',
   });
   return [...compareSteps(expect, simulated.steps), ...compareState(test, simulated)];
 }

@@ -93,8 +93,21 @@ export type ActionStep = {
   readonly where: Distance;
   /** The router carries it out itself and may have to wait for somebody. */
   readonly isSlow: boolean;
+  /** Who must agree before it is performed. */
+  readonly approve?: Approve | undefined;
   /** The destination that the step names, where that is no template. */
   readonly via?: string | undefined;
+};
+
+/** A person is asked before a step is performed. */
+export type Approve = {
+  /** `console`, or destinations. */
+  readonly via: readonly string[];
+  /** Groups of people. */
+  readonly by: readonly string[];
+  readonly withinMs: number;
+  /** What follows when nobody answers in time. */
+  readonly otherwise: 'abort' | 'proceed';
 };
 
 export type ParallelStep = {

@@ -15,6 +15,18 @@ export type Attempt = {
   readonly detail: string;
 };
 
+/** What became of a question. `late`: nobody answered in time. */
+export type Answer = {
+  readonly verdict: 'approved' | 'denied' | 'late';
+  /** Who, and by which way; empty when nobody did. */
+  readonly by: string;
+  readonly way: string;
+  readonly atMs: number;
+};
+
+/** That people were asked before a step. */
+export type Approval = { readonly id: string; readonly untilMs: number; readonly answer?: Answer };
+
 export type StepState = {
   /** The step's id; `ID[2]` for the third item of its `foreach`, `ID/undo` for what undoes it. */
   readonly id: string;
@@ -28,6 +40,7 @@ export type StepState = {
   readonly notBeforeMs: number;
   /** alert/playbook/step/target: whoever sees the same key twice acts once. */
   readonly key?: string;
+  readonly approval?: Approval;
   readonly item?: OutputValue;
   readonly outputs?: Readonly<Record<string, OutputValue>>;
 };

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { parsePriority, priorities } from '#rules/alert';
 import { duration, instant } from './duration.ts';
-import { condition, MOST_AHEAD_MS, retrySchema, stepKeys, stepsSchema } from './step-schema.ts';
+import { approveSchema, condition, MOST_AHEAD_MS, retrySchema, stepKeys, stepsSchema } from './step-schema.ts';
 
 const priority = z.string().transform((text, context) => {
   const found = parsePriority(text);
@@ -157,6 +157,7 @@ export type ReadPlaybook = z.output<typeof playbookSchema>;
 const keys: Readonly<Record<string, readonly string[]>> = {
   on: Object.keys(triggerSchema.shape),
   retry: Object.keys(retrySchema.shape),
+  approve: Object.keys(approveSchema.shape),
   dedupe: Object.keys(dedupeSchema.shape),
   limits: Object.keys(limitsSchema.shape),
   blast_radius: Object.keys(blastSchema.shape),

@@ -1,7 +1,7 @@
 import type { Outcome } from '../command.ts';
-import { advance, makeRun } from './advance.ts';
+import { advance, baseOf, makeRun } from './advance.ts';
 import type { OutputValue, Playbook, RunTrigger, Secrets } from './playbook.ts';
-import type { Run } from './run.ts';
+import type { Answer, Run } from './run.ts';
 import { type About, expandStep, scopeOf } from './scope.ts';
 
 /** What an action is said to answer. */
@@ -28,6 +28,8 @@ export type Simulation = About & {
   readonly secrets: Secrets;
   /** By the id of the step, item and undoing included. */
   readonly answer: (id: string) => SimulatedAnswer;
+  /** What people say about the step with this id. */
+  readonly approval: (id: string) => Answer['verdict'];
 };
 
 /**
@@ -76,6 +78,17 @@ export function simulate(playbook: Playbook, simulation: Simulation): Simulated 
     }
     const filled = step === undefined ? undefined : step.fill(scope, secrets);
     const read = filled?.ok === true ? step?.action.params.safeParse(filled.value) : undefined;
+    if (command.kind === 'ask' && filled?.ok === true && read?.success !== false) {
+      const verdict = simulation.approval(baseOf(id));
+      const approval = { id, untilMs: nowMs + command.approve.withinMs };
+      ({ run } = advance(playbook, run, { kind: 'asked', step: id, approval, nowMs }));
+      if (verdict === 'late') nowMs = approval.untilMs;
+      const answer = { verdict, by: 'somebody', way: 'test', atMs: nowMs };
+      ({ run, commands } = advance(playbook, run, { kind: 'answered', step: id, answer, nowMs }));
+      const { state: after, detail = '' } = run.steps.find((one) => one.id === id) ?? {};
+      if (after === 'refused') steps.push({ id, uses: state.uses, with: filled.value, outcome: after, detail });
+      continue;
+    }
     if (filled?.ok === false) end(id, 'failed', filled.reason);
     else if (read?.success === false) {
       const [issue] = read.error.issues;

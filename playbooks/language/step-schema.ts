@@ -20,6 +20,31 @@ export const retrySchema = z.strictObject({
 
 const orders = ['stop', 'continue'] as const;
 
+const ways = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected console, or the name of a chat or email destination');
+/** Of people, in the router's configuration file. */
+const group = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected the name of a group: small letters, digits and -');
+
+/** The step waits until a person agrees. */
+export const approveSchema = z.strictObject({
+  via: z
+    .array(ways)
+    .min(1)
+    .max(8)
+    .describe(
+      'How people are asked and may answer: console (and the command line), or destinations for chat or email.',
+    ),
+  by: z.array(group).min(1).max(16).describe('Groups of people; any one of them answers.'),
+  within: duration(1_000, MOST_AHEAD_MS).describe('So long an answer is waited for.'),
+  otherwise: z
+    .enum(['abort', 'proceed'])
+    .default('abort')
+    .describe('What follows when nobody answers: the step is refused, or it is performed.'),
+});
+
 /** A step as its parts; `onError` and `parallel` say what may be nested in it. Nesting ends after two levels. */
 function makeStepSchema<E extends z.ZodType, P extends z.ZodRawShape>(onError: E, nested: P) {
   return z.strictObject({
@@ -47,6 +72,7 @@ function makeStepSchema<E extends z.ZodType, P extends z.ZodRawShape>(onError: E
       })
       .optional()
       .describe('Performs the step once for each, one after the other; %item.value is the one whose turn it is.'),
+    approve: approveSchema.optional().describe('The step waits until a person agrees.'),
     where: z.enum(distances).optional().describe('How far from the event: router (if left out), node or kernel.'),
     ...nested,
   });
@@ -62,7 +88,7 @@ const lastStepSchema = makeStepSchema(z.enum(orders), {}).superRefine(needsActio
 const remedy = z.union([z.enum(orders), z.array(lastStepSchema).min(1).max(MOST_STEPS)], { error: onErrorHint });
 const actionStepSchema = makeStepSchema(remedy, {}).superRefine(needsAction);
 
-const groupOnly = ['with', 'timeout', 'retry', 'undo_after', 'foreach', 'where'] as const;
+const groupOnly = ['with', 'timeout', 'retry', 'undo_after', 'foreach', 'where', 'approve'] as const;
 
 const outerStep = makeStepSchema(remedy, {
   parallel: z.array(actionStepSchema).min(1).max(MOST_STEPS).optional().describe('Steps at the same time.'),

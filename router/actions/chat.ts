@@ -5,7 +5,7 @@ import { defineOutward, destinationName } from '../runs/outward.ts';
 import { discordCall, discordSettings } from './chat/discord.ts';
 import { googleChatCall, googleChatSettings } from './chat/google-chat.ts';
 import { mattermostCall, mattermostSettings } from './chat/mattermost.ts';
-import type { ChatCall, Said } from './chat/said.ts';
+import { buttonsOf, type ChatCall, type Said } from './chat/said.ts';
 import { slackCall, slackSettings } from './chat/slack.ts';
 import { teamsCall, teamsSettings } from './chat/teams.ts';
 import { telegramCall, telegramSettings } from './chat/telegram.ts';
@@ -44,7 +44,8 @@ export const chat = defineOutward({
       title: title === undefined ? told.title : visibleLine(title),
       text: visibleText(text ?? alert.output),
       fields: (fields === undefined ? told.fields : own).filter(([, value]) => value !== ''),
-      link,
+      link: context.asked?.url ?? link,
+      buttons: buttonsOf(context.asked),
       priority: alert.priority,
       thread: keyFor(alert),
     };

@@ -71,9 +71,11 @@ export const email = defineOutward({
     const server: SmtpServer = { ...settings, url: new URL(url) };
     const { title, fields } = tellOf(context.alert);
     const lines = fields.map(([name, value]) => `${name}: ${value}`).join('\n');
-    const body = text ?? `${context.alert.output}\n\n${lines}\n`;
+    const answerUrl = context.asked?.url;
+    const told = text ?? `${context.alert.output}\n\n${lines}\n`;
+    const body = answerUrl === undefined ? told : `${told}\n\nTo answer: ${answerUrl}\n`;
     const mail = { from: from ?? settings.from, to: recipients, subject: subject ?? title, text: body };
-    return sendMail(server, { ...mail, html: html ? htmlOf(visibleText(body)) : undefined }, context);
+    return sendMail(server, { ...mail, html: html ? htmlOf(visibleText(body), answerUrl) : undefined }, context);
   },
   inline: ({ smtp: url = '', from, to = [], subject = '', text = '' }, context) =>
     sendMail({ url: new URL(url), starttls: 'if offered' }, { from, to, subject, text, html: undefined }, context),
@@ -131,6 +133,9 @@ function idOf(key: string): string {
   return `<${createHash('sha256').update(key).digest('hex').slice(0, 40)}@lanner>`;
 }
 
-function htmlOf(text: string): string {
-  return `<!doctype html><html><body><pre style="white-space:pre-wrap;font:14px/1.4 monospace">${plainHtml(text)}</pre></body></html>\n`;
+/** `link`: ours, in the text; nothing else in it becomes one here. */
+function htmlOf(text: string, link: string | undefined): string {
+  const plain = plainHtml(text);
+  const body = link === undefined ? plain : plain.replaceAll(link, () => `<a href="${link}">${link}</a>`);
+  return `<!doctype html><html><body><pre style="white-space:pre-wrap;font:14px/1.4 monospace">${body}</pre></body></html>\n`;
 }

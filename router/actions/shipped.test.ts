@@ -14,7 +14,7 @@ import { actionCatalogue } from './all.ts';
 const root = new URL('../..', import.meta.url).pathname;
 const folder = `${root}playbooks/`;
 /** Those that are loaded where nothing else is named, and those that people name. */
-const folders = [folder, `${folder}more/`];
+const folders = [folder, `${folder}more/`, `${folder}outward/`];
 const paths = folders.flatMap((from) =>
   readdirSync(from)
     .filter((name) => /^[^.]+\.yaml$/.test(name))

@@ -10,7 +10,7 @@ import { renderDiagnostic } from '#rules/language/diagnostic';
 import type { SourceFile } from '#rules/language/source';
 import { actionCatalogue, outwardCatalogue } from '../actions/all.ts';
 import { s3Schema } from '../clients/s3.ts';
-import { findStrayVias } from '../config/find-stray-vias.ts';
+import { findStrays } from '../config/find-strays.ts';
 import { ROUTER_USAGE, type RouterOptions, readRouterOptions } from '../config/options.ts';
 import { emptyRouterFile, type RouterFile, readRouterFile } from '../config/router-file.ts';
 import { readOrMakeToken, TokenError } from '../config/token.ts';
@@ -56,7 +56,7 @@ async function runRouter(options: RouterOptions): Promise<number> {
     process.stderr.write('lanner router: playbooks come from git (--config) or from --playbooks, not from both\n');
     return exitCodes.usage;
   }
-  const strays = findStrayVias(loaded.playbooks, file.destinations);
+  const strays = findStrays(loaded.playbooks, file);
   for (const stray of strays) process.stderr.write(`lanner router: ${stray}\n`);
   if (strays.length > 0) return exitCodes.failed;
 

@@ -7,6 +7,7 @@ import type { SourceFile } from '#rules/language/source';
 import { type EvidenceSettings, evidenceSchema } from './evidence-settings.ts';
 import { type GitSettings, gitSchema } from './git-settings.ts';
 import { type KubernetesSettings, kubernetesSchema } from './kubernetes-settings.ts';
+import { checkPeople, noPeople, type PeopleSettings, peopleShape } from './people-settings.ts';
 
 /** Where messages go, as the configuration file names it. */
 export type Destination = {
@@ -35,6 +36,7 @@ export type RouterFile = {
   readonly evidence: EvidenceSettings;
   /** `undefined`: the cluster of the router's own pod. */
   readonly kubernetes: KubernetesSettings | undefined;
+  readonly people: PeopleSettings;
 };
 
 export const emptyRouterFile: RouterFile = {
@@ -42,6 +44,7 @@ export const emptyRouterFile: RouterFile = {
   git: undefined,
   evidence: evidenceSchema.parse({}),
   kubernetes: undefined,
+  people: noPeople,
 };
 
 export type RouterFileResult =
@@ -81,7 +84,7 @@ export function readRouterFile(
   const written = readWritten(
     file,
     (code, message, source, span) => errors.push({ code, message, source, span }),
-    'a map with the keys destinations, git, evidence and kubernetes',
+    'a map with keys such as destinations, git, people and groups',
   );
   const [first, second] = written;
   if (second !== undefined) second.fail([], 'expected one configuration in a file');
@@ -94,6 +97,7 @@ export function readRouterFile(
     git: gitSchema.optional(),
     evidence: evidenceSchema.optional(),
     kubernetes: kubernetesSchema.optional(),
+    ...peopleShape,
   });
   const read = schema.safeParse(first.value);
   const keysAt = (path: Path): readonly string[] => {
@@ -101,6 +105,8 @@ export function readRouterFile(
     if (path[0] === 'kubernetes') return path.length === 1 ? Object.keys(kubernetesSchema.shape) : [];
     if (path[0] === 'git') return path.length === 1 ? Object.keys(gitSchema.shape) : [];
     if (path[0] === 'evidence') return path.length === 1 ? Object.keys(evidenceSchema.shape) : shapeOf(s3);
+    if (path[0] === 'people') return path.length === 2 ? ['slack', 'email', 'token'] : [];
+    if (path[0] === 'hooks') return path.length === 1 ? ['slack', 'pagerduty', 'opsgenie'] : [];
     if (path.length === 2) return Object.keys(destination.shape);
     if (path.length > 3) return [];
     const part = path[2] === 'retry' || path[2] === 'breaker' ? shared[path[2]].unwrap() : kinds.get(String(path[2]));
@@ -138,9 +144,11 @@ export function readRouterFile(
       },
     ];
   });
+  const { git, kubernetes, people, groups, hooks, public_url } = read.data;
+  const whoIsWho: PeopleSettings = { people, groups, hooks, ...(public_url === undefined ? {} : { public_url }) };
+  checkPeople(whoIsWho, first);
   if (errors.length > 0) return { ok: false, errors };
-  const { git, kubernetes } = read.data;
-  return { ok: true, file: { destinations, git, evidence, kubernetes } };
+  return { ok: true, file: { destinations, git, evidence, kubernetes, people: whoIsWho } };
 }
 
 function shapeOf(schema: z.ZodType<unknown> | undefined): readonly string[] {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Alert } from '#rules/alert';
+import { makeLinks } from '../people/links.ts';
 import { type AppParts, makeApp } from './app.ts';
-import { makeGuard } from './auth.ts';
 import { makeMetrics } from './metrics.ts';
 
 const token = 'a-token-of-this-test';
@@ -13,7 +13,16 @@ function appOver(parts: Partial<AppParts> = {}, alerts: Partial<AppParts['alerts
   const metrics = makeMetrics();
   const taken: Alert[] = [];
   const app = makeApp({
-    isAllowed: makeGuard(token),
+    identify: (header) => ({ [authorization]: 'operator', 'Bearer anna': 'anna' })[header ?? ''],
+    answers: {
+      answers: { describe: async () => undefined, act: async () => ({ kind: 'unknown', said: 'not asked' }) },
+      open: async () => [],
+      links: makeLinks(Buffer.alloc(32)),
+      identify: () => undefined,
+      refused: () => undefined,
+      nowMs: () => 7,
+    },
+    hooks: { slackSecret: () => undefined, bySlack: () => undefined, reply: () => undefined },
     alerts: {
       ingest: async (received) => {
         taken.push(...received);
@@ -74,6 +83,19 @@ describe('the token', () => {
       await answer.body?.cancel();
     },
   );
+
+  it('of a person is for looking and answering, not for everything', async () => {
+    const { app, taken } = appOver();
+    const ask = async (method: string, path: string) =>
+      (await app.request(path, { method, headers: { authorization: 'Bearer anna' } })).status;
+    expect(await ask('GET', '/api/runs')).toBe(200);
+    expect(await ask('POST', '/api/approvals/a00000000000000000000000/approve')).toBe(404);
+    for (const path of ['/api/alerts', '/api/playbooks/p/resume', '/api/dead-letters/purge', '/api/approvalsx'])
+      expect(await ask('POST', path)).toBe(403);
+    expect(await ask('PUT', '/api/responding')).toBe(403);
+    expect(await ask('GET', '/api/evidence/e1')).toBe(403);
+    expect(taken).toEqual([]);
+  });
 
   it.for(['', 'Bearer ', 'Bearer a-token', `Bearer ${token} `, `bearer ${token}`, token, `Basic ${token}`])(
     'is not %o',

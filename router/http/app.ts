@@ -4,6 +4,8 @@ import type { AuditLog } from '../store/audit.ts';
 import type { LiveFeed } from '../store/live.ts';
 import type { RunStore } from '../store/runs.ts';
 import { type AlertRoutes, alertRoutes } from './alert-routes.ts';
+import { type AnswerRoutes, answerRoutes } from './answer-routes.ts';
+import { approvalRoutes } from './approval-routes.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { requireToken } from './auth.ts';
 import { consoleRoutes } from './console-routes.ts';
@@ -11,13 +13,15 @@ import { type DestinationRoutes, deadLetterRoutes, destinationRoutes } from './d
 import { type EvidenceRoutes, evidenceRoutes } from './evidence-routes.ts';
 import { type HealthRoutes, healthRoutes } from './health-routes.ts';
 import { liveRoutes } from './live-routes.ts';
+import { type HookSettings, peopleHookRoutes } from './people-hook-routes.ts';
 import { type PlaybookRoutes, playbookRoutes } from './playbook-routes.ts';
 import { type RespondingRoutes, respondingRoutes } from './responding-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { hookRoutes, type SyncRoutes, syncRoutes } from './sync-routes.ts';
 
 export type AppParts = {
-  readonly isAllowed: (authorization: string | undefined) => boolean;
+  /** Whose token an `Authorization` header holds. */
+  readonly identify: (authorization: string | undefined) => string | undefined;
   readonly alerts: AlertRoutes;
   readonly health: HealthRoutes;
   readonly runs: RunStore;
@@ -30,6 +34,8 @@ export type AppParts = {
   readonly evidence: EvidenceRoutes;
   /** `undefined`: rules and playbooks come from files. */
   readonly sync: SyncRoutes | undefined;
+  readonly answers: AnswerRoutes;
+  readonly hooks: HookSettings;
   readonly status: () => object;
   readonly failed: (error: Error) => void;
 };
@@ -37,7 +43,7 @@ export type AppParts = {
 /** The HTTP side as one function of a request; everything below /api needs the token. */
 export function makeApp(parts: AppParts): Hono {
   const app = new Hono();
-  app.use('/api/*', requireToken(parts.isAllowed));
+  app.use('/api/*', requireToken(parts.identify));
   app.route('/api/alerts', alertRoutes(parts.alerts));
   app.route('/api/runs', runRoutes(parts.runs));
   app.route('/api/playbooks', playbookRoutes(parts.playbooks));
@@ -53,6 +59,9 @@ export function makeApp(parts: AppParts): Hono {
     app.route('/api/sync', syncRoutes(parts.sync));
     app.route('/hooks', hookRoutes(parts.sync));
   }
+  app.route('/api/approvals', approvalRoutes(parts.answers));
+  app.route('/answer', answerRoutes(parts.answers));
+  app.route('/hooks', peopleHookRoutes(parts.hooks, parts.answers));
   app.route('/', healthRoutes(parts.health));
   app.route('/', consoleRoutes());
   app.notFound((context) => context.json({ error: `there is no ${context.req.method} ${context.req.path}` }, 404));

@@ -20,11 +20,11 @@ describe('console routes', () => {
     const named = [...page.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, path = '']) => path);
     const modules = await (await app.request('/console/console.js')).text();
     const imported = [...modules.matchAll(/^import .* from '\.\/([^']+)'/gm)].map(([, name]) => `/console/${name}`);
-    expect([named.length, imported.length]).toEqual([3, 3]);
+    expect([named.length, imported.length]).toEqual([3, 4]);
     for (const path of [...named, ...imported]) expect((await app.request(path)).status, path).toBe(200);
   });
 
-  it.for(['console', 'event-stream', 'rows'])('serve %s as JavaScript', async (name) => {
+  it.for(['console', 'event-stream', 'people', 'rows'])('serve %s as JavaScript', async (name) => {
     const script = await (await app.request(`/console/${name}.js`)).text();
     const { program, errors } = parseSync(`${name}.js`, script);
     expect(errors).toEqual([]);

@@ -9,6 +9,7 @@ const files = {
   '/': { name: 'index.html', type: 'text/html; charset=utf-8' },
   '/console/console.js': { name: 'console.ts', type: 'text/javascript; charset=utf-8' },
   '/console/event-stream.js': { name: 'event-stream.ts', type: 'text/javascript; charset=utf-8' },
+  '/console/people.js': { name: 'people.ts', type: 'text/javascript; charset=utf-8' },
   '/console/read-json.js': { name: 'read-json.ts', type: 'text/javascript; charset=utf-8' },
   '/console/rows.js': { name: 'rows.ts', type: 'text/javascript; charset=utf-8' },
   '/console/console.css': { name: 'console.css', type: 'text/css; charset=utf-8' },

@@ -102,6 +102,18 @@ export function makeMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
+    approvals: new Counter({
+      name: 'lanner_approvals_total',
+      help: 'Questions to people: asked, approved, denied, late (nobody answered), refused (somebody who may not).',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    answersRefused: new Counter({
+      name: 'lanner_answers_refused_total',
+      help: 'Answers of people or services that were not taken, by the way and why: signature, expired, forgery, person, over.',
+      labelNames: ['way', 'reason'],
+      registers,
+    }),
     nodesConnected: new Gauge({
       name: 'lanner_nodes_connected',
       help: 'Nodes whose channel is open at this replica.',

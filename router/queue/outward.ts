@@ -6,7 +6,7 @@ import type { Log } from '#rules/cli/log';
 import type { Destination } from '../config/router-file.ts';
 import type { Redis } from '../redis/connection.ts';
 import type { ActionResult } from '../runs/action.ts';
-import type { Message, OutwardAction } from '../runs/outward.ts';
+import type { Ask, Asked, Message, OutwardAction } from '../runs/outward.ts';
 import type { AuditEntry, RunPorts } from '../runs/ports.ts';
 import { fillSecrets } from '../runs/secrets.ts';
 import type { DestinationHealth, DestinationStore } from '../store/destinations.ts';
@@ -24,12 +24,17 @@ export type Outward = Pick<RunPorts, 'hand' | 'explainHand'> &
     test(name: string, by: string): Promise<ActionResult | undefined>;
   };
 
+/** `hasButtons`: answers of services' own buttons are taken. */
+export type Signed = { readonly token: string; readonly url: string | undefined; readonly hasButtons: boolean };
+
 export type OutwardPorts = {
   readonly destinations: readonly Destination[];
   readonly actions: ReadonlyMap<string, OutwardAction>;
   readonly store: DestinationStore;
   readonly secrets: Secrets;
   readonly audit: (entry: AuditEntry) => Promise<unknown>;
+  /** Makes the link of a message that asks people. */
+  readonly sign: (ask: Ask) => Signed;
   readonly nowMs: () => number;
   readonly log: Log;
   /** For the metrics: `delivered`, `again` or `dead`, and the time since the message was handed over. */
@@ -150,8 +155,9 @@ async function send(
   if (action === undefined) return { status: 'failed', retry: false, reason: `there is no action ${message.uses}` };
   const filled = fillSecrets(to.settings, secrets);
   if (!filled.ok) return { status: 'failed', retry: false, reason: filled.reason };
-  const mask = (text: string): string => maskSecrets(text, filled.secrets);
   const { alert, alertId, playbook, key, params } = message;
+  const signed = message.ask && ports.sign(message.ask);
+  const mask = (text: string): string => maskSecrets(text, [...filled.secrets, ...(signed ? [signed.token] : [])]);
   const result = await action.sender.send(params, filled.value, {
     destination: to.name,
     alert,
@@ -161,10 +167,15 @@ async function send(
     signal,
     deadlineMs: nowMs() + to.timeoutMs,
     mask,
+    ...(message.ask && signed && { asked: askedOf(message.ask, signed) }),
   });
   return result.status === 'failed'
     ? { ...result, reason: mask(result.reason) }
     : { ...result, detail: mask(result.detail) };
+}
+
+function askedOf({ kind }: Ask, { url, token, hasButtons }: Signed): Asked {
+  return { kind, url, token: hasButtons ? token : undefined };
 }
 
 function testMessage(name: string, action: OutwardAction, by: string, nowMs: number): Message {

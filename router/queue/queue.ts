@@ -60,6 +60,8 @@ export type RunQueue = {
    * router of its Redis, before its worker starts: nobody else may be at these jobs. Resolves with how many there were.
    */
   reclaim(): Promise<number>;
+  /** Has a run go on that waits for its time. */
+  wake(runId: string): Promise<void>;
   /** Of both lanes together. */
   counts(): Promise<Readonly<Record<string, number>>>;
   close(): Promise<void>;
@@ -95,6 +97,13 @@ export function makeRunQueue(connection: Redis): RunQueue {
       const held = [...(await queue.getActive()), ...(await slow.getActive())];
       for (const job of held) await job.moveToWait(ANY_LOCK);
       return held.length;
+    },
+    async wake(runId) {
+      for (const lane of [queue, slow]) {
+        const job = await lane.getJob(runId);
+        // It may begin by itself in this moment.
+        if (job !== undefined && (await job.isDelayed())) await job.promote().catch(() => undefined);
+      }
     },
     async counts() {
       const both = await Promise.all([queue.getJobCounts(...counted), slow.getJobCounts(...counted)]);

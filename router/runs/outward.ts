@@ -14,6 +14,26 @@ export type SendContext = Pick<
 > & {
   /** The destination; what is kept for it from one message to the next (a connection, a batch) goes by this name. */
   readonly destination: string;
+  readonly asked?: Asked | undefined;
+};
+
+/** What a message asks people to say yes or no to; its link is made when it is sent. */
+export type Ask = {
+  readonly kind: 'approval' | 'page';
+  readonly id: string;
+  /** The destination that asks. */
+  readonly way: string;
+  /** Whom the message is for alone: whoever has the link is taken for that person. */
+  readonly person?: string | undefined;
+  readonly untilMs: number;
+};
+
+/** An `Ask` as the message shows it. */
+export type Asked = Pick<Ask, 'kind'> & {
+  /** `undefined`: this router does not know where people reach it. */
+  readonly url: string | undefined;
+  /** For buttons of services that answer by themselves; `undefined`: their answers are not taken. */
+  readonly token: string | undefined;
 };
 
 /** A message on its way: everything of it but the destination's settings, so that no secret lies in the queue. */
@@ -25,6 +45,7 @@ export type Message = {
   readonly alertId: string;
   readonly playbook: string;
   readonly key: string;
+  readonly ask?: Ask | undefined;
 };
 
 /** How the messages of one action are sent. */

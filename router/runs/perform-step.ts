@@ -61,7 +61,7 @@ export async function performStep(asked: StepRequest, ports: RunPorts, signal: A
   }
   const acting = (isSent ? queued() : begun).then(() => act(request, action, { ...filled, key }, ports, signal));
   const [acted] = await Promise.all([acting, begun]);
-  const result = masked(acted, [...live.secrets]);
+  const result = withQuestion(masked(acted, [...live.secrets]), request);
   // The router stops: the journal says that the step was begun, and whoever takes over decides.
   signal.throwIfAborted();
   const end = ended(request, action, result, startedMs, ports);
@@ -75,7 +75,10 @@ function undoing(action: Action | undefined, { params }: StepState): Filled {
   return { ok: true, value, masked: value, secrets: [] };
 }
 
-function reasonToSkip({ step, trigger }: StepRequest, scope: ReturnType<typeof scopeOf>): string | undefined {
+export function reasonToSkip(
+  { step, trigger }: Pick<StepRequest, 'step' | 'trigger'>,
+  scope: ReturnType<typeof scopeOf>,
+): string | undefined {
   // A summary tells what was held back; it does not act on it again.
   if (trigger?.kind === 'summary' && step?.action.side === 'node') return 'a summary acts on no node';
   // The kernel has looked at the condition of its own steps.
@@ -118,6 +121,12 @@ async function act(
     explainHand: ports.explainHand,
     kubernetes: ports.kubernetes,
   });
+}
+
+/** A dry run asks nobody. */
+function withQuestion(result: ActionResult, { step, mode }: StepRequest): ActionResult {
+  if (mode === 'enforce' || step?.approve === undefined || result.status !== 'skipped') return result;
+  return { ...result, detail: `would ask ${step.approve.by.join(', ')} first; ${result.detail}` };
 }
 
 /** Nothing leaves the router: only whether the parameters are right is known. */

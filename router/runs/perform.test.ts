@@ -4,7 +4,7 @@ import { loadPlaybooks } from '#playbooks/language/load';
 import type { Run, RunMode } from '#playbooks/language/run';
 import { alertSchema } from '#rules/alert';
 import { type ActionContext, type ActionResult, defineAction } from './action.ts';
-import { performRun, type RunRequest } from './perform.ts';
+import { performRun } from './perform.ts';
 import type { AuditEntry, Ledger, RunPorts } from './ports.ts';
 
 const alert = alertSchema.parse({
@@ -36,6 +36,7 @@ function memoryLedger() {
   return { ledger, audited, journal: (): Run => JSON.parse(runs.get('run') ?? 'null') };
 }
 
+const nobody = () => Promise.reject(new Error('nobody here'));
 type Perform = (params: unknown, context: ActionContext) => Promise<ActionResult>;
 const done: ActionResult = { status: 'done', detail: 'it is done' };
 
@@ -64,6 +65,7 @@ function setUp(steps: string, action: Perform = async () => done, mode: RunMode 
     actions,
     ledger: memory.ledger,
     hand: () => Promise.reject(new Error('no destination here')),
+    approvals: { ask: nobody, look: nobody, taken: nobody },
     explainHand: () => ({ status: 'failed', retry: false, reason: 'no destination here' }),
     sendToNode: () => Promise.reject(new Error('no node')),
     secrets: (name) => (name === 'KEY' ? 's3cret' : undefined),
@@ -72,10 +74,8 @@ function setUp(steps: string, action: Perform = async () => done, mode: RunMode 
   };
   const request = { runId: 'run', alertId: 'an-alert', alert, playbook, mode };
   const run = (signal = new AbortController().signal) => performRun(request, ports, signal);
-  const perform = (more: Partial<RunRequest>) =>
-    performRun({ ...request, ...more }, ports, new AbortController().signal);
-  const runAs = (other: RunMode) => perform({ mode: other });
-  return { run, runAs, perform, acted, clock, ports, ...memory };
+  const runAs = (other: RunMode) => performRun({ ...request, mode: other }, ports, new AbortController().signal);
+  return { run, runAs, acted, clock, ports, ...memory };
 }
 
 describe('performRun', () => {
@@ -110,17 +110,6 @@ describe('performRun', () => {
         },
         { id: 'b', uses: 'once', state: 'done' },
       ],
-    });
-  });
-
-  it('leaves a step that may have to wait to the slow lane, and only if it gets its turn', async () => {
-    const { perform } = setUp('- { id: a, uses: act, if: proc.name = bash }\n- { id: b, uses: act }');
-    const left = { state: 'running', steps: [{ state: 'skipped' }, { state: 'waiting' }] };
-    expect(await perform({ lane: 'quick' })).toMatchObject({ kind: 'slow', run: left });
-    expect(await perform({ lane: 'quick', mode: 'dry-run' })).toMatchObject({ kind: 'finished' });
-    expect(await perform({ lane: 'slow', runId: 'another' })).toMatchObject({
-      kind: 'finished',
-      run: { state: 'done' },
     });
   });
 

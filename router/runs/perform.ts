@@ -4,6 +4,7 @@ import type { Playbook, RunTrigger } from '#playbooks/language/playbook';
 import type { GuardNote, Run, RunMode } from '#playbooks/language/run';
 import { expandStep, scopeOf } from '#playbooks/language/scope';
 import type { Alert } from '#rules/alert';
+import { ask, takeAnswers } from './ask.ts';
 import { performStep } from './perform-step.ts';
 import type { AuditEntry, RunPorts } from './ports.ts';
 
@@ -96,6 +97,7 @@ export async function performRun(request: RunRequest, ports: RunPorts, signal: A
     },
     secrets: new Set(),
   };
+  await takeAnswers(live, request, ports);
   const inFlight = new Map<string, Promise<void>>();
   const stop = new AbortController();
   const stopped = AbortSignal.any([signal, stop.signal]);
@@ -107,6 +109,14 @@ export async function performRun(request: RunRequest, ports: RunPorts, signal: A
       if (expansion !== undefined) {
         note(expandStep(expansion.step, run, request, ports.secrets, nowMs()));
         continue;
+      }
+      for (const command of commands) {
+        if (command.kind !== 'ask' || inFlight.has(command.id)) continue;
+        const asking = ask({ ...request, live, ...command }, ports);
+        inFlight.set(
+          command.id,
+          asking.finally(() => inFlight.delete(command.id)),
+        );
       }
       const open = begins(commands);
       const slow = open.filter((command) => isForSlowLane(command, request, run));
@@ -134,6 +144,7 @@ export async function performRun(request: RunRequest, ports: RunPorts, signal: A
         if (leftMs > SHORT_WAIT_MS) return { kind: 'wait', untilMs, run, justEnded: justEnded() };
         await pause(leftMs, stopped);
       }
+      await takeAnswers(live, request, ports);
       note({ kind: 'resumed', nowMs: nowMs() });
     }
   } finally {

@@ -1,6 +1,7 @@
 import type { NodeCommand, Receipt } from '#playbooks/command';
-import type { Secrets } from '#playbooks/language/playbook';
-import type { Run } from '#playbooks/language/run';
+import type { Approve, Secrets } from '#playbooks/language/playbook';
+import type { Answer, Approval, Run } from '#playbooks/language/run';
+import type { Alert } from '#rules/alert';
 import type { Kubernetes } from '../clients/kubernetes.ts';
 import type { Action, ActionResult } from './action.ts';
 import type { Message } from './outward.ts';
@@ -26,6 +27,29 @@ export type Ledger = {
 /** Something that was decided or done, for the audit log: `kind` and what belongs to it, secrets masked. */
 export type AuditEntry = { readonly kind: string } & Readonly<Record<string, unknown>>;
 
+/** What people are asked about a step. */
+export type Question = {
+  readonly id: string;
+  readonly run: string;
+  readonly playbook: string;
+  readonly step: string;
+  readonly uses: string;
+  /** Secrets masked. */
+  readonly params: unknown;
+  readonly alert: Alert;
+  readonly alertId: string;
+  readonly approve: Approve;
+};
+
+export type Approvals = {
+  /** Asks people, once: when the same was asked before, says until when that holds. */
+  ask(question: Question): Promise<Approval>;
+  /** What became of it; `undefined`: people may still answer. */
+  look(id: string): Promise<Answer | undefined>;
+  /** The run has it in its journal. */
+  taken(id: string): Promise<void>;
+};
+
 /** What performing a run needs from the outside; tests pass their own. */
 export type RunPorts = {
   /** Every action, by the name that `uses` says. */
@@ -39,6 +63,7 @@ export type RunPorts = {
   readonly explainHand: (via: string, uses: string) => ActionResult;
   /** The cluster that `k8s.*` acts on. */
   readonly kubernetes?: Kubernetes | undefined;
+  readonly approvals: Approvals;
   readonly secrets: Secrets;
   readonly nowMs: () => number;
   /** 0 (inclusive) to 1 (exclusive). */

@@ -34,6 +34,11 @@ export const keys = {
   /** Hash: id → evidence that nodes handed over, as JSON; sorted set of the ids by the time of collecting. */
   evidence: '{lanner}:evidence',
   evidenceTimes: '{lanner}:evidence:times',
+  /** String: a question or a page as JSON, with an expiry; and the sorted set of those with something to be done, by when. */
+  timed: (kind: string, id: string) => `{lanner}:${kind}:${id}`,
+  due: (kind: string) => `{lanner}:${kind}s:due`,
+  /** String: the key that links in messages are signed with. */
+  linkKey: '{lanner}:link-key',
   /** Hash: how a destination does. */
   destination: (name: string) => `{lanner}:destination:${name}`,
   /** String: which commit of the repository is used, as JSON. */

@@ -56,6 +56,7 @@ const flow: Readonly<Record<string, readonly string[]>> = {
     'actions',
     'store',
     'queue',
+    'people',
     'ingest',
     'nodes',
     'console',

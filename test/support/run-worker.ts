@@ -7,6 +7,8 @@ import { makeAuditLog } from '../../router/store/audit.ts';
 import { makeRunStore } from '../../router/store/runs.ts';
 import { alert } from './action.ts';
 
+const noPeople = () => Promise.reject(new Error('no people here'));
+
 /** A run to perform, by whichever process comes to it. */
 export type Work = { readonly socket: string; readonly runId: string; readonly playbook: string };
 
@@ -23,6 +25,7 @@ export async function work({ socket, runId, playbook: text }: Work): Promise<Run
       ledger: makeRunStore(redis, makeAuditLog(redis, Date.now).append),
       sendToNode: () => Promise.reject(new Error('no node here')),
       hand: () => Promise.reject(new Error('no destination here')),
+      approvals: { ask: noPeople, look: noPeople, taken: noPeople },
       explainHand: () => ({ status: 'failed', retry: false, reason: 'no destination here' }) as const,
       secrets: () => undefined,
       nowMs: () => Date.now(),

@@ -1,4 +1,5 @@
 import { openEventStream } from './event-stream.ts';
+import { followPeople } from './people.ts';
 import { readJson } from './read-json.ts';
 import { alertRow, type Run, runRow, type StoredAlert } from './rows.ts';
 
@@ -79,6 +80,7 @@ function askForToken(problem: string): void {
 function show(token: string): void {
   find('login').hidden = true;
   find('lists').hidden = false;
+  let isFollowed = false;
   openEventStream({
     url: '/api/events',
     token,
@@ -88,6 +90,10 @@ function show(token: string): void {
     },
     onState: (state) => {
       if (state === 'refused') return askForToken('The router does not know this token.');
+      if (state === 'connected' && !isFollowed) {
+        isFollowed = true;
+        followPeople(token);
+      }
       find('connection').textContent = state === 'connected' ? 'live' : 'the router does not answer; trying again …';
       sessionStorage.setItem(TOKEN, token);
       // After the stream is open, so that nothing falls between the two; after a break for what was missed.

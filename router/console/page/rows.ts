@@ -27,7 +27,7 @@ function toneOf(word: string): string {
 }
 
 /** What alerts and runs say comes from strangers: it gets into the page as text nodes only, never as markup. */
-function make(tag: string, className: string, ...children: readonly (string | Node)[]): HTMLElement {
+export function make(tag: string, className: string, ...children: readonly (string | Node)[]): HTMLElement {
   const element = document.createElement(tag);
   if (className !== '') element.className = className;
   element.append(...children.map((child) => (typeof child === 'string' ? visible(child) : child)));

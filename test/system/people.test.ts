@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { eventually } from '../support/eventually.ts';
+import { runLanner } from '../support/lanner.ts';
+import { helloOf, type NodeEnd, openNodeEnd } from '../support/node-end.ts';
+import { makePlace, type Place, type RouterProcess, startRouterAt } from '../support/router.ts';
+import { type StrictServer, startStrictServer } from '../support/strict-server.ts';
+
+const ANNA = 'anna-has-a-token-of-her-own';
+let chat: StrictServer;
+let place: Place;
+let router: RouterProcess;
+let node: NodeEnd;
+
+const configuration = () => `
+public_url: ${place.url}
+people:
+  anna: { slack: U0ANNA, token: "%{secret.ANNA}" }
+  eve: { token: "eve-is-in-no-group-at-all" }
+groups: { soc: [anna, operator] }
+destinations:
+  soc-chat:
+    chat: { service: slack, url: "${chat.origin}/services/x" }
+`;
+
+const playbooks = `
+playbook: ask-first
+on: { rules: [Ask] }
+steps:
+  - id: kill
+    uses: container.kill
+    with: { container: "%container.full_id" }
+    approve: { via: [soc-chat, console], by: [soc], within: 10m }
+`;
+
+const begin = async () => {
+  router = await startRouterAt(place, ['--enforce', '--playbooks', join(place.dataFolder, 'people.yaml')]);
+  node = await openNodeEnd(place);
+  node.say(helloOf('one'));
+};
+/** In the middle of everything: what is known afterwards is what Redis has. */
+const restart = async (signal: NodeJS.Signals = 'SIGKILL') => {
+  await node.close();
+  await router.end(signal);
+  await begin();
+};
+const raise = async (rule: string, output = '') => {
+  const container = { id: randomUUID().replaceAll('-', '').repeat(2) };
+  const lanner = { version: 1, id: randomUUID(), node: 'one', process: { pid: 4_711, start_ns: '1' }, container };
+  const alert = { time: new Date().toISOString(), rule, priority: 'Critical', output, lanner };
+  expect((await place.post(alert)).status).toBe(202);
+  return container.id;
+};
+const read = async <T>(path: string, schema: z.ZodType<T>) => schema.parse(await (await place.get(path)).json());
+const approvals = async () =>
+  (await read('/api/approvals', z.object({ approvals: z.array(z.object({ id: z.string(), until: z.string() })) })))
+    .approvals;
+const say = (path: string, token: string) =>
+  fetch(`${place.url}${path}`, { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: '{}' });
+const audited = async (kind: string) => {
+  const lines = (await (await place.get('/api/audit?after=0')).text()).split('\n');
+  return lines.filter((line) => line.includes(`"kind":"${kind}`));
+};
+
+beforeAll(async () => {
+  chat = await startStrictServer(() => ({ status: 200, body: 'ok' }));
+  place = await makePlace();
+  mkdirSync(join(place.dataFolder, 'secrets'));
+  writeFileSync(join(place.dataFolder, 'secrets', 'ANNA'), ANNA);
+  writeFileSync(join(place.dataFolder, 'people.yaml'), playbooks);
+  writeFileSync(join(place.dataFolder, 'router.yaml'), configuration());
+  await begin();
+});
+
+afterAll(async () => {
+  await node.close();
+  await router.end();
+  await chat.close();
+  place.remove();
+});
+
+describe('an approval', { timeout: 60_000 }, () => {
+  it('is given by the link of a message, over the death of the router, once', async () => {
+    const container = await raise('Ask');
+    const message = await eventually('the chat to be asked', () => chat.seen[0], 10_000);
+    const url = /"url":"([^"]+\/answer\/[^"]+)"/.exec(message.body)?.[1] ?? '';
+    const [before] = await approvals();
+    await restart();
+    expect(await approvals()).toEqual([before]);
+
+    const page = await (await fetch(url)).text();
+    expect(page).toContain('May ask-first perform kill?');
+    const confirm = /name="confirm" value="([^"]+)"/.exec(page)?.[1] ?? '';
+    const answer = (token: string) =>
+      fetch(url, { method: 'POST', body: new URLSearchParams({ answer: 'approve', confirm, token }) });
+    expect((await answer('eve-is-in-no-group-at-all')).status).toBe(403);
+    expect(node.commands).toEqual([]);
+    expect((await answer(ANNA)).status).toBe(200);
+    const command = await eventually('the command to kill', () => node.commands[0], 10_000);
+    expect(command).toMatchObject({ action: 'container.kill', params: { container } });
+    node.answer(command);
+    expect((await answer(ANNA)).status).toBe(409);
+    expect(await approvals()).toEqual([]);
+    expect(chat.seen).toHaveLength(1);
+
+    const entries = await audited('approval_answered');
+    expect(entries.map((line) => JSON.parse(line))).toMatchObject([
+      { verdict: 'approved', by: 'anna', way: 'soc-chat' },
+    ]);
+    expect(await audited('approval_refused')).toHaveLength(1);
+    // Neither links nor tokens lie anywhere.
+    const kept = [await (await place.get('/api/runs?limit=10')).text(), ...(await audited('')), ...router.lines].join(
+      '\n',
+    );
+    for (const secret of [ANNA, url.split('/answer/')[1] ?? '', confirm]) expect(kept).not.toContain(secret);
+  });
+
+  it('is refused by the command line, with the token of a person', async () => {
+    await raise('Ask');
+    const [{ id } = { id: '' }] = await eventually('the question', async () => {
+      const found = await approvals();
+      return found.length > 0 ? found : undefined;
+    });
+    expect((await say(`/api/approvals/${id}/deny`, 'eve-is-in-no-group-at-all')).status).toBe(403);
+    const where = ['--router', place.url, '--data', place.dataFolder];
+    expect((await runLanner('approvals', ...where)).stdout).toContain(`${id} ask-first/kill: container.kill`);
+    writeFileSync(join(place.dataFolder, 'anna.token'), ANNA);
+    const denied = await runLanner('deny', id, ...where, '--token-file', join(place.dataFolder, 'anna.token'));
+    expect([denied.code, denied.stdout]).toEqual([0, 'anna has denied it (console)\n']);
+    const runs = z.object({
+      runs: z.array(z.object({ state: z.string(), steps: z.array(z.looseObject({ detail: z.string() })) })),
+    });
+    const ended = await eventually('the run to end', async () => {
+      const [run] = (await read('/api/runs?limit=1', runs)).runs;
+      return run?.state === 'failed' ? run : undefined;
+    });
+    expect(ended.steps[0]?.detail).toBe('anna denied it (console)');
+    expect((await runLanner('approve', id, ...where)).code).toBe(1);
+    // Their tokens are for looking and answering, not for everything.
+    expect((await say('/api/playbooks/ask-first/resume', ANNA)).status).toBe(403);
+    expect(readFileSync(join(place.dataFolder, 'token'), 'utf8')).not.toContain(ANNA);
+  });
+});
