@@ -261,7 +261,7 @@ describe('function', () => {
     server.answer(() => ({ status: 202 }));
     expect(await send('function', { url: `${server.origin}/fn` }, { subject: 'a' })).toMatchObject({ status: 'done' });
     const { headers, body } = server.seen[0] ?? { headers: {}, body: '' };
-    expect(headers['content-type']).toBe('application/cloudevents+json; charset=UTF-8');
+    expect(headers['content-type']).toBe('application/cloudevents+json');
     expect(() => cloudEvent.parse(JSON.parse(body))).not.toThrow();
     await expect(`${JSON.stringify(JSON.parse(body), undefined, 2)}\n`).toMatchFileSnapshot('golden/function.txt');
   });

@@ -45,7 +45,7 @@ export const functionAction = defineOutward({
     const body = alertJson(isBinary ? value : { ...attributes, datacontenttype: 'application/json', data: value });
     const url = new URL(settings.url);
     const headers = {
-      'content-type': isBinary ? 'application/json' : 'application/cloudevents+json; charset=UTF-8',
+      'content-type': isBinary ? 'application/json' : 'application/cloudevents+json',
       ...(isBinary ? binaryHeaders(attributes) : {}),
       ...headerBytes(settings.headers),
       ...authHeaders(settings.auth, body),

@@ -101,7 +101,7 @@ export function leefOf(event: SiemEvent): string {
     msg: found.message,
   };
   const plain = (text: string): string => text.replace(/[\p{Cc}\p{Bidi_Control}]+/gu, ' ');
-  const head = ['LEEF:2.0', 'Lanner', 'Lanner', VERSION, plain(event.alert.rule).replace(/[|^]/g, '/'), 'x09'];
+  const head = ['LEEF:2.0', 'Lanner', 'Lanner', VERSION, plain(event.alert.rule).replace(/[|^\\]/g, '/'), 'x09'];
   const values = Object.entries(parts).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key}=${plain(String(value))}`],
   );
