@@ -75,9 +75,11 @@ function occurrence({ clock, options, bootId }: AlertPorts, wallNs: bigint, part
 
 /** What the agent says of itself goes to the log and, as an alert, to every output. */
 export function makeInternal(ports: AlertPorts, outputs: readonly Output[], log: Log): (alert: InternalAlert) => void {
-  return ({ what, priority, message, fields }) => {
-    const rule = `Lanner internal: ${what}`;
-    const pairs = Object.entries(fields).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+  return ({ whose = 'Lanner', what, priority, message, fields }) => {
+    const rule = `${whose} internal: ${what}`;
+    const pairs = Object.entries(fields).map(
+      ([key, value]) => `${key}=${whose === 'Falco' ? value : JSON.stringify(value)}`,
+    );
     const text = `${rule}. ${message}${pairs.length > 0 ? ` (${pairs.join(' ')})` : ''}`;
     const wallNs = ports.clock.wallNs(ports.clock.sinceBootNs());
     log('warn', `${rule}. ${message}`, fields);

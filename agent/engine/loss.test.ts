@@ -36,18 +36,37 @@ describe('losses', () => {
       { what: 'events dropped', count: 100, bulk_ring_full: 100 },
     ]);
     expect(few.isStateStale).toBe(true);
-    expect(watch.look(counters(1_980, {}, 120), 3_000).alerts).toEqual([
+    const losses = (openat: number): Partial<LossCounters> => ({
+      losses: () => ({
+        bulk_ring_full: { openat, close: 5, read: 3 },
+        lifecycle_ring_full: { procexit: 1 },
+        recursion: { open: 9 },
+      }),
+    });
+    watch.look(counters(1_950, losses(80), 101), 2_500);
+    expect(watch.look(counters(2_030, losses(92), 121), 3_000).alerts).toEqual([
       {
+        whose: 'Falco',
         what: 'syscall event drop',
         priority: 'Debug',
         message: '20 system calls dropped in last second.',
-        fields: expect.objectContaining({
+        fields: {
           n_evts: '100',
           n_drops: '20',
           n_drops_buffer_total: '20',
+          n_drops_buffer_clone_fork_exit: '0',
+          n_drops_buffer_close_exit: '0',
+          n_drops_buffer_connect_exit: '0',
+          n_drops_buffer_dir_file_exit: '0',
+          n_drops_buffer_execve_exit: '0',
+          n_drops_buffer_open_exit: '12',
+          n_drops_buffer_other_interest_exit: '0',
+          n_drops_buffer_proc_exit: '0',
           n_drops_scratch_map: '0',
+          n_drops_page_faults: '0',
+          n_drops_bug: '0',
           ebpf_enabled: '1',
-        }),
+        },
       },
     ]);
   });

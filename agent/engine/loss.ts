@@ -1,9 +1,11 @@
 import type { Priority } from '#rules/alert';
 import { dropsByType, type Losses } from '../events/losses.ts';
 import type { EngineChange } from '../state/containers/table.ts';
+import { falcoDropAlert, type GroupedDrops, groupDrops } from './falco-drops.ts';
 
-/** Something that the agent says of itself: `Lanner internal: …`. */
+/** Something that the agent says of itself: `Lanner internal: …`, or as Falco would: `Falco internal: …`. */
 export type InternalAlert = {
+  readonly whose?: 'Falco';
   readonly what: string;
   readonly priority: Priority;
   readonly message: string;
@@ -60,6 +62,7 @@ const nothing: LossCounters = {
 export class LossWatch {
   readonly #limits: LossLimits;
   #before = nothing;
+  #groupsBefore = groupDrops({});
   #bucket: number;
   #filledMs: number;
   /** What was told, and when; a loss after a quiet minute is told at once. */
@@ -79,8 +82,11 @@ export class LossWatch {
     const drops = dropsOf(now) - dropsOf(before);
     const alerts: InternalAlert[] = [];
     const events = now.events - before.events + drops;
-    if (drops > 0 && drops / events > this.#limits.threshold && this.#claim(nowMs)) {
-      alerts.push(dropAlert(drops, events, now, before));
+    if (drops > 0) {
+      const byGroup = this.#newGroups(now.losses());
+      if (drops / events > this.#limits.threshold && this.#claim(nowMs)) {
+        alerts.push(falcoDropAlert(droppedSince(now, before), events, byGroup));
+      }
     }
     if (nowMs - this.#toldMs >= MINUTE_MS) {
       const found = sumAlerts(now, this.#told, () => this.#newTypes(now.losses()));
@@ -89,6 +95,15 @@ export class LossWatch {
       if (found.length > 0) this.#toldMs = nowMs;
     }
     return { alerts, isStateStale: drops > 0 };
+  }
+
+  /** Drops by Falco's groups since the last look; looked at whenever there are any. */
+  #newGroups(losses: Losses): GroupedDrops {
+    const before = this.#groupsBefore;
+    this.#groupsBefore = groupDrops(losses);
+    return Object.fromEntries(
+      Object.entries(this.#groupsBefore).map(([group, count]) => [group, count - (before[group] ?? 0)]),
+    );
   }
 
   /** Drops by type since the last time. */
@@ -134,6 +149,13 @@ export function engineAlert({ engine: { name, socket }, status, reason }: Engine
   };
 }
 
+const droppedSince = ({ dropped: now }: LossCounters, { dropped: before }: LossCounters): LossCounters['dropped'] => ({
+  lifecycleFull: now.lifecycleFull - before.lifecycleFull,
+  bulkFull: now.bulkFull - before.bulkFull,
+  noScratch: now.noScratch - before.noScratch,
+  recursion: now.recursion - before.recursion,
+});
+
 const dropsOf = ({ dropped }: LossCounters): number =>
   dropped.lifecycleFull + dropped.bulkFull + dropped.noScratch + dropped.recursion;
 
@@ -148,27 +170,6 @@ const causeNames = {
 function causesOf({ dropped: now }: LossCounters, { dropped: before }: LossCounters): Record<string, number> {
   const all = Object.entries(causeNames).map(([name, key]) => [name, now[key] - before[key]] as const);
   return Object.fromEntries(all.filter(([, count]) => count > 0));
-}
-
-/** Falco's keys where they mean the same. It writes all values as text. */
-function dropAlert(drops: number, events: number, now: LossCounters, before: LossCounters): InternalAlert {
-  const since = (key: keyof LossCounters['dropped']) => now.dropped[key] - before.dropped[key];
-  const numbers = {
-    n_evts: events,
-    n_drops: drops,
-    n_drops_buffer_total: since('lifecycleFull') + since('bulkFull'),
-    n_drops_buffer_lifecycle: since('lifecycleFull'),
-    n_drops_buffer_bulk: since('bulkFull'),
-    n_drops_scratch_map: since('noScratch'),
-    n_drops_bug: since('recursion'),
-    ebpf_enabled: 1,
-  };
-  return {
-    what: 'syscall event drop',
-    priority: 'Debug',
-    message: `${drops} system calls dropped in last second.`,
-    fields: Object.fromEntries(Object.entries(numbers).map(([key, value]) => [key, String(value)])),
-  };
 }
 
 /** Since the last ones, which is a minute at the most. */

@@ -69,7 +69,17 @@ test('the alert about losses names the types that lost most', async () => {
     const alert = await agent.alert('of the loss', ({ rule: name }) => name === 'Lanner internal: events dropped');
     expect(alert.output_fields).toMatchObject({ count: expect.any(Number), bulk_ring_full: expect.any(Number) });
     expect(String(alert.output_fields['types'])).toMatch(/^(openat \d+, close \d+|close \d+, openat \d+)/);
-    await agent.alert('in Falco’s form', ({ rule: name }) => name === 'Lanner internal: syscall event drop');
+    const falco = await agent.alert(
+      'in Falco’s form',
+      ({ rule: name }) => name === 'Falco internal: syscall event drop',
+    );
+    const { n_drops, n_drops_buffer_open_exit: opens, n_drops_buffer_close_exit: closes } = falco.output_fields;
+    expect(falco).toMatchObject({ priority: 'Debug', source: 'internal' });
+    expect(falco.output).toContain(
+      `Falco internal: syscall event drop. ${n_drops} system calls dropped in last second.`,
+    );
+    expect(falco.output).toContain(`(ebpf_enabled=1 n_drops=${n_drops} n_drops_buffer_clone_fork_exit=`);
+    for (const part of [opens, closes]) expect(Number(part)).toBeGreaterThan(1_000);
   } finally {
     process.kill(agent.pid, 'SIGCONT');
     await agent.close();

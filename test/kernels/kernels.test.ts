@@ -25,7 +25,7 @@ const blindSpotsOf = ({ alerts }: GuestReport): readonly string[] =>
 const isPreemption = ({ version }: Kernel, { rule, output }: GuestReport['alerts'][number]): boolean =>
   Number.parseInt(version, 10) >= 7 &&
   ((rule === 'Lanner internal: events dropped' && /\(count=(\d+) recursion=\1 /.test(output)) ||
-    (rule === 'Lanner internal: syscall event drop' && /n_drops="(\d+)" .*n_drops_bug="\1"/.test(output)));
+    (rule === 'Falco internal: syscall event drop' && /n_drops=(\d+) .*n_drops_bug=\1 /.test(output)));
 
 /** Without blind spots, the time, the priority, and what is appended about containers. */
 const outputsOf = (kernel: Kernel, { alerts }: GuestReport): readonly string[] =>
