@@ -23,7 +23,11 @@ export function listKernels(): readonly Kernel[] {
     });
 }
 
-const alertSchema = z.object({ rule: z.string(), output: z.string() });
+const alertSchema = z.object({
+  rule: z.string(),
+  output: z.string(),
+  output_fields: z.record(z.string(), z.unknown()),
+});
 
 /** What a guest printed: the agent's alerts, what it said, and a line for each program in the kernel. */
 export type GuestReport = {
@@ -34,9 +38,11 @@ export type GuestReport = {
 };
 
 /** Programs and what they are linked with, as they are found here. */
-function copyLinked(tree: string, program: string, to: string): void {
+export function copyLinked(tree: string, program: string, to: string): void {
   copyFileSync(program, join(tree, to));
-  for (const line of execFileSync('ldd', [program], { encoding: 'utf8' }).split('\n')) {
+  // ldd refuses a program that is linked with nothing.
+  const listed = execFileSync('sh', ['-c', 'ldd "$0" 2>/dev/null || :', program], { encoding: 'utf8' });
+  for (const line of listed.split('\n')) {
     const library = /(\/\S+) \(0x/.exec(line)?.[1];
     if (library === undefined) continue;
     mkdirSync(join(tree, dirname(library)), { recursive: true });
@@ -74,16 +80,24 @@ export function makeGuest(): { readonly initrd: string; remove(): void } {
   copyFileSync(join(import.meta.dirname, 'init.sh'), join(tree, 'init'));
   for (const name of ['rules.yaml', 'playbooks.yaml']) copyFileSync(join(import.meta.dirname, name), join(tree, name));
   const initrd = join(folder, 'initrd');
-  execFileSync('sh', ['-c', 'chmod 755 init && find . | cpio --quiet -o -H newc >../initrd'], { cwd: tree });
-  rmSync(tree, { recursive: true });
+  pack(tree, initrd);
   return { initrd, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
+/** Makes an archive of the folder, from which a kernel makes its first file system, and removes the folder. */
+export function pack(tree: string, archive: string): void {
+  execFileSync('sh', ['-c', 'chmod 755 init && find . | cpio --quiet -o -H newc >"$0"', archive], { cwd: tree });
+  rmSync(tree, { recursive: true });
+}
+
 /** Boots a kernel on the guest's file system, without any hardware of the host's, and gives what it printed. */
-export async function boot({ image }: Kernel, initrd: string): Promise<GuestReport> {
-  const append = 'console=ttyS0 panic=-1 quiet lsm=lockdown,capability,bpf';
+export async function boot(
+  { image }: Kernel,
+  { initrd, memoryMb, parameters }: { readonly initrd: string; readonly memoryMb: number; readonly parameters: string },
+): Promise<GuestReport> {
+  const append = `console=ttyS0 panic=-1 quiet lsm=lockdown,capability,bpf ${parameters}`;
   // One processor: emulated, two of them end Node in every third boot (V8's checks of its own tables fail), on any kernel.
-  const machine = '-accel tcg,thread=multi -cpu max -smp 1 -m 1536 -nographic -no-reboot -nic none'.split(' ');
+  const machine = `-accel tcg,thread=multi -cpu max -smp 1 -m ${memoryMb} -nographic -no-reboot -nic none`.split(' ');
   const child = spawn('qemu-system-x86_64', [...machine, '-kernel', image, '-initrd', initrd, '-append', append], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

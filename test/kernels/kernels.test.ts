@@ -52,7 +52,7 @@ describe.each(kernels.filter(isEnough))('Linux $version', (kernel) => {
   it('sees execs, opens, connects, changes, forks and exits, 32-bit calls and io_uring as well', {
     timeout: 300_000,
   }, async () => {
-    const report = await boot(kernel, guest.initrd);
+    const report = await boot(kernel, { initrd: guest.initrd, memoryMb: 1536, parameters: '' });
     expect(report.said).toContain('calls ended with 0');
     expect(report.said).toContain('uring ended with 0');
     expect(report.said).toContain('the agent ended with 0');
@@ -103,7 +103,7 @@ describe.each(kernels.filter(isEnough))('Linux $version', (kernel) => {
 
 describe.each(kernels.filter((kernel) => !isEnough(kernel)))('Linux $version', (kernel) => {
   it('is refused by name, with what is needed', { timeout: 300_000 }, async () => {
-    const report = await boot(kernel, guest.initrd);
+    const report = await boot(kernel, { initrd: guest.initrd, memoryMb: 1536, parameters: '' });
     expect(report.said).toContain(
       `cannot watch this host: Linux ${kernel.version} is too old: 5.17 or newer is needed`,
     );

@@ -102,6 +102,11 @@ describe('containerOfCgroup', () => {
       expected: { id: 'debian-12', engine: 'systemd-nspawn' },
     },
     {
+      name: 'systemd-nspawn that does not register',
+      path: '/machine.slice/debian-12.scope/payload/system.slice/ssh.service',
+      expected: { id: 'debian-12', engine: 'systemd-nspawn' },
+    },
+    {
       name: 'libvirt’s LXC',
       path: '/machine.slice/machine-lxc\\x2d4711\\x2dweb.scope',
       expected: { id: 'web', engine: 'libvirt-lxc' },
@@ -124,6 +129,8 @@ describe('containerOfCgroup', () => {
     { name: 'the monitor of an LXC container', path: '/lxc.monitor.web-1' },
     { name: 'the monitor of a Proxmox container', path: '/lxc.monitor/101' },
     { name: 'systemd-nspawn itself', path: '/machine.slice/machine-debian.scope/supervisor' },
+    { name: 'systemd-nspawn itself that does not register', path: '/machine.slice/debian-12.scope/supervisor' },
+    { name: 'a virtual machine of systemd-vmspawn', path: '/machine.slice/debian-12.scope' },
     { name: 'systemd-nspawn itself in a service', path: '/machine.slice/systemd-nspawn@debian.service' },
     { name: 'a virtual machine', path: '/machine.slice/machine-qemu\\x2d1\\x2dweb.scope/libvirt/emulator' },
     { name: 'an id in capitals', path: `/docker/${id.toUpperCase()}` },

@@ -111,21 +111,25 @@ function ofName(parts: readonly string[], at: number): CgroupContainer | undefin
   // LXC 4 and later write `lxc.payload.<name>`, earlier ones and Proxmox `lxc/<name>`; the monitor is the host's.
   if (part.startsWith('lxc.payload.')) return { id: part.slice('lxc.payload.'.length), engine: 'lxc' };
   if ((parent === 'lxc' || parent === 'lxc.payload') && part !== '') return { id: part, engine: 'lxc' };
-  return ofMachine(part, parts[at + 1]);
+  return ofMachine(part, parent, parts[at + 1]);
 }
 
 /**
- * Units of machined: `machine-<name>.scope`, which virtual machines have too (`machine-qemu\x2d…`), and nspawn's own
- * service. nspawn itself stays in `supervisor`, or in the service when there is no group below it.
+ * Units of machined: `machine-<name>.scope`, which virtual machines have too (`machine-qemu\x2d…`), nspawn's own service, and the
+ * scope `<name>.scope` of an nspawn that does not register. nspawn itself stays in `supervisor`, or in the service when there is
+ * no group below it.
  */
-function ofMachine(part: string, below: string | undefined): CgroupContainer | undefined {
+function ofMachine(part: string, parent: string | undefined, below: string | undefined): CgroupContainer | undefined {
   if (below === 'supervisor') return undefined;
   const service = /^systemd-nspawn@(.+)\.service$/.exec(part)?.[1];
   if (service !== undefined) {
     return below === undefined ? undefined : { id: unescapeUnit(service), engine: 'systemd-nspawn' };
   }
   const scope = /^machine-(.+)\.scope$/.exec(part)?.[1];
-  if (scope === undefined) return undefined;
+  if (scope === undefined) {
+    const own = parent === 'machine.slice' && below === 'payload' ? /^(.+)\.scope$/.exec(part)?.[1] : undefined;
+    return own === undefined ? undefined : { id: unescapeUnit(own), engine: 'systemd-nspawn' };
+  }
   const name = unescapeUnit(scope);
   if (name.startsWith('qemu-')) return undefined;
   const libvirt = /^lxc-\d+-(.+)$/.exec(name)?.[1];
