@@ -1,5 +1,15 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -85,7 +95,7 @@ const network = (folder: string) =>
   });
 
 export async function startContainerd(): Promise<Containerd> {
-  const folder = mkdtempSync(join(tmpdir(), 'lanner-containerd-'));
+  const folder = mkdtempSync(join(quickFolder(), 'lanner-containerd-'));
   for (const each of ['root', 'state', 'cni', 'logs']) mkdirSync(join(folder, each));
   writeFileSync(join(folder, 'config.toml'), config(folder));
   writeFileSync(join(folder, 'cni/10-test.conflist'), network(folder));
@@ -165,6 +175,14 @@ export async function startContainerd(): Promise<Containerd> {
   const digestOf = async (reference: string) =>
     /sha256:[0-9a-f]{64}/.exec(await ctr('images', 'ls', `name==${reference}`))?.[0] ?? '';
   return { socket, pod, ctr, addressOf, digestOf, signal: (signal) => void daemon.kill(signal), close };
+}
+
+/** In memory where there is room: containerd waits for the disk several times at each start, and copies the image. */
+function quickFolder(): string {
+  const memory = '/dev/shm';
+  if (!existsSync(memory)) return tmpdir();
+  const { bavail, bsize } = statfsSync(memory);
+  return bavail * bsize > 2 ** 30 ? memory : tmpdir();
 }
 
 async function answers(channel: GrpcChannel): Promise<boolean> {
