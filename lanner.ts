@@ -90,6 +90,18 @@ const commands = {
     summary: 'refuse a step that waits for a person to agree',
     load: async () => (await import('./router/cli/approvals.ts')).deny,
   },
+  pages: {
+    summary: 'list pages that nobody has resolved',
+    load: async () => (await import('./router/cli/pages.ts')).pages,
+  },
+  ack: {
+    summary: 'acknowledge a page: nobody else is told',
+    load: async () => (await import('./router/cli/pages.ts')).ack,
+  },
+  resolve: {
+    summary: 'resolve a page, here and at the pagers',
+    load: async () => (await import('./router/cli/pages.ts')).resolve,
+  },
   'audit verify': {
     summary: 'follow the chain of the audit log',
     load: async () => (await import('./router/cli/audit-verify.ts')).auditVerify,

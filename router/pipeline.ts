@@ -142,6 +142,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     wake: queue.wake,
     audit: audit.append,
     counted: (outcome) => metrics.approvals.inc({ outcome }),
+    pageCounted: (outcome) => metrics.pages.inc({ outcome }),
     nowMs,
     log,
   });
@@ -153,6 +154,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     explainHand: outward.explainHand,
     kubernetes,
     approvals: people.approvals,
+    pages: people.pages,
     secrets: settings.secrets,
     nowMs,
     random: Math.random,
@@ -252,12 +254,13 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     answers: {
       answers: people.answers,
       open: people.approvals.open,
+      pages: people.pages,
       links: who.links,
       identify,
       refused: (way, reason) => metrics.answersRefused.inc({ way, reason }),
       nowMs,
     },
-    hooks: { slackSecret: who.slackSecret, bySlack: who.people.bySlack, reply: who.reply },
+    hooks: { ...who.hooks, bySlack: who.people.bySlack, reply: who.reply },
     alerts: {
       ingest: (received, seen) => ingest(received, seen, ingestPorts),
       latest: alerts.latest,

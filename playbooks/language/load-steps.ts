@@ -284,9 +284,11 @@ function isSlow({ side, quick, via }: ActionSpec, params: ReadActionStep['with']
 }
 
 /** What is filled in later is looked at then. */
-function viaOf(action: ActionSpec, params: ReadActionStep['with']): Pick<ActionStep, 'via'> {
+function viaOf(action: ActionSpec, params: ReadActionStep['with']): Pick<ActionStep, 'via' | 'next'> {
   const via = action.via === true ? params?.['via'] : undefined;
-  return typeof via === 'string' && !via.includes('%') ? { via } : {};
+  const next = action.via === true ? params?.['next'] : undefined;
+  const plain = (name: unknown): name is string => typeof name === 'string' && !name.includes('%');
+  return { ...(plain(via) ? { via } : {}), ...(Array.isArray(next) ? { next: next.filter(plain) } : {}) };
 }
 
 function buildRemedy(written: ReadStep['on_error'], path: Path, parts: Parts): OnError {

@@ -97,6 +97,8 @@ export type ActionStep = {
   readonly approve?: Approve | undefined;
   /** The destination that the step names, where that is no template. */
   readonly via?: string | undefined;
+  /** Destinations that are told after that, where they are no templates. */
+  readonly next?: readonly string[] | undefined;
 };
 
 /** A person is asked before a step is performed. */

@@ -41,6 +41,7 @@ function perform(answer: Partial<Receipt> | 'silence' | Error, changes: Partial<
       alert: raised,
       alertId: 'an-alert',
       hand: () => Promise.reject(new Error('no destination here')),
+      pages: { start: async () => undefined, settled: async () => undefined },
       explainHand: () => ({ status: 'failed', retry: false, reason: 'no destination here' }),
       playbook: 'p',
       mode: 'enforce',

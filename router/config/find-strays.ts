@@ -5,6 +5,8 @@ import type { RouterFile } from './router-file.ts';
 const CONSOLE = 'console';
 /** Kinds of destinations that can ask. */
 const asking: readonly (string | undefined)[] = ['chat', 'email'];
+/** Kinds of destinations that a page may go on to. */
+const paging: readonly (string | undefined)[] = ['page', 'chat', 'email'];
 
 /**
  * What playbooks name and the configuration file does not have: destinations (where `via` is written out), groups of people,
@@ -13,7 +15,7 @@ const asking: readonly (string | undefined)[] = ['chat', 'email'];
 export function findStrays(playbooks: readonly Playbook[], file: RouterFile): readonly string[] {
   return playbooks.flatMap((playbook) =>
     actionSteps(playbook).flatMap((step) =>
-      [...strayVia(step, file), ...strayApprove(step, file)].map(
+      [...strayVia(step, file), ...strayNext(step, file), ...strayApprove(step, file)].map(
         (found) => `playbook ${playbook.name}, step ${step.id}: ${found}`,
       ),
     ),
@@ -25,6 +27,14 @@ function strayVia({ uses, via }: ActionStep, file: RouterFile): readonly string[
   const kind = kindOf(via, file);
   if (kind === undefined) return [`there is no destination ${via}; there are: ${namesOf(file)}`];
   return kind === uses ? [] : [`${via} is a destination for ${kind}, not ${uses}`];
+}
+
+function strayNext({ next = [] }: ActionStep, file: RouterFile): readonly string[] {
+  return next.flatMap((name): readonly string[] => {
+    const kind = kindOf(name, file);
+    if (kind === undefined) return [`next: there is no destination ${name}; there are: ${namesOf(file)}`];
+    return paging.includes(kind) ? [] : [`next: ${name} is a destination for ${kind}, and wakes up nobody`];
+  });
 }
 
 function strayApprove({ approve }: ActionStep, file: RouterFile): readonly string[] {

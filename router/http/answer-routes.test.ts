@@ -34,6 +34,7 @@ function setUp() {
   const parts = {
     answers,
     open: async () => [],
+    pages: { open: async () => [], answer: async () => ({ kind: 'unknown' as const }) },
     links,
     identify: (header: string | undefined) => (header === 'Bearer bobs-own-token' ? 'bob' : undefined),
     refused: (way: string, reason: string) => void refusals.push(`${way} ${reason}`),
@@ -41,6 +42,8 @@ function setUp() {
   };
   const hooks = {
     slackSecret: () => secret,
+    pagerdutySecret: () => 'pagerduty-secret',
+    opsgenieToken: () => 'opsgenie-token',
     bySlack: (member: string) => (member === 'U0ANNA' ? 'anna' : undefined),
     reply: (_: string, text: string) => void replies.push(text),
   };

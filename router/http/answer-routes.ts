@@ -5,10 +5,12 @@ import { visibleText } from '../clients/visible.ts';
 import type { Acted, Answers, Described, Verb } from '../people/answers.ts';
 import type { ApprovalRecord } from '../people/approvals.ts';
 import type { Links } from '../people/links.ts';
+import type { PageDesk } from '../people/pages.ts';
 
 export type AnswerRoutes = {
   readonly answers: Answers;
   readonly open: () => Promise<readonly ApprovalRecord[]>;
+  readonly pages: Pick<PageDesk, 'open' | 'answer'>;
   readonly links: Links;
   /** Whose token an `Authorization` header holds. */
   readonly identify: (authorization: string | undefined) => string | undefined;

@@ -17,12 +17,19 @@ function appOver(parts: Partial<AppParts> = {}, alerts: Partial<AppParts['alerts
     answers: {
       answers: { describe: async () => undefined, act: async () => ({ kind: 'unknown', said: 'not asked' }) },
       open: async () => [],
+      pages: { open: async () => [], answer: async () => ({ kind: 'unknown' }) },
       links: makeLinks(Buffer.alloc(32)),
       identify: () => undefined,
       refused: () => undefined,
       nowMs: () => 7,
     },
-    hooks: { slackSecret: () => undefined, bySlack: () => undefined, reply: () => undefined },
+    hooks: {
+      slackSecret: () => undefined,
+      pagerdutySecret: () => undefined,
+      opsgenieToken: () => undefined,
+      bySlack: () => undefined,
+      reply: () => undefined,
+    },
     alerts: {
       ingest: async (received) => {
         taken.push(...received);

@@ -13,6 +13,7 @@ import { type DestinationRoutes, deadLetterRoutes, destinationRoutes } from './d
 import { type EvidenceRoutes, evidenceRoutes } from './evidence-routes.ts';
 import { type HealthRoutes, healthRoutes } from './health-routes.ts';
 import { liveRoutes } from './live-routes.ts';
+import { pageRoutes } from './page-routes.ts';
 import { type HookSettings, peopleHookRoutes } from './people-hook-routes.ts';
 import { type PlaybookRoutes, playbookRoutes } from './playbook-routes.ts';
 import { type RespondingRoutes, respondingRoutes } from './responding-routes.ts';
@@ -60,6 +61,7 @@ export function makeApp(parts: AppParts): Hono {
     app.route('/hooks', hookRoutes(parts.sync));
   }
   app.route('/api/approvals', approvalRoutes(parts.answers));
+  app.route('/api/pages', pageRoutes(parts.answers));
   app.route('/answer', answerRoutes(parts.answers));
   app.route('/hooks', peopleHookRoutes(parts.hooks, parts.answers));
   app.route('/', healthRoutes(parts.health));

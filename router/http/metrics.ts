@@ -108,6 +108,12 @@ export function makeMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
+    pages: new Counter({
+      name: 'lanner_pages_total',
+      help: 'Pages with ack_within: started, escalated (the next one was told), exhausted (nobody is left), acknowledged, resolved.',
+      labelNames: ['outcome'],
+      registers,
+    }),
     answersRefused: new Counter({
       name: 'lanner_answers_refused_total',
       help: 'Answers of people or services that were not taken, by the way and why: signature, expired, forgery, person, over.',

@@ -4,10 +4,13 @@ import { bodyLimit } from 'hono/body-limit';
 import * as z from 'zod';
 import type { Verb } from '../people/answers.ts';
 import type { AnswerRoutes } from './answer-routes.ts';
+import { pagerHooks } from './pager-hooks.ts';
 
 /** Of a service that answers by itself; `undefined`: its answers are not taken. Secrets are read each time. */
 export type HookSettings = {
   readonly slackSecret: () => string | undefined;
+  readonly pagerdutySecret: () => string | undefined;
+  readonly opsgenieToken: () => string | undefined;
   /** A person by the member ID of Slack. */
   readonly bySlack: (member: string) => string | undefined;
   /** Tells the person who pressed a button what came of it. */
@@ -18,12 +21,14 @@ const MOST_BYTES = 1024 * 1024;
 /** As Slack's documentation wants it: older requests are repeats. */
 const SLACK_WINDOW_S = 300;
 
-const verbs: Readonly<Record<string, Verb>> = {
-  lanner_approve: 'approve',
-  lanner_deny: 'deny',
-  lanner_acknowledge: 'acknowledge',
-  lanner_resolve: 'resolve',
-};
+const verbs: ReadonlyMap<string, Verb> = new Map(
+  Object.entries({
+    lanner_approve: 'approve',
+    lanner_deny: 'deny',
+    lanner_acknowledge: 'acknowledge',
+    lanner_resolve: 'resolve',
+  } as const),
+);
 
 /** Of an interaction payload, what we look at. */
 const interactionSchema = z.object({
@@ -34,7 +39,10 @@ const interactionSchema = z.object({
 });
 
 /** `POST /hooks/slack`: a button in Slack, signed by Slack. */
-export function peopleHookRoutes(settings: HookSettings, { answers, links, refused, nowMs }: AnswerRoutes): Hono {
+export function peopleHookRoutes(
+  settings: HookSettings,
+  { answers, pages, links, refused, nowMs }: AnswerRoutes,
+): Hono {
   const app = new Hono();
   const limited = bodyLimit({ maxSize: MOST_BYTES, onError: (context) => context.json({ error: 'too large' }, 413) });
   const refuse = (context: Context, way: string, reason: string, error: string) => {
@@ -53,13 +61,14 @@ export function peopleHookRoutes(settings: HookSettings, { answers, links, refus
       return refuse(context, 'slack', 'expired', 'the request is too old');
     const read = interactionSchema.safeParse(parseJson(new URLSearchParams(body).get('payload') ?? ''));
     const [action] = read.success ? read.data.actions : [];
-    const verb = verbs[action?.action_id ?? ''];
+    const verb = verbs.get(action?.action_id ?? '');
     // Buttons that only open a link are told of as well.
     if (!read.success || action === undefined || verb === undefined) return context.body(null, 200);
     const said = await press(read.data.user.id, action.value ?? '', verb);
     if (read.data.response_url !== undefined) settings.reply(read.data.response_url, said);
     return context.body(null, 200);
   });
+  pagerHooks(app, limited, settings, { pages, refused });
   const press = async (member: string, token: string, verb: Verb): Promise<string> => {
     const link = links.read(token, nowMs());
     if (link === undefined || link.isExpired) {
@@ -79,12 +88,12 @@ export function peopleHookRoutes(settings: HookSettings, { answers, links, refus
 }
 
 /** Of the same length whatever was given. */
-function isSame(given: string, wanted: string): boolean {
+export function isSame(given: string, wanted: string): boolean {
   const digest = (text: string): Buffer => createHmac('sha256', 'compare').update(text).digest();
   return timingSafeEqual(digest(given), digest(wanted));
 }
 
-function parseJson(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,5 +1,7 @@
 import type { Ask } from '../runs/outward.ts';
 import type { Answered, ApprovalDesk, ApprovalRecord, Who } from './approvals.ts';
+import type { PageRecord } from './escalation.ts';
+import type { PageDesk, Settled } from './pages.ts';
 
 export type Verb = 'approve' | 'deny' | 'acknowledge' | 'resolve';
 
@@ -22,15 +24,23 @@ export type Answers = {
 
 const MOST_SHOWN = 4_096;
 
-export function makeAnswers(approvals: Pick<ApprovalDesk, 'read' | 'answer'>): Answers {
+export function makeAnswers(
+  approvals: Pick<ApprovalDesk, 'read' | 'answer'>,
+  pages: Pick<PageDesk, 'read' | 'answer'>,
+): Answers {
   return {
     async describe({ kind, id }) {
-      if (kind !== 'approval') return undefined;
+      if (kind === 'page') {
+        const page = await pages.read(id);
+        return page && describePage(page);
+      }
       const record = await approvals.read(id);
       return record && describeApproval(record);
     },
     async act({ kind, id }, verb, who) {
-      if (kind !== 'approval' || (verb !== 'approve' && verb !== 'deny'))
+      if (kind === 'page' && (verb === 'acknowledge' || verb === 'resolve'))
+        return sayPage(await pages.answer({ id }, verb, who));
+      if (kind === 'page' || verb === 'acknowledge' || verb === 'resolve')
         return { kind: 'refused', said: `${verb} is no answer to this` };
       return sayApproval(await approvals.answer(id, verb === 'approve' ? 'approved' : 'denied', who));
     },
@@ -51,6 +61,33 @@ function describeApproval(record: ApprovalRecord): Described {
     ],
     verbs: answer === undefined ? ['approve', 'deny'] : [],
   };
+}
+
+function describePage(record: PageRecord): Described {
+  const { alert, key, state, targets, at } = record;
+  return {
+    title: `${alert.priority}: ${alert.rule}`,
+    lines: [
+      alert.output.slice(0, MOST_SHOWN),
+      `Incident ${key}`,
+      `Told: ${targets.slice(0, at + 1).join(', ')}`,
+      sayState(record),
+    ],
+    verbs: state === 'resolved' ? [] : state === 'acknowledged' ? ['resolve'] : ['acknowledge', 'resolve'],
+  };
+}
+
+function sayPage(settled: Settled): Acted {
+  if (settled.kind === 'unknown')
+    return { kind: 'unknown', said: 'there is no such page; it may be older than what is kept' };
+  const { kind, record } = settled;
+  return { kind, said: kind === 'taken' ? sayState(record) : `nothing was changed: ${sayState(record)}` };
+}
+
+function sayState({ state, by, way }: PageRecord): string {
+  if (state === 'open') return 'nobody has acknowledged it';
+  if (state === 'exhausted') return 'nobody has acknowledged it, and everybody was told';
+  return `${by} has ${state} it (${way})`;
 }
 
 function sayApproval(answered: Answered): Acted {

@@ -6,8 +6,8 @@ import { actionCatalogue } from '../actions/all.ts';
 import type { Message } from '../runs/outward.ts';
 import { performRun } from '../runs/perform.ts';
 import type { AuditEntry, RunPorts } from '../runs/ports.ts';
-import type { TimedStore } from '../store/timed.ts';
 import { type ApprovalRecord, makeApprovalDesk } from './approvals.ts';
+import { memoryStore } from './memory-store.ts';
 import { makePeople } from './people.ts';
 
 const alert = alertSchema.parse({
@@ -28,34 +28,6 @@ const settings = {
   groups: { soc: ['anna', 'bob'], others: ['eve'] },
   hooks: {},
 };
-
-/** As in Redis: JSON, changed as one. */
-function memoryStore<T>(): TimedStore<T> {
-  const records = new Map<string, { json: string; dueMs: number | undefined }>();
-  const parse = (json: string): T => JSON.parse(json);
-  return {
-    async create(id, value, dueMs) {
-      const found = records.get(id);
-      if (found === undefined) records.set(id, { json: JSON.stringify(value), dueMs });
-      return found === undefined ? value : parse(found.json);
-    },
-    async read(id) {
-      const found = records.get(id);
-      return found && parse(found.json);
-    },
-    async change(id, work) {
-      const found = records.get(id);
-      if (found === undefined) return undefined;
-      const after = work(parse(found.json));
-      if (after === undefined) return parse(found.json);
-      records.set(id, { json: JSON.stringify(after.value), dueMs: after.dueMs });
-      return after.value;
-    },
-    due: async (nowMs) =>
-      [...records].flatMap(([id, { dueMs }]) => (dueMs !== undefined && dueMs <= nowMs ? [id] : [])),
-    pending: async () => [...records.values()].flatMap(({ json, dueMs }) => (dueMs === undefined ? [] : [parse(json)])),
-  };
-}
 
 function setUp(
   approve: string,
@@ -128,6 +100,7 @@ steps:
       record: async (run, entry) => void (await Promise.all([save(run), audit(entry)])),
     },
     hand,
+    pages: { start: async () => undefined, settled: async () => undefined },
     explainHand: () => ({ status: 'skipped', detail: '' }),
     sendToNode,
     secrets: () => undefined,

@@ -13,6 +13,7 @@ import { makeTimedStore } from '../store/timed.ts';
 import { type Answers, makeAnswers } from './answers.ts';
 import { type ApprovalDesk, type ApprovalPorts, makeApprovalDesk } from './approvals.ts';
 import { type Links, makeLinks } from './links.ts';
+import { makePageDesk, type PageDesk, type PagePorts } from './pages.ts';
 import { makePeople, type People } from './people.ts';
 
 const SWEEP_MS = 1_000;
@@ -25,13 +26,15 @@ export type WhoIsWho = {
   readonly people: People;
   readonly links: Links;
   readonly sign: (ask: Ask) => Signed;
-  readonly slackSecret: () => string | undefined;
+  /** `undefined`: such answers are not taken. */
+  readonly hooks: Readonly<Record<'slackSecret' | 'pagerdutySecret' | 'opsgenieToken', () => string | undefined>>;
   /** To the person who pressed a button in Slack. */
   readonly reply: (url: string, text: string) => void;
 };
 
 export type PeopleSide = {
   readonly approvals: ApprovalDesk;
+  readonly pages: PageDesk;
   readonly answers: Answers;
   close(): void;
 };
@@ -45,7 +48,8 @@ export async function openWhoIsWho(redis: Redis, file: RouterFile, ports: WhoPor
     const filled = fillSecrets(written, ports.secrets);
     return filled.ok && typeof filled.value === 'string' && filled.value !== '' ? filled.value : undefined;
   };
-  const slackSecret = () => secretOf(settings.hooks.slack?.signing_secret);
+  const { hooks } = settings;
+  const slackSecret = () => secretOf(hooks.slack?.signing_secret);
   const http = makeHttp();
   return {
     people: makePeople(settings, ports.token, ports.secrets, ports.nowMs),
@@ -55,7 +59,11 @@ export async function openWhoIsWho(redis: Redis, file: RouterFile, ports: WhoPor
       const base = settings.public_url?.replace(/\/+$/, '');
       return { token, url: base && `${base}/answer/${token}`, hasButtons: slackSecret() !== undefined };
     },
-    slackSecret,
+    hooks: {
+      slackSecret,
+      pagerdutySecret: () => secretOf(hooks.pagerduty?.secret),
+      opsgenieToken: () => secretOf(hooks.opsgenie?.token),
+    },
     reply(address, text) {
       const url = URL.canParse(address) ? new URL(address) : undefined;
       if (url?.protocol !== 'https:' || !slackHosts.has(url.host)) return;
@@ -76,24 +84,28 @@ export type PeoplePorts = {
   readonly wake: (run: string) => Promise<void>;
   readonly audit: (entry: AuditEntry) => Promise<unknown>;
   readonly counted: ApprovalPorts['counted'];
+  readonly pageCounted: PagePorts['counted'];
   readonly nowMs: () => number;
   readonly log: Log;
 };
 
 export function openPeopleSide(redis: Redis, ports: PeoplePorts): PeopleSide {
   const { who, destinations, log } = ports;
+  const kindOf = (name: string): string | undefined => destinations.find((one) => one.name === name)?.kind;
   const approvals = makeApprovalDesk({
     ...ports,
     store: makeTimedStore(redis, 'approval'),
     people: who.people,
-    kindOf: (name) => destinations.find((one) => one.name === name)?.kind,
+    kindOf,
   });
+  const pages = makePageDesk({ ...ports, counted: ports.pageCounted, store: makeTimedStore(redis, 'page'), kindOf });
   let isSweeping = false;
   const sweep = async (): Promise<void> => {
     if (isSweeping) return;
     isSweeping = true;
     try {
       await approvals.sweep();
+      await pages.sweep();
     } catch (error) {
       // Redis is away: its connection says so, and the next look is soon.
       log('debug', 'questions to people were not looked at', { reason: String(error) });
@@ -102,7 +114,7 @@ export function openPeopleSide(redis: Redis, ports: PeoplePorts): PeopleSide {
     }
   };
   const timer = setInterval(() => void sweep(), SWEEP_MS);
-  return { approvals, answers: makeAnswers(approvals), close: () => clearInterval(timer) };
+  return { approvals, pages, answers: makeAnswers(approvals, pages), close: () => clearInterval(timer) };
 }
 
 /** The same for all routers over one Redis; whoever reads that can do everything anyway. */

@@ -22,6 +22,7 @@ export type ActionContext = {
   /** Puts a message into the queue of its destination; `explainHand` says what that would do. */
   readonly hand: RunPorts['hand'];
   readonly explainHand: RunPorts['explainHand'];
+  readonly pages: RunPorts['pages'];
   readonly kubernetes?: RunPorts['kubernetes'];
 };
 

@@ -40,6 +40,7 @@ async function stateAfter(verdict: string | undefined, steps = ['p/kill']) {
     },
     hand: sendToNode,
     approvals: { ask: sendToNode, look: sendToNode, taken: sendToNode },
+    pages: { start: sendToNode, settled: sendToNode },
     explainHand: () => ({ status: 'failed', retry: false, reason: 'no destination here' }),
     sendToNode,
     secrets: () => undefined,

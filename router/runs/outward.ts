@@ -71,11 +71,16 @@ type Definition<P extends { readonly via?: string | undefined }, S extends objec
   readonly concurrency?: number;
   readonly outputs?: Action['outputs'];
   send(params: P, settings: S, context: SendContext): Promise<ActionResult>;
+  /** Before a message is handed over: what else of it is to be kept, and how people answer it. */
+  before?(params: P, context: ActionContext): Promise<Prepared>;
   /** Without `via`: in the step itself, with what the step says. */
   inline?(params: P, context: ActionContext): Promise<ActionResult>;
   /** What a dry run says of a step without `via`. */
   dryRun?(params: P, context: ActionContext): ActionResult;
 };
+
+/** `params` take the place of those that the step says; `detail` is added to what it says. */
+type Prepared = { readonly params: unknown; readonly ask?: Ask | undefined; readonly detail?: string };
 
 /**
  * An action that tells the world. A step with `via` hands the message to the destination's own queue, which outlives
@@ -94,11 +99,16 @@ export function defineOutward<P extends { readonly via?: string | undefined }, S
     idempotent: true,
     via: true,
     ...(outputs === undefined ? {} : { outputs }),
-    run(read, context) {
+    async run(read, context) {
       const { via } = read;
-      if (via === undefined) return definition.inline?.(read, context) ?? Promise.resolve(missing);
+      if (via === undefined) return definition.inline?.(read, context) ?? missing;
       const { alert, alertId, playbook, idempotencyKey: key } = context;
-      return context.hand({ via, uses: name, params: context.filled, alert, alertId, playbook, key });
+      const prepared = await definition.before?.(read, context);
+      const { params: sent, ask, detail } = prepared ?? { params: context.filled };
+      const handed = await context.hand({ via, uses: name, params: sent, alert, alertId, playbook, key, ask });
+      return handed.status === 'failed' || detail === undefined
+        ? handed
+        : { ...handed, detail: `${handed.detail}; ${detail}` };
     },
     dryRun(read, context) {
       if (read.via === undefined) return definition.dryRun?.(read, context) ?? missing;

@@ -119,6 +119,7 @@ async function act(
     sendToNode: ports.sendToNode,
     hand: ports.hand,
     explainHand: ports.explainHand,
+    pages: ports.pages,
     kubernetes: ports.kubernetes,
   });
 }

@@ -66,6 +66,7 @@ function setUp(steps: string, action: Perform = async () => done, mode: RunMode 
     ledger: memory.ledger,
     hand: () => Promise.reject(new Error('no destination here')),
     approvals: { ask: nobody, look: nobody, taken: nobody },
+    pages: { start: nobody, settled: nobody },
     explainHand: () => ({ status: 'failed', retry: false, reason: 'no destination here' }),
     sendToNode: () => Promise.reject(new Error('no node')),
     secrets: (name) => (name === 'KEY' ? 's3cret' : undefined),

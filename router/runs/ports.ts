@@ -4,7 +4,7 @@ import type { Answer, Approval, Run } from '#playbooks/language/run';
 import type { Alert } from '#rules/alert';
 import type { Kubernetes } from '../clients/kubernetes.ts';
 import type { Action, ActionResult } from './action.ts';
-import type { Message } from './outward.ts';
+import type { Ask, Message } from './outward.ts';
 
 /**
  * Where a run's journal lives. Kept in Redis, so that a worker that dies in the middle leaves everything that the next
@@ -50,6 +50,26 @@ export type Approvals = {
   taken(id: string): Promise<void>;
 };
 
+/** Pages that somebody has to acknowledge. */
+export type Pages = {
+  /** From now on the targets are told, one after the other. Resolves with how people answer; `undefined`: there are too many. */
+  start(page: {
+    readonly key: string;
+    readonly targets: readonly string[];
+    readonly ackWithinMs: number;
+    readonly alert: Alert;
+    readonly alertId: string;
+    readonly playbook: string;
+    readonly params: Readonly<Record<string, unknown>>;
+  }): Promise<Ask | undefined>;
+  /** A playbook has acknowledged or resolved what goes by this key, at this destination. */
+  settled(
+    key: string,
+    verb: 'acknowledge' | 'resolve',
+    about: { readonly playbook: string; readonly via: string },
+  ): Promise<void>;
+};
+
 /** What performing a run needs from the outside; tests pass their own. */
 export type RunPorts = {
   /** Every action, by the name that `uses` says. */
@@ -64,6 +84,7 @@ export type RunPorts = {
   /** The cluster that `k8s.*` acts on. */
   readonly kubernetes?: Kubernetes | undefined;
   readonly approvals: Approvals;
+  readonly pages: Pages;
   readonly secrets: Secrets;
   readonly nowMs: () => number;
   /** 0 (inclusive) to 1 (exclusive). */

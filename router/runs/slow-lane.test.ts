@@ -35,6 +35,7 @@ function perform(more: Partial<RunRequest>) {
       record: save,
     },
     approvals: { ask: nobody, look: nobody, taken: nobody },
+    pages: { start: nobody, settled: nobody },
     hand: nobody,
     explainHand: () => ({ status: 'skipped', detail: '' }),
     sendToNode: nobody,

@@ -86,6 +86,7 @@ function contextOf(alert: ActionContext['alert'], mode: ActionContext['mode'], s
     deadlineMs: 5_000,
     signal: new AbortController().signal,
     mask: (text) => text,
+    pages: { start: async () => undefined, settled: async () => undefined },
     async sendToNode(_, command) {
       sent.push(command);
       const { id } = command;

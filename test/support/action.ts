@@ -39,6 +39,7 @@ export async function perform(name: string, params: unknown, options: Performing
     mask: (text) => maskSecrets(text, secrets),
     sendToNode: () => Promise.reject(new Error('no node here')),
     hand: () => Promise.reject(new Error('no destination here')),
+    pages: { start: async () => undefined, settled: async () => undefined },
     explainHand: () => ({ status: 'failed', retry: false, reason: 'no destination here' }),
     ...changes,
   });

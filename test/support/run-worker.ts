@@ -26,6 +26,7 @@ export async function work({ socket, runId, playbook: text }: Work): Promise<Run
       sendToNode: () => Promise.reject(new Error('no node here')),
       hand: () => Promise.reject(new Error('no destination here')),
       approvals: { ask: noPeople, look: noPeople, taken: noPeople },
+      pages: { start: noPeople, settled: noPeople },
       explainHand: () => ({ status: 'failed', retry: false, reason: 'no destination here' }) as const,
       secrets: () => undefined,
       nowMs: () => Date.now(),

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,7 +10,9 @@ import { makePlace, type Place, type RouterProcess, startRouterAt } from '../sup
 import { type StrictServer, startStrictServer } from '../support/strict-server.ts';
 
 const ANNA = 'anna-has-a-token-of-her-own';
+const PAGERDUTY = 'a-secret-of-pagerduty';
 let chat: StrictServer;
+let pager: StrictServer;
 let place: Place;
 let router: RouterProcess;
 let node: NodeEnd;
@@ -21,7 +23,15 @@ people:
   anna: { slack: U0ANNA, token: "%{secret.ANNA}" }
   eve: { token: "eve-is-in-no-group-at-all" }
 groups: { soc: [anna, operator] }
+hooks:
+  pagerduty: { secret: "${PAGERDUTY}" }
 destinations:
+  first:
+    page: { service: pagerduty, routing_key: first, url: "${pager.origin}" }
+  second:
+    page: { service: pagerduty, routing_key: second, url: "${pager.origin}" }
+  third:
+    page: { service: pagerduty, routing_key: third, url: "${pager.origin}" }
   soc-chat:
     chat: { service: slack, url: "${chat.origin}/services/x" }
 `;
@@ -34,6 +44,11 @@ steps:
     uses: container.kill
     with: { container: "%container.full_id" }
     approve: { via: [soc-chat, console], by: [soc], within: 10m }
+---
+playbook: page
+on: { rules: [Page] }
+steps:
+  - { id: page, uses: page, with: { via: first, ack_within: 3s, next: [second, third] } }
 `;
 
 const begin = async () => {
@@ -67,6 +82,7 @@ const audited = async (kind: string) => {
 
 beforeAll(async () => {
   chat = await startStrictServer(() => ({ status: 200, body: 'ok' }));
+  pager = await startStrictServer(() => ({ status: 202, body: '{}' }));
   place = await makePlace();
   mkdirSync(join(place.dataFolder, 'secrets'));
   writeFileSync(join(place.dataFolder, 'secrets', 'ANNA'), ANNA);
@@ -79,6 +95,7 @@ afterAll(async () => {
   await node.close();
   await router.end();
   await chat.close();
+  await pager.close();
   place.remove();
 });
 
@@ -142,5 +159,45 @@ describe('an approval', { timeout: 60_000 }, () => {
     // Their tokens are for looking and answering, not for everything.
     expect((await say('/api/playbooks/ask-first/resume', ANNA)).status).toBe(403);
     expect(readFileSync(join(place.dataFolder, 'token'), 'utf8')).not.toContain(ANNA);
+  });
+});
+
+describe('a page', { timeout: 60_000 }, () => {
+  const eventSchema = z.object({ routing_key: z.string(), event_action: z.string(), dedup_key: z.string() });
+  const heard = () => pager.seen.map(({ body }) => eventSchema.parse(JSON.parse(body)));
+  const said = () => heard().map(({ routing_key, event_action }) => `${routing_key} ${event_action}`);
+  const hook = (type: string, key: string) => {
+    const data = { id: 'P1', type: 'incident', incident_key: key };
+    const event = { event_type: type, occurred_at: new Date().toISOString(), agent: { summary: 'Anna' }, data };
+    const body = JSON.stringify({ event });
+    const signature = `v1=${createHmac('sha256', PAGERDUTY).update(body).digest('hex')}`;
+    return fetch(`${place.url}/hooks/pagerduty`, {
+      method: 'POST',
+      body,
+      headers: { 'x-pagerduty-signature': signature },
+    });
+  };
+
+  it('goes on over the death of the router, until it is acknowledged in the pager, and is resolved there', async () => {
+    await raise('Page');
+    await eventually('the first to be paged', () => pager.seen[0], 10_000);
+    await restart();
+    await eventually('the second to be paged', () => said().includes('second trigger') || undefined, 15_000);
+    const key = heard()[0]?.dedup_key ?? '';
+    expect((await hook('incident.acknowledged', key)).status).toBe(202);
+    const pages = z.object({ pages: z.array(z.object({ id: z.string(), state: z.string(), by: z.string() })) });
+    const [page] = (await read('/api/pages', pages)).pages;
+    expect(page).toMatchObject({ state: 'acknowledged', by: 'Anna' });
+    await restart();
+    expect((await say(`/api/pages/${page?.id}/resolve`, ANNA)).status).toBe(200);
+    await eventually(
+      'the pagers to hear of it',
+      () => said().filter((one) => one.endsWith('resolve')).length === 2 || undefined,
+    );
+    expect(said().toSorted()).toEqual(
+      ['first', 'second'].flatMap((who) => ['acknowledge', 'resolve', 'trigger'].map((verb) => `${who} ${verb}`)),
+    );
+    expect(new Set(heard().map(({ dedup_key }) => dedup_key))).toEqual(new Set([key]));
+    expect(await audited('page_resolved')).toHaveLength(1);
   });
 });

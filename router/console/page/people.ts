@@ -14,6 +14,18 @@ type Approval = {
   readonly alert: { readonly rule: string; readonly output: string };
 };
 
+/** A page that nobody has resolved. */
+type Page = {
+  readonly id: string;
+  readonly key: string;
+  readonly state: string;
+  readonly by?: string;
+  readonly told: readonly string[];
+  readonly next: string | null;
+  readonly next_at: string | null;
+  readonly alert: { readonly rule: string; readonly priority: string; readonly output: string };
+};
+
 type Act = (path: string) => Promise<void>;
 
 const LOOK_MS = 3_000;
@@ -49,6 +61,25 @@ function approvalRow(approval: Approval, act: Act): HTMLElement {
   );
 }
 
+function pageRow({ id, key, state, by, told, next, next_at, alert }: Page, act: Act): HTMLElement {
+  const who = by === undefined ? '' : ` by ${by}`;
+  const then = next === null ? '' : `, ${next} at ${next_at}`;
+  const acknowledge = button('Acknowledge', () => void act(`/api/pages/${id}/acknowledge`));
+  return make(
+    'li',
+    '',
+    make('p', '', make('span', 'name severe', alert.rule), ` ${alert.priority}: ${state}${who}`),
+    make('p', 'output', alert.output),
+    make('p', 'about', `${key}; told ${told.join(', ')}${then}`),
+    make(
+      'p',
+      '',
+      ...(state === 'acknowledged' ? [] : [acknowledge, ' ']),
+      button('Resolve', () => void act(`/api/pages/${id}/resolve`)),
+    ),
+  );
+}
+
 /** Shows what waits for people, as long as the page is open. */
 export function followPeople(token: string): void {
   const ask = async (path: string, method = 'GET') => {
@@ -63,11 +94,13 @@ export function followPeople(token: string): void {
   };
   const look = async (): Promise<void> => {
     try {
-      const { isTaken, body } = await ask('/api/approvals');
-      if (!isTaken) return;
-      const approvals: readonly Approval[] = body.approvals;
+      const [asked, paged] = await Promise.all([ask('/api/approvals'), ask('/api/pages')]);
+      if (!asked.isTaken || !paged.isTaken) return;
+      const approvals: readonly Approval[] = asked.body.approvals;
+      const pages: readonly Page[] = paged.body.pages;
+      find('pages').replaceChildren(...pages.map((one) => pageRow(one, act)));
       find('approvals').replaceChildren(...approvals.map((one) => approvalRow(one, act)));
-      find('people').hidden = approvals.length === 0 && find('people-problem').textContent === '';
+      find('people').hidden = approvals.length + pages.length === 0 && find('people-problem').textContent === '';
     } catch {
       // The event stream notices the same break, and says so.
     }
