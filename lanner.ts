@@ -102,6 +102,18 @@ const commands = {
     summary: 'resolve a page, here and at the pagers',
     load: async () => (await import('./router/cli/pages.ts')).resolve,
   },
+  'silence add': {
+    summary: 'silence alerts for a while',
+    load: async () => (await import('./router/cli/silences.ts')).addSilence,
+  },
+  'silence list': {
+    summary: 'list silences, and how many alerts each has hidden',
+    load: async () => (await import('./router/cli/silences.ts')).listSilences,
+  },
+  'silence end': {
+    summary: 'end a silence now',
+    load: async () => (await import('./router/cli/silences.ts')).endSilence,
+  },
   'audit verify': {
     summary: 'follow the chain of the audit log',
     load: async () => (await import('./router/cli/audit-verify.ts')).auditVerify,

@@ -41,6 +41,7 @@ import { makeHolds } from './store/holds.ts';
 import { makeLiveFeed } from './store/live.ts';
 import { makeRevisionStore } from './store/revisions.ts';
 import { makeRunStore } from './store/runs.ts';
+import { openSilences } from './store/silences.ts';
 import { openSync, type Sync } from './sync/sync.ts';
 
 const REDIS_READY_MS = 10_000;
@@ -135,6 +136,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     if (reason !== undefined) log('warn', 'k8s actions of the playbooks will fail', { reason });
   };
 
+  const silences = await openSilences(requests, subscriber);
   const people = openPeopleSide(requests, {
     who,
     destinations: settings.file.destinations,
@@ -223,6 +225,8 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     queue,
     alerts,
     gates,
+    silences,
+    nowMs,
     runs,
     express,
     async decided(verdicts) {
@@ -260,6 +264,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
       refused: (way, reason) => metrics.answersRefused.inc({ way, reason }),
       nowMs,
     },
+    silences: { silences, maySilence: who.maySilence, audit: audit.append, nowMs },
     hooks: { ...who.hooks, bySlack: who.people.bySlack, reply: who.reply },
     alerts: {
       ingest: (received, seen) => ingest(received, seen, ingestPorts),
@@ -286,6 +291,9 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
       },
       async measure() {
         metrics.respondingStopped.set(responding.current() === undefined ? 0 : 1);
+        metrics.silences.set(
+          (await silences.list().catch(() => [])).filter(({ until_ms }) => until_ms > nowMs()).length,
+        );
         metrics.redisUp.set((await redisAnswers()) ? 1 : 0);
         metrics.nodesConnected.set(channel.connected());
         if (sync !== undefined) await measureSync(sync, metrics);
@@ -314,7 +322,12 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
         const isMatch = matchPlaybooks([playbook], alert, id).length > 0;
         const runId = runIdOf({ id, playbook: playbook.name });
         const own = playbook.mode ?? mode;
-        const decision = isMatch ? await gates.peek(playbook, own, { runId, scope }) : 'no match';
+        const silence = silences.find(scope, [playbook.name], nowMs());
+        const decision = !isMatch
+          ? 'no match'
+          : silence === undefined
+            ? await gates.peek(playbook, own, { runId, scope })
+            : ({ kind: 'held', guard: 'silence', detail: silence.detail } as const);
         return dryRun(playbook, { id, alert }, decision, ports, AbortSignal.timeout(DRY_RUN_MS));
       },
     },
@@ -340,6 +353,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     responding.close();
     sync?.close();
     people.close();
+    silences.close();
     server.close();
     await Promise.all([...workers.map((worker) => worker.close(WORKER_END_MS)), outward.close(WORKER_END_MS)]);
     await queue.close().catch(() => undefined);

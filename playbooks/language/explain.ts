@@ -83,9 +83,10 @@ function explainGuard(clause: string, guard: Guard, scope: Scope): ExplainedClau
 }
 
 function explainQuiet({ silences, schedule }: Playbook, scope: Scope, nowMs: number): readonly ExplainedClause[] {
-  const quiet = silences.map(({ condition, untilMs, reason }, index): ExplainedClause => {
+  const quiet = silences.map(({ name, condition, fromMs = 0, untilMs, reason }, index): ExplainedClause => {
     const until = `until ${new Date(untilMs).toISOString()}${reason === '' ? '' : `: ${reason}`}`;
-    const clause = `silences[${index}]`;
+    const clause = name === undefined ? `silences[${index}]` : `silence ${name}`;
+    if (nowMs < fromMs) return { clause, verdict: 'yes', detail: `begins ${new Date(fromMs).toISOString()}, ${until}` };
     if (nowMs >= untilMs) return { clause, verdict: 'yes', detail: `ended, ${until}` };
     const { verdict, ...explained } = explainGuard(clause, condition, scope);
     return verdict === 'yes'

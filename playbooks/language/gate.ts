@@ -3,6 +3,7 @@ import { type MemoryState, remember } from './gate-memory.ts';
 import type { Dedupe, Playbook, RunTrigger, Scope } from './playbook.ts';
 import type { GuardNote } from './run.ts';
 import { whyNotNow } from './schedule.ts';
+import { describeSilence, holds } from './silence.ts';
 
 /** What a playbook remembers between alerts: plain JSON. */
 export type GateState = {
@@ -123,11 +124,8 @@ export function whyQuiet(
   scope: Scope,
   nowMs: number,
 ): { readonly guard: 'silence' | 'schedule'; readonly detail: string } | undefined {
-  for (const { condition, untilMs, reason } of silences) {
-    if (nowMs >= untilMs || !condition(scope)) continue;
-    const detail = `silenced until ${new Date(untilMs).toISOString()}${reason === '' ? '' : `: ${reason}`}`;
-    return { guard: 'silence', detail };
-  }
+  const silence = silences.find((one) => holds(one, scope, nowMs));
+  if (silence !== undefined) return { guard: 'silence', detail: describeSilence(silence) };
   const detail = schedule === undefined ? undefined : whyNotNow(schedule, nowMs);
   return detail === undefined ? undefined : { guard: 'schedule', detail };
 }

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { priorities } from '#rules/alert';
 import type { ActionSpec } from './playbook.ts';
 import { playbookSchema } from './schema.ts';
+import { silenceSchema } from './silence.ts';
 
 /** JSON, as much of it as is needed here. */
 type Json = { readonly [key: string]: unknown };
@@ -24,11 +25,13 @@ export function makeJsonSchema(catalogue: ReadonlyMap<string, ActionSpec>): Json
     // Case does not matter when it is read, but one spelling is enough to offer.
     examples: priorities,
   }));
+  const { $schema: _, ...silence } = toJson(silenceSchema);
+  const documents = [{ $ref: '#/$defs/playbook' }, { $ref: '#/$defs/silence' }];
   return {
     $schema,
-    title: 'Lanner playbooks: one, or a list of them',
-    anyOf: [{ $ref: '#/$defs/playbook' }, { type: 'array', items: { $ref: '#/$defs/playbook' } }],
-    $defs: { playbook: withPriority, parameters: describeActions(actions) },
+    title: 'Lanner playbooks and silences: one, or a list of them',
+    anyOf: [...documents, { type: 'array', items: { anyOf: documents } }],
+    $defs: { playbook: withPriority, silence, parameters: describeActions(actions) },
   };
 }
 

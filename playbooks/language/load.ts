@@ -3,12 +3,13 @@ import { locate, type SourceFile } from '#rules/language/source';
 import { makeScopeCatalogue } from './alert-fields.ts';
 import { checkCondition, checkGroupBy } from './check-fields.ts';
 import { reportIssue } from './issue.ts';
-import { checkKernelSteps } from './kernel-steps.ts';
+import { checkKernelSteps, hasKernelStep } from './kernel-steps.ts';
 import { buildSteps, checkSteps, guardAt, type SecretUse, type StepContext } from './load-steps.ts';
 import { warnOfWaiting } from './node-steps.ts';
 import { mapOf, outlineOf } from './outline.ts';
 import type { ActionCatalogue, Guard, Limits, Memory, Playbook, RunTrigger, Schedule } from './playbook.ts';
 import { days, keysAt, playbookSchema, type ReadPlaybook } from './schema.ts';
+import { isSilence, readSilence, type SharedSilence } from './silence.ts';
 import { type Path, type Report, readWritten, type Written } from './written.ts';
 
 export type LoadedPlaybooks = {
@@ -17,6 +18,8 @@ export type LoadedPlaybooks = {
   readonly playbooks: readonly Playbook[];
   readonly errors: readonly Diagnostic[];
   readonly warnings: readonly Diagnostic[];
+  /** Those that stand for themselves; playbooks that they are for have them among their own. */
+  readonly silences: readonly SharedSilence[];
   /** Every secret that is named somewhere, in the order of the files. */
   readonly secrets: readonly SecretUse[];
 };
@@ -29,10 +32,16 @@ export function loadPlaybooks(files: readonly SourceFile[], catalogue: ActionCat
   const warnings: Diagnostic[] = [];
   const secrets: SecretUse[] = [];
   const playbooks: Playbook[] = [];
+  const silences: SharedSilence[] = [];
   const seen = new Map<string, string>();
   const warn: Report = (code, message, source, span) => warnings.push({ code, message, source, span });
   const report: Report = (code, message, source, span) => errors.push({ code, message, source, span });
   for (const written of files.flatMap((file) => readWritten(file, report)).slice(0, MOST_PLAYBOOKS + 1)) {
+    if (isSilence(written)) {
+      const silence = readSilence(written, report);
+      if (silence !== undefined) silences.push(silence);
+      continue;
+    }
     if (seen.size === MOST_PLAYBOOKS) written.fail([], `more than ${MOST_PLAYBOOKS} playbooks`);
     const before = errors.length;
     const playbook = check({
@@ -53,11 +62,19 @@ export function loadPlaybooks(files: readonly SourceFile[], catalogue: ActionCat
   }
   return {
     ok: errors.length === 0,
-    playbooks,
+    playbooks: playbooks.map((playbook) => withShared(playbook, silences)),
+    silences,
     errors: inOrder(errors, files),
     warnings: inOrder(warnings, files),
     secrets,
   };
+}
+
+/** What the kernel does it has done by then, so a silence would only hide it. */
+function withShared(playbook: Playbook, silences: readonly SharedSilence[]): Playbook {
+  const own = silences.filter(({ playbooks }) => playbooks === undefined || playbooks.includes(playbook.name));
+  if (own.length === 0 || hasKernelStep(playbook)) return playbook;
+  return { ...playbook, silences: [...playbook.silences, ...own] };
 }
 
 /** Why runs are started, as far as it is written. */
@@ -97,9 +114,11 @@ function check(context: StepContext): Playbook | undefined {
     dedupe: data.dedupe === undefined ? undefined : { by: fields.dedupeBy, forMs: data.dedupe.for },
     limits: limitsOf(data.limits),
     schedule: scheduleOf(data.schedule),
-    silences: data.silences.map(({ until, reason }, index) => ({
+    silences: data.silences.map(({ from, until, by, reason }, index) => ({
       condition: fields.silences[index] ?? never,
+      fromMs: from,
       untilMs: until,
+      by,
       reason,
     })),
     steps: buildSteps(data.steps, ['steps'], parts),

@@ -165,7 +165,16 @@ export type Schedule = {
   readonly maintenance: readonly { readonly fromMs: number; readonly toMs: number; readonly reason: string }[];
 };
 
-export type Silence = { readonly condition: Guard; readonly untilMs: number; readonly reason: string };
+export type Silence = {
+  readonly condition: Guard;
+  /** `undefined`: at once. */
+  readonly fromMs?: number | undefined;
+  readonly untilMs: number;
+  readonly by?: string | undefined;
+  readonly reason: string;
+  /** Of one that stands for itself. */
+  readonly name?: string | undefined;
+};
 
 export type Playbook = {
   readonly name: string;

@@ -119,7 +119,9 @@ const scheduleSchema = z
 
 const silenceSchema = z.strictObject({
   condition: condition.describe('Alerts for which this holds do not start it.'),
+  from: instant.optional().describe('When it begins; at once if left out.'),
   until: instant.describe('Every silence ends.'),
+  by: z.string().min(1).max(256).optional().describe('Who wants it.'),
   reason: z.string().max(1_024).default('').describe('For people.'),
 });
 

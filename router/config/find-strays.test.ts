@@ -83,6 +83,7 @@ describe('people in the configuration file', () => {
     { text: 'people: { a: { email: x@y }, b: { email: X@y } }\n', says: "is a's already" },
     { text: 'people: { a: { emial: x@y } }\n', says: 'did you mean email?' },
     { text: 'public_url: ftp://x\n', says: 'expected a URL with http or https' },
+    { text: 'silences: { by: [soc] }\n', says: 'there is no group soc' },
     { text: 'hooks: { slak: {} }\n', says: 'did you mean slack?' },
   ])('are refused: $says', ({ text, says }) => {
     const read = readRouterFile({ path: 'router.yaml', text }, kinds, s3Schema);

@@ -32,6 +32,8 @@ export const peopleShape = {
   public_url: publicUrl.optional(),
   people: z.record(name('a person'), personSchema).default({}),
   groups: z.record(name('a group'), z.array(z.string()).min(1).max(MOST_PEOPLE)).default({}),
+  /** Who may silence alerts, beside the operator: groups. */
+  silences: z.strictObject({ by: z.array(z.string()).max(64) }).default({ by: [] }),
   hooks: z
     .strictObject({
       slack: z.strictObject({ signing_secret: secret }).optional(),
@@ -44,10 +46,10 @@ export const peopleShape = {
 const peopleSchema = z.strictObject(peopleShape);
 export type PeopleSettings = z.output<typeof peopleSchema>;
 
-export const noPeople: PeopleSettings = { people: {}, groups: {}, hooks: {} };
+export const noPeople: PeopleSettings = { people: {}, groups: {}, silences: { by: [] }, hooks: {} };
 
 /** What the schema cannot see. */
-export function checkPeople({ people, groups, public_url }: PeopleSettings, written: Written): void {
+export function checkPeople({ people, groups, silences, public_url }: PeopleSettings, written: Written): void {
   if (people[OPERATOR] !== undefined)
     written.fail(['people', OPERATOR], `${OPERATOR} is whoever has the router's own token`);
   if (Object.keys(people).length > MOST_PEOPLE) written.fail(['people'], `more than ${MOST_PEOPLE} people`);
@@ -60,6 +62,9 @@ export function checkPeople({ people, groups, public_url }: PeopleSettings, writ
         `there is no person ${member}; there are ${[...Object.keys(people), OPERATOR].join(', ')}`,
       );
     }
+  }
+  for (const [index, group] of silences.by.entries()) {
+    if (!Object.hasOwn(groups, group)) written.fail(['silences', 'by', index], `there is no group ${group}`);
   }
   for (const key of ['slack', 'email'] as const) {
     const seen = new Map<string, string>();

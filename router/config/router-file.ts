@@ -144,8 +144,14 @@ export function readRouterFile(
       },
     ];
   });
-  const { git, kubernetes, people, groups, hooks, public_url } = read.data;
-  const whoIsWho: PeopleSettings = { people, groups, hooks, ...(public_url === undefined ? {} : { public_url }) };
+  const { git, kubernetes, people, groups, silences, hooks, public_url } = read.data;
+  const whoIsWho: PeopleSettings = {
+    people,
+    groups,
+    silences,
+    hooks,
+    ...(public_url === undefined ? {} : { public_url }),
+  };
   checkPeople(whoIsWho, first);
   if (errors.length > 0) return { ok: false, errors };
   return { ok: true, file: { destinations, git, evidence, kubernetes, people: whoIsWho } };

@@ -23,6 +23,12 @@ function appOver(parts: Partial<AppParts> = {}, alerts: Partial<AppParts['alerts
       refused: () => undefined,
       nowMs: () => 7,
     },
+    silences: {
+      silences: { add: async () => ({ wrong: 'not asked' }), end: async () => undefined, list: async () => [] },
+      maySilence: () => false,
+      audit: async () => undefined,
+      nowMs: () => 7,
+    },
     hooks: {
       slackSecret: () => undefined,
       pagerdutySecret: () => undefined,

@@ -18,6 +18,7 @@ import { type HookSettings, peopleHookRoutes } from './people-hook-routes.ts';
 import { type PlaybookRoutes, playbookRoutes } from './playbook-routes.ts';
 import { type RespondingRoutes, respondingRoutes } from './responding-routes.ts';
 import { runRoutes } from './run-routes.ts';
+import { type SilenceRoutes, silenceRoutes } from './silence-routes.ts';
 import { hookRoutes, type SyncRoutes, syncRoutes } from './sync-routes.ts';
 
 export type AppParts = {
@@ -37,6 +38,7 @@ export type AppParts = {
   readonly sync: SyncRoutes | undefined;
   readonly answers: AnswerRoutes;
   readonly hooks: HookSettings;
+  readonly silences: SilenceRoutes;
   readonly status: () => object;
   readonly failed: (error: Error) => void;
 };
@@ -62,6 +64,7 @@ export function makeApp(parts: AppParts): Hono {
   }
   app.route('/api/approvals', approvalRoutes(parts.answers));
   app.route('/api/pages', pageRoutes(parts.answers));
+  app.route('/api/silences', silenceRoutes(parts.silences));
   app.route('/answer', answerRoutes(parts.answers));
   app.route('/hooks', peopleHookRoutes(parts.hooks, parts.answers));
   app.route('/', healthRoutes(parts.health));

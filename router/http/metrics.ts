@@ -114,6 +114,11 @@ export function makeMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
+    silences: new Gauge({
+      name: 'lanner_silences',
+      help: 'Silences made by people that hide alerts now.',
+      registers,
+    }),
     answersRefused: new Counter({
       name: 'lanner_answers_refused_total',
       help: 'Answers of people or services that were not taken, by the way and why: signature, expired, forgery, person, over.',

@@ -8,6 +8,7 @@ import { type PlacedJob, type RunQueue, runIdOf } from '../queue/queue.ts';
 import type { AlertStore, StoredAlert } from '../store/alerts.ts';
 import type { Decided, Gates } from '../store/gates.ts';
 import type { RunStore } from '../store/runs.ts';
+import type { Silences } from '../store/silences.ts';
 import { alertIdOf } from './alert-id.ts';
 
 export type Ingested = {
@@ -30,6 +31,8 @@ export type IngestPorts = {
   readonly queue: RunQueue;
   readonly alerts: AlertStore;
   readonly gates: Gates;
+  readonly silences: Pick<Silences, 'find' | 'count'>;
+  readonly nowMs: () => number;
   readonly runs: Pick<RunStore, 'known'>;
   readonly express: Pick<Express, 'isFor' | 'begin'>;
   /** Told what was decided on fresh alerts, before the sender is answered. */
@@ -74,7 +77,8 @@ export async function ingest(alerts: readonly Alert[], seen: Seen, ports: Ingest
   for (const job of contain) if (job.window === undefined && !begun.has(runIdOf(job))) express.begin(job);
   await told;
   await queue.add(jobs);
-  const stored = await store.add(placed);
+  const silenced = new Map(verdicts.flatMap(silencedBy));
+  const stored = await store.add(placed.map((one) => withSilence(one, silenced, ports)));
   const remembered = verdicts.filter(({ playbook }) => hasMemory(playbook));
   await gates.settled(remembered.map(({ playbook, placed: { id } }) => runIdOf({ id, playbook: playbook.name })));
   return { ids: placed.map(({ id }) => id), duplicates: placed.length - stored, matched: jobs.length };
@@ -83,18 +87,44 @@ export async function ingest(alerts: readonly Alert[], seen: Seen, ports: Ingest
 async function decideAll(
   playbook: Playbook,
   some: readonly StoredAlert[],
-  { gates, mode: usual }: IngestPorts,
+  { gates, silences, nowMs, mode: usual }: IngestPorts,
 ): Promise<readonly Verdict[]> {
   const mode = playbook.mode ?? usual;
+  const at = nowMs();
   const candidates = some.map(({ id, alert }) => ({
     runId: runIdOf({ id, playbook: playbook.name }),
     scope: { alert, alertId: id, steps: new Map() },
   }));
-  const decided = await gates.decide(playbook, mode, candidates);
-  return decided.flatMap((one, index): Verdict[] => {
-    const placed = some[index];
-    return placed === undefined ? [] : [{ ...one, playbook, mode, placed }];
+  // Nothing is remembered of what is silenced.
+  const quiet = candidates.map(({ scope }) => silences.find(scope, [playbook.name], at));
+  const hidden = quiet.flatMap((silence) => (silence === undefined ? [] : [silence.id]));
+  if (hidden.length > 0) await silences.count(hidden);
+  const open = candidates.filter((_, index) => quiet[index] === undefined);
+  const decided = open.length === 0 ? [] : [...(await gates.decide(playbook, mode, open))];
+  return some.flatMap((placed, index): Verdict[] => {
+    const silence = quiet[index];
+    const one = silence === undefined ? decided.shift() : heldBy(silence.detail);
+    return one === undefined ? [] : [{ ...one, playbook, mode, placed }];
   });
+}
+
+function heldBy(detail: string): Decided {
+  return { decision: { kind: 'held', guard: 'silence', detail }, window: undefined };
+}
+
+function silencedBy({ placed, decision }: Verdict): readonly (readonly [string, string])[] {
+  return decision.kind === 'held' && decision.guard === 'silence' ? [[placed.id, decision.detail]] : [];
+}
+
+/** Also of what no playbook wants: people look at alerts as well. */
+function withSilence(
+  placed: StoredAlert,
+  known: ReadonlyMap<string, string>,
+  { silences, nowMs }: IngestPorts,
+): StoredAlert {
+  const { id, alert } = placed;
+  const silenced = known.get(id) ?? silences.find({ alert, alertId: id, steps: new Map() }, [], nowMs())?.detail;
+  return silenced === undefined ? placed : { ...placed, silenced };
 }
 
 function jobsOf({ playbook, placed, decision, window }: Verdict, revision: string | undefined): readonly PlacedJob[] {

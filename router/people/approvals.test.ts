@@ -26,6 +26,7 @@ const settings = {
     eve: {},
   },
   groups: { soc: ['anna', 'bob'], others: ['eve'] },
+  silences: { by: [] },
   hooks: {},
 };
 

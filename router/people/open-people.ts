@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Secrets } from '#playbooks/language/playbook';
 import type { Log } from '#rules/cli/log';
 import { makeHttp } from '../clients/http.ts';
+import { OPERATOR } from '../config/people-settings.ts';
 import type { Destination, RouterFile } from '../config/router-file.ts';
 import type { Signed } from '../queue/outward.ts';
 import type { Redis } from '../redis/connection.ts';
@@ -24,6 +25,7 @@ const slackHosts: ReadonlySet<string> = new Set(['hooks.slack.com', 'hooks.slack
 /** Who people are and how they are reached; needed before anything is sent. */
 export type WhoIsWho = {
   readonly people: People;
+  readonly maySilence: (person: string) => boolean;
   readonly links: Links;
   readonly sign: (ask: Ask) => Signed;
   /** `undefined`: such answers are not taken. */
@@ -50,9 +52,11 @@ export async function openWhoIsWho(redis: Redis, file: RouterFile, ports: WhoPor
   };
   const { hooks } = settings;
   const slackSecret = () => secretOf(hooks.slack?.signing_secret);
+  const people = makePeople(settings, ports.token, ports.secrets, ports.nowMs);
   const http = makeHttp();
   return {
-    people: makePeople(settings, ports.token, ports.secrets, ports.nowMs),
+    people,
+    maySilence: (person) => person === OPERATOR || people.isIn(person, settings.silences.by),
     links,
     sign(ask) {
       const token = links.sign(ask);

@@ -4,7 +4,12 @@ import type { Redis } from '../redis/connection.ts';
 import { keys } from './keys.ts';
 import { makeScript } from './script.ts';
 
-export type StoredAlert = { readonly id: string; readonly alert: Alert };
+export type StoredAlert = {
+  readonly id: string;
+  readonly alert: Alert;
+  /** The silence that kept it from a playbook. */
+  readonly silenced?: string | undefined;
+};
 
 export type AlertStore = {
   /** Those of these ids whose alerts were taken lately. */
@@ -52,7 +57,10 @@ export function makeAlertStore(redis: Redis): AlertStore {
       return new Set(ids.filter((_, index) => now[index] === 1 || before[index] === 1));
     },
     async add(alerts) {
-      const words = alerts.flatMap(({ id, alert }) => [id, alertJson({ id, alert })]);
+      const words = alerts.flatMap(({ id, alert, silenced }) => [
+        id,
+        alertJson({ id, alert, ...(silenced === undefined ? {} : { silenced }) }),
+      ]);
       const places = [keys.seen, keys.seenBefore, keys.alerts, keys.live];
       return Number(await store(redis, places, [MOST_ALERTS, MOST_LIVE, MOST_REMEMBERED, ...words]));
     },

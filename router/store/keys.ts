@@ -39,6 +39,11 @@ export const keys = {
   due: (kind: string) => `{lanner}:${kind}s:due`,
   /** String: the key that links in messages are signed with. */
   linkKey: '{lanner}:link-key',
+  /** Hash: id → a silence that a person made, as JSON; id → how many alerts it has hidden. */
+  silences: '{lanner}:silences',
+  silencesHidden: '{lanner}:silences:hidden',
+  /** Channel: a silence was made or ended. */
+  wakeSilences: '{lanner}:wake:silences',
   /** Hash: how a destination does. */
   destination: (name: string) => `{lanner}:destination:${name}`,
   /** String: which commit of the repository is used, as JSON. */

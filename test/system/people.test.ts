@@ -1,5 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
@@ -23,6 +24,7 @@ people:
   anna: { slack: U0ANNA, token: "%{secret.ANNA}" }
   eve: { token: "eve-is-in-no-group-at-all" }
 groups: { soc: [anna, operator] }
+silences: { by: [soc] }
 hooks:
   pagerduty: { secret: "${PAGERDUTY}" }
 destinations:
@@ -49,6 +51,11 @@ playbook: page
 on: { rules: [Page] }
 steps:
   - { id: page, uses: page, with: { via: first, ack_within: 3s, next: [second, third] } }
+---
+playbook: tell
+on: { rules: [Tell] }
+steps:
+  - { id: log, uses: log, with: { file: ${join(tmpdir(), `lanner-people-${process.pid}.jsonl`)} } }
 `;
 
 const begin = async () => {
@@ -199,5 +206,97 @@ describe('a page', { timeout: 60_000 }, () => {
     );
     expect(new Set(heard().map(({ dedup_key }) => dedup_key))).toEqual(new Set([key]));
     expect(await audited('page_resolved')).toHaveLength(1);
+  });
+});
+
+describe('a silence', { timeout: 60_000 }, () => {
+  const silenceSchema = z.looseObject({ id: z.string(), state: z.string(), hidden: z.number() });
+  const silences = async () => (await read('/api/silences', z.object({ silences: z.array(silenceSchema) }))).silences;
+  const alertsSchema = z.object({
+    alerts: z.array(z.object({ alert: z.looseObject({ output: z.string() }), silenced: z.string().optional() })),
+  });
+  const latest = async () => (await read('/api/alerts?limit=1', alertsSchema)).alerts[0];
+  const runsOf = async () => {
+    const { runs } = await read('/api/runs?limit=100', z.object({ runs: z.array(z.object({ playbook: z.string() })) }));
+    return runs.filter(({ playbook }) => playbook === 'tell').length;
+  };
+
+  it('hides alerts at all replicas at once, over the death of the router, and ends by itself or by a person', async () => {
+    const where = ['--router', place.url, '--data', place.dataFolder];
+    const forbidden = await say('/api/silences', 'eve-is-in-no-group-at-all');
+    expect(forbidden.status).toBe(403);
+    const wrong = await runLanner('silence', 'add', 'alert.rul = Tell', '--for', '1h', '--reason', 'x', ...where);
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('did you mean alert.rule?')]);
+    const added = await runLanner(
+      'silence',
+      'add',
+      'alert.rule = Tell',
+      '--for',
+      '1h',
+      '--reason',
+      'planned work',
+      ...where,
+    );
+    expect([added.code, added.stderr]).toEqual([0, '']);
+    await raise('Tell', 'hidden');
+    expect(await latest()).toMatchObject({
+      alert: { output: 'hidden' },
+      silenced: expect.stringMatching(/by operator.*planned work/),
+    });
+    await restart();
+    await raise('Tell', 'hidden as well');
+    expect((await latest())?.silenced).toContain('planned work');
+    const [silence] = await silences();
+    expect(silence).toMatchObject({ state: 'active', hidden: 2 });
+    expect(await runsOf()).toBe(0);
+
+    // Another replica, which was there before.
+    const socket = `unix://${join(place.dataFolder, 'redis', 'redis.sock')}`;
+    const other = await makePlace();
+    writeFileSync(join(other.dataFolder, 'people.yaml'), playbooks);
+    writeFileSync(join(other.dataFolder, 'router.yaml'), configuration());
+    const replica = await startRouterAt(other, [
+      '--redis',
+      socket,
+      '--enforce',
+      '--playbooks',
+      join(other.dataFolder, 'people.yaml'),
+    ]);
+    try {
+      await runLanner('silence', 'end', silence?.id ?? '', ...where);
+      const alert = { time: new Date().toISOString(), rule: 'Tell', priority: 'Error', output: 'seen' };
+      await eventually(
+        'the other replica to have heard of it',
+        async () => {
+          expect((await other.post({ ...alert, output: `seen ${randomUUID()}` })).status).toBe(202);
+          return (await runsOf()) > 0 || undefined;
+        },
+        2_000,
+      );
+    } finally {
+      await replica.end();
+      other.remove();
+    }
+    expect((await latest())?.silenced).toBeUndefined();
+    expect((await silences())[0]).toMatchObject({ state: 'ended' });
+    expect([await audited('silence_added'), await audited('silence_ended')].map(({ length }) => length)).toEqual([
+      1, 1,
+    ]);
+    // One that ends by itself.
+    await fetch(`${place.url}/api/silences`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${ANNA}` },
+      body: JSON.stringify({ condition: 'alert.rule = Tell', for: '1s', reason: 'short' }),
+    });
+    await raise('Tell', 'short');
+    expect((await latest())?.silenced).toContain('by anna');
+    await eventually(
+      'the silence to end',
+      async () => (await silences()).every(({ state }) => state === 'ended') || undefined,
+    );
+    const before = await runsOf();
+    await raise('Tell', 'seen again');
+    expect((await latest())?.silenced).toBeUndefined();
+    await eventually('the playbook to run', async () => (await runsOf()) > before || undefined);
   });
 });

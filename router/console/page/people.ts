@@ -26,7 +26,18 @@ type Page = {
   readonly alert: { readonly rule: string; readonly priority: string; readonly output: string };
 };
 
-type Act = (path: string) => Promise<void>;
+/** A silence that somebody made. */
+type Silence = {
+  readonly id: string;
+  readonly condition: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly until: string;
+  readonly state: string;
+  readonly hidden: number;
+};
+
+type Act = (path: string, body?: object) => Promise<void>;
 
 const LOOK_MS = 3_000;
 
@@ -80,24 +91,44 @@ function pageRow({ id, key, state, by, told, next, next_at, alert }: Page, act: 
   );
 }
 
+function silenceRow({ id, condition, by, reason, until, state, hidden }: Silence, act: Act): HTMLElement {
+  return make(
+    'li',
+    '',
+    make('p', 'output', condition),
+    make('p', 'about', `${state} until ${until}, ${hidden} hidden; ${by}: ${reason}`),
+    make(
+      'p',
+      '',
+      button('End', () => void act(`/api/silences/${id}/end`)),
+    ),
+  );
+}
+
 /** Shows what waits for people, as long as the page is open. */
 export function followPeople(token: string): void {
-  const ask = async (path: string, method = 'GET') => {
-    const headers = { authorization: `Bearer ${token}` };
-    const response = await fetch(path, { method, headers, cache: 'no-store' });
+  const ask = async (path: string, method = 'GET', body?: object) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const response = await fetch(path, { method, headers, ...sent, cache: 'no-store' });
     return { isTaken: response.ok, body: readJson(await response.text()) };
   };
-  const act: Act = async (path) => {
-    const { isTaken, body } = await ask(path, 'POST').catch(() => ({ isTaken: false, body: undefined }));
-    find('people-problem').textContent = isTaken ? '' : (body?.error ?? 'the router does not answer');
+  const act: Act = async (path, wish) => {
+    const { isTaken, body } = await ask(path, 'POST', wish).catch(() => ({ isTaken: false, body: undefined }));
+    const place = path.startsWith('/api/silences') ? 'silence-problem' : 'people-problem';
+    find(place).textContent = isTaken ? '' : (body?.error ?? 'the router does not answer');
     await look();
   };
   const look = async (): Promise<void> => {
     try {
-      const [asked, paged] = await Promise.all([ask('/api/approvals'), ask('/api/pages')]);
-      if (!asked.isTaken || !paged.isTaken) return;
+      const paths = ['/api/approvals', '/api/pages', '/api/silences'];
+      const [asked, paged, silenced] = await Promise.all(paths.map((path) => ask(path)));
+      if (!asked?.isTaken || !paged?.isTaken || !silenced?.isTaken) return;
       const approvals: readonly Approval[] = asked.body.approvals;
       const pages: readonly Page[] = paged.body.pages;
+      const silences: readonly Silence[] = silenced.body.silences;
+      const open = silences.filter(({ state }) => state !== 'ended');
+      find('silences').replaceChildren(...open.map((one) => silenceRow(one, act)));
       find('pages').replaceChildren(...pages.map((one) => pageRow(one, act)));
       find('approvals').replaceChildren(...approvals.map((one) => approvalRow(one, act)));
       find('people').hidden = approvals.length + pages.length === 0 && find('people-problem').textContent === '';
@@ -105,6 +136,14 @@ export function followPeople(token: string): void {
       // The event stream notices the same break, and says so.
     }
   };
+  find('silence').addEventListener('submit', (event) => {
+    event.preventDefault();
+    const form = event.target;
+    if (!(form instanceof HTMLFormElement)) return;
+    const wish = Object.fromEntries(new FormData(form));
+    form.reset();
+    void act('/api/silences', wish);
+  });
   void look();
   setInterval(() => void look(), LOOK_MS);
 }

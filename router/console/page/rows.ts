@@ -6,7 +6,7 @@ export type Alert = {
   readonly output: string;
   readonly output_fields: Readonly<Record<string, unknown>>;
 };
-export type StoredAlert = { readonly id: string; readonly alert: Alert };
+export type StoredAlert = { readonly id: string; readonly alert: Alert; readonly silenced?: string };
 export type Step = { readonly id: string; readonly uses: string; readonly state: string; readonly detail: string };
 export type Run = {
   readonly id: string;
@@ -43,13 +43,14 @@ function visible(text: string): string {
   );
 }
 
-export function alertRow({ alert }: StoredAlert): HTMLElement {
+export function alertRow({ alert, silenced }: StoredAlert): HTMLElement {
   const row = make(
     'li',
     '',
     make('p', '', make('span', `name ${toneOf(alert.priority)}`, alert.rule), ' ', alert.priority),
     make('p', 'output', alert.output),
     make('p', 'about', make('span', 'when', alert.time), ` ${alert.hostname}`),
+    ...(silenced === undefined ? [] : [make('p', 'about', silenced)]),
   );
   const fields = Object.entries(alert.output_fields);
   if (fields.length === 0) return row;
