@@ -5,10 +5,13 @@ import type { RuleSet } from '#rules/language/rule-set';
 import type { Capture } from './capture/kernel.ts';
 import type { AgentOptions } from './config/options.ts';
 import { eitherNeeds, type Needs, needsOf } from './engine/needs.ts';
+import type { Event } from './events/event.ts';
 import { describedTypes } from './fields/arguments.ts';
 import { bindField } from './fields/bind.ts';
 import type { Scene } from './fields/scene.ts';
 import { type FilterSource, openFilter } from './filter-cache.ts';
+import { guardsOf, type Judges, makeJudges } from './pushdown/judges.ts';
+import type { Process } from './state/process.ts';
 
 export type LiveRulesOptions = {
   readonly options: Pick<AgentOptions, 'matching' | 'dataFolder'>;
@@ -31,7 +34,9 @@ export type LiveRules = {
   /** Texts that enabled rules compare host names with. */
   hostNames(): Iterable<string>;
   /** From now on the kernel is told; `changed` hears of rules that are swapped in. */
-  attach(capture: Pick<Capture, 'setTypes' | 'setFilter' | 'drain'>, changed: () => void): void;
+  attach(capture: Pick<Capture, 'setTypes' | 'setFilter' | 'judge' | 'drain'>, changed: () => void): void;
+  /** Answers an event with which the kernel's filter asks about its process. */
+  judge(event: Event, process: Process): void;
   /**
    * No event is lost: first the kernel sends what old and new rules want, unfiltered; then the rules change; then it is
    * told what is enough, and their filter is made.
@@ -43,21 +48,25 @@ export type LiveRules = {
 export function makeLiveRules(first: RuleSet, live: LiveRulesOptions): LiveRules {
   const { neededCalls, filtering } = live;
   let inUse = compile(first, live);
+  let judges: Judges = [];
   let making: ReturnType<FilterSource['make']> | undefined;
-  let told:
-    | { readonly capture: Pick<Capture, 'setTypes' | 'setFilter' | 'drain'>; readonly changed: () => void }
-    | undefined;
+  let told: { readonly capture: Parameters<LiveRules['attach']>[0]; readonly changed: () => void } | undefined;
 
   const setFilter = (): void => {
     if (told === undefined) return;
     const { capture } = told;
+    const { rules } = inUse.rules;
+    const use = (tables: Uint8Array | undefined): void => {
+      judges = tables === undefined ? [] : makeJudges(rules, tables);
+      capture.setFilter(tables);
+    };
     const source = filtering === 'off' ? undefined : filterOf(inUse, live);
-    capture.setFilter(source?.kept);
+    use(source?.kept);
     // Until there is one the kernel sends all that is asked for.
     const mine = source !== undefined && source.kept === undefined ? source.make() : undefined;
     making = mine;
     void mine?.tables.then((tables) => {
-      if (tables !== undefined && making === mine) capture.setFilter(tables);
+      if (tables !== undefined && making === mine) use(tables);
     });
   };
   const stopMaking = (): Promise<unknown> | undefined => {
@@ -77,11 +86,15 @@ export function makeLiveRules(first: RuleSet, live: LiveRulesOptions): LiveRules
       told = { capture, changed };
       setFilter();
     },
+    judge(event, process) {
+      told?.capture.judge(event, guardsOf(judges, { exe: process.argv[0], exePath: process.exePath }));
+    },
     swap(ruleSet) {
       const next = compile(ruleSet, live);
       const before = inUse.wanted;
       const details = eitherNeeds(before.details, next.wanted.details);
       void stopMaking();
+      judges = [];
       told?.capture.setFilter(undefined);
       told?.capture.setTypes(new Set([...before.types, ...next.wanted.types, ...neededCalls]), details);
       told?.capture.drain();

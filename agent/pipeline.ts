@@ -161,6 +161,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
     groupMadeBy: makeGroupFinder(mounts.values()),
     around: surroundings(options, { ...known, orchestrators: joinOrchestrators(kubernetes, mesos) }),
     isAskingUsers: users.isAsking,
+    asked: live.judge,
     fired: (fired) => {
       const alert = toAlert(fired, ports);
       respond(alert);
@@ -223,7 +224,13 @@ export function startAgent(start: PipelineOptions): AgentStart {
   });
   const losses = () => joinLosses(capture, engine);
   const { sinceBootNs } = clock;
-  const heal = makeHealer({ ...listing, sinceBootNs, catchUp: () => capture.drain(), later: setImmediate });
+  const heal = makeHealer({
+    ...listing,
+    sinceBootNs,
+    corrected: () => capture.renewFilter(),
+    catchUp: () => capture.drain(),
+    later: setImmediate,
+  });
   const healAfterLoss = () => {
     log('warn', 'events were lost; comparing the processes with the kernel');
     heal();

@@ -42,6 +42,8 @@ export type NativeCapture = {
   ignore(pid: number, ignored: boolean): void;
   /** What is dropped in the kernel (`struct filter`), from now on; `undefined`: nothing. */
   setFilter(tables: Uint8Array | undefined): void;
+  /** Answers a record that asks (FLAG_ASKS): `struct judgement_key` and `struct judgement`, four words. */
+  judge(words: BigUint64Array): void;
   /** Says what a cgroup is: 1 the host, 2 a container, 0 not known. */
   setCgroupKind(cgroup: number, kind: 0 | 1 | 2): void;
   /** A program that no reflex kills, by its path on the host: at most 127 bytes. */

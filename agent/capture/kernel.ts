@@ -2,6 +2,7 @@ import { type NativeCapture, openNative, type Ring, rings } from '#native';
 import { byteStringToBytes } from '#rules/language/byte-string';
 import { nameOfCall } from '../events/calls.ts';
 import { type Batch, Event } from '../events/event.ts';
+import { headerLayout } from '../events/layout.ts';
 import type { Losses } from '../events/losses.ts';
 import { TextCache } from '../events/text-cache.ts';
 import { encodeCompatCalls } from './compat.ts';
@@ -116,6 +117,7 @@ export class Capture {
   #lastLosses: Losses = {};
   #lastFiltered: Readonly<Record<string, FilterCounters>> = {};
   #generation = 0;
+  #tables: Uint8Array | undefined;
   #wanted: { readonly types: readonly string[]; readonly details: Details };
   #shed: ReadonlySet<string> = new Set();
 
@@ -235,11 +237,29 @@ export class Capture {
    * well: first nothing is dropped, then the rules change, then comes their filter.
    */
   setFilter(tables: Uint8Array | undefined): void {
+    this.#tables = tables;
     if (tables !== undefined) {
       const view = new DataView(tables.buffer, tables.byteOffset, tables.byteLength);
       view.setUint32(GENERATION_AT, ++this.#generation, true);
     }
     this.#native.setFilter(tables);
+  }
+
+  /** The same filter, to which nothing has been answered yet. */
+  renewFilter(): void {
+    if (!this.#closed && this.#tables !== undefined) this.setFilter(this.#tables);
+  }
+
+  /** Answers an event that asks: which guards of the filter hold for the program that its process runs. */
+  judge(event: Event, guards: number): void {
+    if (this.#closed) return;
+    const [start, pid, time, value] = [
+      event.u64Exact(headerLayout.start_ns),
+      BigInt(event.pid),
+      event.u64Exact(headerLayout.time_ns),
+      (BigInt(this.#generation) << 32n) | BigInt(guards),
+    ];
+    this.#native.judge(BigUint64Array.of(start, pid, time, value));
   }
 
   /** What the filter may take a cgroup for. */

@@ -37,6 +37,8 @@ export type EngineOptions = {
   /** The cgroup that an event made. */
   readonly groupMadeBy: (event: Event) => string | undefined;
   readonly around: Surroundings;
+  /** The kernel's filter asks which program made the event. */
+  readonly asked?: ((event: Event, process: Process) => void) | undefined;
   /** Whether names of a user or group are being asked for; `undefined`: nobody asks. */
   readonly isAskingUsers?: ((identity: Identity) => boolean) | undefined;
   readonly fired: (fired: Fired) => void;
@@ -98,6 +100,7 @@ export class Engine {
     }
     const number = ++this.counters.events;
     const process = follow(event, processes, look);
+    if (process !== undefined && (event.flags & recordFlags.asks) !== 0) this.#options.asked?.(event, process);
     if (kind === 'exec' && process?.cgroup !== undefined) cgroups.learn(event.cgroupId, process.cgroup);
     if (process === undefined && kind !== 'exit') this.losses.add('process_unknown', event.type);
     if ((event.flags & PARTIAL) !== 0) this.#notePartial(event);

@@ -116,5 +116,6 @@ export const recordFlags = {
   uring: 1024,
   noResult: 2048,
   textUnread: 4096,
+  asks: 8192,
   accepted: 8192,
 } as const;

@@ -30,14 +30,14 @@ const dispensable = [
   feature.failed,
 ];
 
-/** By features, the column. `forgotten`: features that are not told apart, because there would be too many columns. */
+/** By features, the column; `undefined`: all are sent. `forgotten`: features that are not told apart, because there would be too many columns. */
 export function columnsOf(
   projections: readonly Projection[],
   kind: FilterKind,
   formulas: Formulas,
   open: OpenColumns,
   most: number,
-): { readonly table: Uint8Array; readonly forgotten: number } {
+): { readonly table: Uint8Array | undefined; readonly forgotten: number } {
   const all = 2 ** featureBits[kind] - 1;
   let forgotten = 0;
   for (const more of [0, ...dispensable]) {
@@ -52,6 +52,7 @@ export function columnsOf(
     const columns = new Map(
       [...questions].map(([features, question]) => [features, columnOf(question, formulas, open)]),
     );
+    if ([...columns.values()].every((column) => column === ALWAYS)) return { table: undefined, forgotten };
     const table = new Uint8Array(all + 1);
     for (let index = 0; index <= all; index++) {
       const same = index & relevant;
@@ -59,7 +60,7 @@ export function columnsOf(
     }
     return { table, forgotten };
   }
-  return { table: new Uint8Array(all + 1).fill(ALWAYS), forgotten: all };
+  return { table: undefined, forgotten: all };
 }
 
 type Question = { readonly whole: Formula; readonly parts: readonly Formula[] };

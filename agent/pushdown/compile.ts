@@ -7,7 +7,7 @@ import { ALWAYS, columnsOf, type OpenColumns } from './columns.ts';
 import { fits } from './encode.ts';
 import { type FilterKind, filterKindOf, GUARD_SHIFT, GUARDS } from './features.ts';
 import { Formulas } from './formula.ts';
-import { isPossibleFor, namesIn } from './guards.ts';
+import { isOfPrograms, isPossibleFor, namesIn } from './guards.ts';
 import { holdsOf, type PathLiteral } from './literals.ts';
 import { LiteralTable, type Projection, projectRule } from './project.ts';
 import { type Servers, serversOf } from './servers.ts';
@@ -26,6 +26,10 @@ export type Filter = {
   readonly automaton: Automaton | undefined;
   /** By a process's name, the guards that hold; none do for other names. */
   readonly guards: ReadonlyMap<string, number>;
+  /** Guards that hold for names that are not in the table. */
+  readonly otherGuards: number;
+  /** By guard, its rules by number, where what a process was started as decides as well; else none. */
+  readonly judges: readonly (readonly number[])[];
   readonly servers: Servers;
   /** What was given up to keep to the bounds, for whoever reads the log. */
   readonly simplified: readonly string[];
@@ -33,6 +37,9 @@ export type Filter = {
 
 /** States before the smallest automaton is made; the kernel's table has room for as many after. */
 const mostStates = 49_152;
+
+/** Rules of one guard that programs decide; the tables have room for so many. */
+export const MOST_JUDGES = 16;
 
 /** A path of which no rule names a letter. */
 const plainPath = '/\x01/\x01';
@@ -52,8 +59,17 @@ export function compileFilter(
     const filter = build(rules, wanted, servers, attempt);
     if (filter !== undefined) return filter;
   }
-  return { calls: new Map(), automaton: undefined, guards: new Map(), servers, simplified: ['everything'] };
+  return { ...nothing, servers };
 }
+
+const nothing = {
+  calls: new Map(),
+  automaton: undefined,
+  guards: new Map(),
+  otherGuards: 0,
+  judges: [],
+  simplified: ['everything'],
+};
 
 /** Literals that are looked for in paths, and how many different questions may be asked of them. */
 type Attempt = { readonly kinds: ReadonlySet<PathLiteral['kind']>; readonly mostColumns: number };
@@ -100,7 +116,7 @@ function build(
   const wide = project(() => 0).flatMap(({ parts }) =>
     parts.filter(({ projection }) => isWide(projection)).map(({ rule }) => rule),
   );
-  const { guardOf, guards } = chooseGuards([...new Set(wide)]);
+  const { guardOf, ...guards } = chooseGuards(rules, [...new Set(wide)]);
   const formulas = new Formulas();
   const simplified = literals.kinds === attempts[0]?.kinds ? [] : [`paths: only ${[...kinds].join(', ')}`];
   const calls = new Map<number, CallFilter>();
@@ -111,13 +127,13 @@ function build(
     const projections = parts.map(({ projection }) => projection);
     const columns = columnsOf(projections, kind, formulas, open, mostColumns);
     if (columns.forgotten !== 0) simplified.push(`${type}: features ${columns.forgotten.toString(2)}`);
-    if (!columns.table.every((column) => column === ALWAYS)) calls.set(number, { kind, columns: columns.table });
+    if (columns.table !== undefined) calls.set(number, { kind, columns: columns.table });
   }
   const combined = formulas.or([...open.masks].map(([part, mask]) => formulas.and([formulas.mask(mask), part])));
   const automaton =
     combined === formulas.never ? undefined : buildAutomaton(combined, literals.literals, formulas, mostStates);
   if (combined !== formulas.never && (automaton === undefined || !fits(automaton))) return undefined;
-  return { calls, automaton, guards, servers, simplified };
+  return { calls, automaton, ...guards, servers, simplified };
 }
 
 /** Whether the rule is possible for a path that no rule is about. */
@@ -139,20 +155,47 @@ function holdsOfPlain(projection: Projection, literals: LiteralTable): boolean {
   }
 }
 
-/** Rules that any path may fire, but only in processes of some names: those are looked up when a process gets its name. */
-function chooseGuards(wide: readonly FilterRule[]): {
-  readonly guardOf: (rule: FilterRule) => number;
-  readonly guards: ReadonlyMap<string, number>;
-} {
-  const bits = new Map<FilterRule, number>();
+/**
+ * Rules that any path may fire, but only in some processes: of some names, which are looked up when a process gets its
+ * name, or started as some programs, which the agent is asked about.
+ */
+function chooseGuards(
+  rules: readonly FilterRule[],
+  wide: readonly FilterRule[],
+): Pick<Filter, 'guards' | 'otherGuards' | 'judges'> & { readonly guardOf: (rule: FilterRule) => number } {
+  const guarded = wide
+    .filter(({ condition }) => !isPossibleFor(condition, undefined) || isOfPrograms(condition))
+    .map((rule, place) => ({
+      rule,
+      guard: Math.min(place, GUARDS - 1),
+      names: new Set(namesIn(rule.condition)),
+      isForOthers: isPossibleFor(rule.condition, undefined),
+      isOfPrograms: isOfPrograms(rule.condition),
+    }));
   const guards = new Map<string, number>();
-  for (const rule of wide) {
-    if (isPossibleFor(rule.condition, undefined)) continue;
-    const bit = 1 << Math.min(bits.size, GUARDS - 1);
-    bits.set(rule, bit << GUARD_SHIFT);
-    for (const name of namesIn(rule.condition)) {
-      if (isPossibleFor(rule.condition, name)) guards.set(name, (guards.get(name) ?? 0) | bit);
+  const judges: number[][] = Array.from({ length: GUARDS }, () => []);
+  const open = new Set<number>();
+  let otherGuards = 0;
+  for (const { rule, guard, isForOthers, isOfPrograms: isDecided } of guarded) {
+    if (isDecided) judges[guard]?.push(rules.indexOf(rule));
+    else open.add(guard);
+    if (isForOthers) otherGuards |= 1 << guard;
+  }
+  const forOthers = guarded.filter(({ isForOthers }) => isForOthers);
+  for (const name of new Set(guarded.flatMap(({ names }) => [...names]))) {
+    const unaware = forOthers.filter(({ names }) => !names.has(name));
+    guards.set(
+      name,
+      unaware.reduce((held, { guard }) => held | (1 << guard), 0),
+    );
+  }
+  for (const { rule, guard, names } of guarded) {
+    for (const name of names) {
+      if (isPossibleFor(rule.condition, name)) guards.set(name, (guards.get(name) ?? 0) | (1 << guard));
     }
   }
-  return { guardOf: (rule) => bits.get(rule) ?? 0, guards };
+  const bits = new Map(guarded.map(({ rule, guard }) => [rule, 1 << (guard + GUARD_SHIFT)]));
+  // A guard that several share is decided by programs only if all of them are.
+  const decided = judges.map((each, guard) => (open.has(guard) || each.length > MOST_JUDGES ? [] : each));
+  return { guardOf: (rule) => bits.get(rule) ?? 0, guards, otherGuards, judges: decided };
 }

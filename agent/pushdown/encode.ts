@@ -1,5 +1,5 @@
 import type { Automaton } from './automaton.ts';
-import type { Filter } from './compile.ts';
+import { type Filter, MOST_JUDGES } from './compile.ts';
 import { filterKinds, GUARDS } from './features.ts';
 import { maskOf, NETWORKS, type Servers } from './servers.ts';
 
@@ -21,19 +21,22 @@ export const layout = {
   classes: 4,
   otherGuards: 8,
   /** At 12 the capture puts a number that tells filters apart. */
-  classOf: 16,
-  calls: 272,
-  names: 2_320,
-  nameGuards: 10_512,
+  judged: 16,
+  /** Not for the kernel: by guard, the numbers of its rules, from 1; 0: no more. */
+  judges: 24,
+  classOf: 152,
+  calls: 408,
+  names: 2_456,
+  nameGuards: 10_648,
   /** Two bits for each port. */
-  ports: 12_560,
-  networks: 28_944,
-  networkClasses: 29_200,
-  columns: 29_232,
-  outputOf: 553_520,
-  outputs: 586_288,
-  next: 651_824,
-  bytes: 1_700_400,
+  ports: 12_696,
+  networks: 29_080,
+  networkClasses: 29_336,
+  columns: 29_368,
+  outputOf: 553_656,
+  outputs: 586_424,
+  next: 651_960,
+  bytes: 1_700_536,
 } as const;
 
 /** Whether the kernel's tables have room for it. */
@@ -41,11 +44,12 @@ export const fits = ({ states, classes, output }: Automaton): boolean =>
   states <= STATES && states * classes <= CELLS && new Set(output).size <= OUTPUTS;
 
 /** The tables as the kernel side reads them. */
-export function encodeFilter({ calls, automaton, guards, servers }: Filter): Uint8Array {
+export function encodeFilter({ calls, automaton, guards, otherGuards, judges, servers }: Filter): Uint8Array {
   const bytes = new Uint8Array(layout.bytes);
   const view = new DataView(bytes.buffer);
   if (automaton !== undefined) writeAutomaton(automaton, bytes, view);
-  view.setUint32(layout.otherGuards, writeNames(guards, bytes, view) ? 0 : 2 ** GUARDS - 1, true);
+  view.setUint32(layout.otherGuards, writeNames(guards, bytes, view) ? otherGuards : 2 ** GUARDS - 1, true);
+  writeJudges(judges, view);
   writeServers(servers, bytes, view);
   const places: { readonly columns: Uint8Array; readonly place: number }[] = [];
   let end = 0;
@@ -104,6 +108,27 @@ function writeNames(guards: ReadonlyMap<string, number>, bytes: Uint8Array, view
     view.setUint32(layout.nameGuards + place * 4, bits, true);
   }
   return true;
+}
+
+function writeJudges(judges: Filter['judges'], view: DataView): void {
+  let judged = 0;
+  for (const [guard, rules] of judges.entries()) {
+    if (rules.length > 0) judged |= 1 << guard;
+    for (const [place, rule] of rules.entries()) {
+      view.setUint16(layout.judges + (guard * MOST_JUDGES + place) * 2, rule + 1, true);
+    }
+  }
+  view.setUint32(layout.judged, judged, true);
+}
+
+/** By guard, the numbers of the rules that decide it by what a process was started as. */
+export function judgesOf(tables: Uint8Array): readonly (readonly number[])[] {
+  const view = new DataView(tables.buffer, tables.byteOffset, tables.byteLength);
+  return Array.from({ length: GUARDS }, (_, guard) =>
+    Array.from({ length: MOST_JUDGES }, (__, place) =>
+      view.getUint16(layout.judges + (guard * MOST_JUDGES + place) * 2, true),
+    ).flatMap((rule) => (rule === 0 ? [] : [rule - 1])),
+  );
 }
 
 function writeServers({ ports, addresses }: Servers, bytes: Uint8Array, view: DataView): void {

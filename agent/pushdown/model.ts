@@ -21,6 +21,8 @@ export type ModelCall = {
   readonly container: 'unknown' | 'host' | 'container';
   /** The process's name as user space knows it; `undefined`: that is not certain. */
   readonly name: string | undefined;
+  /** Guards that hold by what the process was started as; `undefined`: the agent has not been asked. */
+  readonly judgement?: number | undefined;
   readonly openFlags?: number;
   readonly mode?: number;
   /** As given. */
@@ -41,6 +43,7 @@ export type ModelCall = {
 const mostGiven = 254;
 /** Longest that is compared with what it led to. */
 const mostLink = 62;
+const ALL_GUARDS = 2 ** GUARDS - 1;
 const IN_PROGRESS = -115;
 const CREAT = 85;
 const CREAT_FLAGS = 0o1101;
@@ -86,12 +89,14 @@ export class FilterModel {
     return path === undefined || path.length > mostGiven || path.includes('../') ? 'send' : 'drop';
   }
 
-  #generalOf({ ret, uid, container, name }: ModelCall): number {
+  #generalOf({ ret, uid, container, name, judgement }: ModelCall): number {
+    const byName = name === undefined ? ALL_GUARDS : this.#guardsOf(name);
+    const byProgram = judgement === undefined ? ALL_GUARDS : judgement | ~this.#view.getUint32(layout.judged, true);
     return (
       (ret < 0 ? feature.failed : 0) |
       (container === 'host' ? feature.onHost : container === 'container' ? feature.inContainer : 0) |
       (uid === 0 ? feature.root : 0) |
-      ((name === undefined ? 2 ** GUARDS - 1 : this.#guardsOf(name)) << GUARD_SHIFT)
+      ((byName & byProgram & ALL_GUARDS) << GUARD_SHIFT)
     );
   }
 

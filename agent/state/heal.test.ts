@@ -9,6 +9,7 @@ function setUp(pids: number[], listed: readonly Process[][] = []) {
   const own = readProcess(process.pid);
   if (own === undefined) throw new Error('this process runs');
   const steps: (() => void)[] = [];
+  const corrections: number[] = [];
   const read: number[] = [];
   const parts = [...listed];
   const behind = { turns: 0 };
@@ -22,15 +23,26 @@ function setUp(pids: number[], listed: readonly Process[][] = []) {
       return pid % 2 === 0 ? { ...own, pid, parent: undefined } : undefined;
     },
     sinceBootNs: () => own.startNs + 5e9,
+    corrected: () => corrections.push(processes.counters.corrected),
     later: (next) => steps.push(next),
   });
   const runAll = () => {
     for (let step = steps.shift(); step !== undefined; step = steps.shift()) step();
   };
-  return { processes, heal, steps, read, runAll, own, behind };
+  return { processes, heal, steps, read, runAll, own, behind, corrections };
 }
 
 describe('the comparison with the kernel', () => {
+  it('says when it found a process to be another than was known', () => {
+    const { heal, runAll, corrections } = setUp([2, 3]);
+    heal();
+    runAll();
+    expect(corrections).toEqual([1]);
+    heal();
+    runAll();
+    expect(corrections).toEqual([1]);
+  });
+
   it('goes in small steps', () => {
     const { heal, steps, read, processes, runAll } = setUp(Array.from({ length: 100 }, (_, index) => index + 1));
     heal();

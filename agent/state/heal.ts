@@ -13,6 +13,8 @@ export type HealPorts = {
   readonly listPids: () => readonly number[];
   readonly readProcess: (pid: number) => Process | undefined;
   readonly sinceBootNs: () => number;
+  /** Processes were found to be others, or to run something else, than was known. */
+  readonly corrected?: () => void;
   /** Takes in events that wait; whether there are more. */
   readonly catchUp: () => boolean;
   /** Goes on after whatever else is due. */
@@ -41,9 +43,14 @@ export type EnterPorts = Pick<HealPorts, 'processes' | 'nextProcesses' | 'listPi
  * again while a comparison is under way, it makes one more.
  */
 export function makeHealer(ports: HealPorts): () => void {
-  const { processes, nextProcesses, listPids, readProcess, sinceBootNs, catchUp, later } = ports;
+  const { processes, nextProcesses, listPids, readProcess, sinceBootNs, corrected, catchUp, later } = ports;
   let isRunning = false;
   let isWantedAgain = false;
+  const correct = (fresh: readonly Process[]): void => {
+    const before = processes.counters.corrected;
+    for (const process of fresh) processes.correct(process);
+    if (processes.counters.corrected !== before) corrected?.();
+  };
   const run = () => {
     if (isRunning) {
       isWantedAgain = true;
@@ -65,10 +72,8 @@ export function makeHealer(ports: HealPorts): () => void {
     const seen = new Set<number>();
     const listed = () => {
       const some = nextProcesses();
-      for (const process of some) {
-        processes.correct(process);
-        seen.add(process.pid);
-      }
+      correct(some);
+      for (const { pid } of some) seen.add(pid);
       if (some.length > 0) later(listed);
       else rest(pids.filter((pid) => !seen.has(pid)));
     };
@@ -78,10 +83,7 @@ export function makeHealer(ports: HealPorts): () => void {
   const rest = (pids: readonly number[]) => {
     let at = 0;
     const step = () => {
-      for (const pid of pids.slice(at, at + AT_ONCE)) {
-        const fresh = readProcess(pid);
-        if (fresh !== undefined) processes.correct(fresh);
-      }
+      correct(pids.slice(at, at + AT_ONCE).flatMap((pid) => readProcess(pid) ?? []));
       at += AT_ONCE;
       if (at < pids.length) {
         later(step);

@@ -62,7 +62,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
 			 InstanceMethod("pause", &Capture::Pause), InstanceMethod("fill", &Capture::Fill),
 			 InstanceMethod("ignore", &Capture::Ignore), InstanceMethod("setFilter", &Capture::SetFilter),
 			 InstanceMethod("setCgroupKind", &Capture::SetCgroupKind),
-			 InstanceMethod("sparePath", &Capture::SparePath),
+			 InstanceMethod("judge", &Capture::Judge), InstanceMethod("sparePath", &Capture::SparePath),
 			 InstanceMethod("clearCgroup", &Capture::ClearCgroup),
 			 InstanceMethod("filterCounters", &Capture::FilterCounters),
 			 InstanceMethod("counters", &Capture::Counters), InstanceMethod("losses", &Capture::Losses),
@@ -227,6 +227,18 @@ class Capture : public Napi::ObjectWrap<Capture> {
 			size = array.ByteLength();
 		}
 		Failure failure = SwapFilter(programs_.object(), bytes, size);
+		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
+	}
+
+	// judge(words): 32 bytes, struct judgement_key and struct judgement
+	Napi::Value Judge(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		if (!info[0].IsTypedArray() ||
+		    info[0].As<Napi::TypedArray>().TypedArrayType() != napi_biguint64_array ||
+		    info[0].As<Napi::TypedArray>().ElementLength() != 4)
+			return Throw(env, "EINVAL", "judge expects four words");
+		Failure failure = ::Judge(programs_.object(), info[0].As<Napi::BigUint64Array>().Data());
 		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
 	}
 

@@ -46,6 +46,13 @@ Failure SetCgroupKind(bpf_object* object, uint64_t cgroup, uint32_t kind) {
 	return {};
 }
 
+// Start and pid are the key (struct judgement_key), time and guards with the generation above them the value.
+Failure Judge(bpf_object* object, const uint64_t words[4]) {
+	if (bpf_map_update_elem(MapFd(object, "judgements"), words, words + 2, BPF_ANY))
+		return FailWith("cannot answer the filter");
+	return {};
+}
+
 std::vector<uint64_t> FilterCounters(bpf_object* object) {
 	struct Counts {
 		uint64_t sent;

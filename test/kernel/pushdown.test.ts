@@ -93,6 +93,8 @@ const socketRules: readonly string[] = [
   'evt.type = sendto and fd.sockfamily = unix and proc.name = stormy',
   'evt.type in (connect, shutdown) and fd.cip = 10.1.2.3 and fd.rport > 100',
   'evt.type = connect and evt.res = EINPROGRESS and fd.ip = 8.8.8.8',
+  'evt.type = connect and proc.exe endswith ssh and fd.typechar = 4 and evt.rawres >= 0',
+  'evt.type = shutdown and not proc.exe endswith ssh and proc.exepath contains lanner',
 ];
 
 /** The published files lie beside a developer's checkout. */
@@ -184,9 +186,12 @@ describe('the filter in the kernel, of calls on sockets', () => {
     await run('/bin/true', [], place);
     for (const each of [off, on]) each.capture.drain();
     const session = await run(socketStorm, [folder.path, String(seed), '4000'], place);
-    for (const { dropped } of [off.close(), on.close()]) {
+    const [offCounters, onCounters] = [off.close(), on.close()];
+    for (const { dropped } of [offCounters, onCounters]) {
       expect(dropped).toEqual({ lifecycleFull: 0, bulkFull: 0, noScratch: 0, recursion: 0 });
     }
+    // Only what the program was started as says that they are not wanted.
+    expect(onCounters.filtered['shutdown']?.dropped).toBeGreaterThan(300);
     const expected = ofSession(off.alerts, session);
     expect(ofSession(on.alerts, session)).toEqual(expected);
     const fired = new Set(expected.map((alert) => alert.split(':')[0]));

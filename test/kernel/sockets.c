@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static uint64_t seed;
@@ -137,22 +138,45 @@ static void one_socket(int listener) {
 	close(fd);
 }
 
-int main(int argc, char** argv) {
-	int listener, one = 1;
-	struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(80)};
-
-	if (argc < 4) return 2;
-	need(chdir(argv[1]), argv[1]);
-	seed = strtoull(argv[2], 0, 10);
-	need(unshare(CLONE_NEWNET), "a network");
-	make_network();
-	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	need(bind(listener, (void*)&any, sizeof(any)), "bind");
-	need(listen(listener, 16), "listen");
-	for (int i = atoi(argv[3]); i > 0; i--) {
+static void storm(int listener, int count) {
+	for (int i = count; i > 0; i--) {
 		one_socket(listener);
 		if (pick(200) == 0) prctl(PR_SET_NAME, comms[pick(LENGTH(comms))]);
 	}
-	return 0;
+}
+
+static int listen_here(void) {
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(80)};
+	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	need(bind(fd, (void*)&any, sizeof(any)), "bind");
+	need(listen(fd, 16), "listen");
+	return fd;
+}
+
+/* First as itself, then in a child that starts no program, then started anew as ssh. */
+int main(int argc, char** argv) {
+	int listener, count;
+	pid_t child;
+
+	if (argc < 4) return 2;
+	seed = strtoull(argv[2], 0, 10);
+	count = atoi(argv[3]);
+	if (argc == 4) {
+		need(chdir(argv[1]), argv[1]);
+		need(unshare(CLONE_NEWNET), "a network");
+		make_network();
+	}
+	listener = listen_here();
+	storm(listener, count);
+	if (argc > 4) return 0;
+	child = fork();
+	if (child == 0) {
+		storm(listener, count / 2);
+		_exit(0);
+	}
+	waitpid(child, 0, 0);
+	execl("/proc/self/exe", "/usr/bin/ssh", argv[1], argv[2], argv[3], "again", NULL);
+	return 1;
 }

@@ -5,6 +5,7 @@ import { record, sceneOf } from '../../agent/fields/sample.ts';
 import type { Scene } from '../../agent/fields/scene.ts';
 import { compileFilter } from '../../agent/pushdown/compile.ts';
 import { encodeFilter } from '../../agent/pushdown/encode.ts';
+import { guardsOf, makeJudges } from '../../agent/pushdown/judges.ts';
 import { mountOf, readCgroupMounts } from '../../agent/respond/cgroup.ts';
 import { Cgroups } from '../../agent/state/cgroups.ts';
 import { stateCalls } from '../../agent/state/changes.ts';
@@ -27,6 +28,11 @@ export function openWatched(ruleSet: Pick<RuleSet, 'rules'>, filtering: 'on' | '
   /** Opens, and calls on sockets, by session of the process. */
   const opens = new Map<number, number>();
   const sockets = new Map<number, number>();
+  const tables = encodeFilter(compileFilter(ruleSet.rules, types, new Set(stateCalls)));
+  const judges = makeJudges(
+    ruleSet.rules.map((rule) => ({ rule })),
+    tables,
+  );
   const engine = new Engine({
     rules,
     processes,
@@ -38,6 +44,7 @@ export function openWatched(ruleSet: Pick<RuleSet, 'rules'>, filtering: 'on' | '
     see: (named) => ({ ...named, status: 'known', details: makeDetails({ name: 'watched' }) }),
     expect: () => undefined,
     groupMadeBy: () => undefined,
+    asked: (event, { argv, exePath }) => capture.judge(event, guardsOf(judges, { exe: argv[0], exePath })),
     around: { ...sceneOf(record('call', 'ptrace')).around, processes, environment: () => undefined },
     fired: ({ rule, scene }) => alerts.push(`${rule.name}: ${rule.format(scene)}`),
     nowMs: () => performance.now(),
@@ -56,7 +63,7 @@ export function openWatched(ruleSet: Pick<RuleSet, 'rules'>, filtering: 'on' | '
   });
   if (!opened.ok) throw new Error(opened.reason);
   const { capture } = opened;
-  if (filtering === 'on') capture.setFilter(encodeFilter(compileFilter(ruleSet.rules, types, new Set(stateCalls))));
+  if (filtering === 'on') capture.setFilter(tables);
   for (const pid of listPids()) {
     const process = readProcess(pid);
     if (process !== undefined) processes.put(process);
