@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { matchPlaybooks } from '#playbooks/language/match';
@@ -35,6 +34,7 @@ import type { RunPorts } from './runs/ports.ts';
 import { makeAlertStore } from './store/alerts.ts';
 import { makeAuditLog } from './store/audit.ts';
 import { makeDestinationStore } from './store/destinations.ts';
+import { makeDigestStore } from './store/digests.ts';
 import { makeEvidenceStore } from './store/evidence.ts';
 import { makeGates } from './store/gates.ts';
 import { makeHolds } from './store/holds.ts';
@@ -42,7 +42,8 @@ import { makeLiveFeed } from './store/live.ts';
 import { makeRevisionStore } from './store/revisions.ts';
 import { makeRunStore } from './store/runs.ts';
 import { openSilences } from './store/silences.ts';
-import { openSync, type Sync } from './sync/sync.ts';
+import { describeSync, measureSync, readSecret } from './sync/describe.ts';
+import { openSync } from './sync/sync.ts';
 
 const REDIS_READY_MS = 10_000;
 /** Runs that take longer to stop are cut off; their journals say where they stood. */
@@ -114,6 +115,8 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     nowMs,
   });
 
+  const timingOf = (name: string) => settings.file.destinations.find((one) => one.name === name)?.digest;
+  const digests = makeDigestStore(requests, timingOf, nowMs);
   const outward = makeOutward(requests, jobs, {
     destinations: settings.file.destinations,
     actions: outwardCatalogue,
@@ -121,6 +124,8 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     secrets: settings.secrets,
     audit: audit.append,
     sign: who.sign,
+    gather: (message, digest) => people.digests.gather(message, digest),
+    gathered: digests.waiting,
     nowMs,
     log,
     counted: (destination, outcome, waitedMs) => {
@@ -141,6 +146,8 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     who,
     destinations: settings.file.destinations,
     hand: outward.hand,
+    handNow: outward.handNow,
+    digests,
     wake: queue.wake,
     audit: audit.append,
     counted: (outcome) => metrics.approvals.inc({ outcome }),
@@ -364,28 +371,5 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
   } catch (error) {
     await close();
     throw error;
-  }
-}
-
-async function measureSync(sync: Sync, metrics: ReturnType<typeof makeMetrics>): Promise<void> {
-  metrics.revision.reset();
-  const commit = sync.current()?.commit;
-  if (commit !== undefined) metrics.revision.set({ commit }, 1);
-  const { look } = await sync.status().catch(() => ({ look: undefined }));
-  if (look !== undefined) metrics.syncOk.set(look.ok ? 1 : 0);
-}
-
-async function describeSync(sync: Sync): Promise<object> {
-  const { pointer, look } = await sync.status();
-  return { commit: sync.current()?.commit ?? null, wanted: pointer ?? null, last_look: look ?? null };
-}
-
-/** Of a file that cannot be read: no push is taken. */
-function readSecret(webhook: { readonly secret_file: string } | undefined): string | undefined {
-  if (webhook === undefined) return undefined;
-  try {
-    return readFileSync(webhook.secret_file, 'utf8').trim() || undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { makeSmtp, type SmtpServer } from '../clients/smtp.ts';
 import { cut, visibleLine, visibleText } from '../clients/visible.ts';
 import type { ActionContext, ActionResult } from '../runs/action.ts';
-import { defineOutward, destinationName, type SendContext } from '../runs/outward.ts';
+import { defineOutward, destinationName, type SendContext, type Table } from '../runs/outward.ts';
 import { plainHtml } from './chat/said.ts';
 import { keyFor } from './page/paged.ts';
 import { tellOf } from './told.ts';
@@ -75,7 +75,11 @@ export const email = defineOutward({
     const told = text ?? `${context.alert.output}\n\n${lines}\n`;
     const body = answerUrl === undefined ? told : `${told}\n\nTo answer: ${answerUrl}\n`;
     const mail = { from: from ?? settings.from, to: recipients, subject: subject ?? title, text: body };
-    return sendMail(server, { ...mail, html: html ? htmlOf(visibleText(body), answerUrl) : undefined }, context);
+    return sendMail(
+      server,
+      { ...mail, html: html ? htmlOf(visibleText(body), answerUrl, context.table) : undefined },
+      context,
+    );
   },
   inline: ({ smtp: url = '', from, to = [], subject = '', text = '' }, context) =>
     sendMail({ url: new URL(url), starttls: 'if offered' }, { from, to, subject, text, html: undefined }, context),
@@ -134,8 +138,16 @@ function idOf(key: string): string {
 }
 
 /** `link`: ours, in the text; nothing else in it becomes one here. */
-function htmlOf(text: string, link: string | undefined): string {
+function htmlOf(text: string, link: string | undefined, table: Table | undefined): string {
+  if (table !== undefined) return tableOf(table);
   const plain = plainHtml(text);
   const body = link === undefined ? plain : plain.replaceAll(link, () => `<a href="${link}">${link}</a>`);
   return `<!doctype html><html><body><pre style="white-space:pre-wrap;font:14px/1.4 monospace">${body}</pre></body></html>\n`;
+}
+
+function tableOf({ caption, head, rows, more }: Table): string {
+  const cells = (tag: string, row: readonly string[]): string =>
+    `<tr>${row.map((cell) => `<${tag} align="left" valign="top">${plainHtml(visibleText(cell))}</${tag}>`).join('')}</tr>\n`;
+  const body = `${cells('th', head)}${rows.map((row) => cells('td', row)).join('')}`;
+  return `<!doctype html><html><body style="font:14px/1.4 sans-serif"><p>${plainHtml(caption)}</p>\n<table border="1" cellpadding="4" style="border-collapse:collapse">\n${body}</table>\n<p>${plainHtml(more)}</p></body></html>\n`;
 }

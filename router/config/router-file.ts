@@ -24,6 +24,8 @@ export type Destination = {
   readonly retry: { readonly backoffMs: number; readonly mostMs: number; readonly giveUpMs: number };
   /** So many failures after another, and nothing is sent for so long; then one message tries. */
   readonly breaker: { readonly failures: number; readonly restMs: number };
+  /** Messages are gathered and sent as one, so often or when there are so many. */
+  readonly digest: { readonly everyMs: number; readonly most: number } | undefined;
   /** More than so many are not taken: the step fails. */
   readonly mostWaiting: number;
 };
@@ -54,6 +56,13 @@ export type RouterFileResult =
 const MOST_DESTINATIONS = 64;
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'a destination is named by small letters, digits and -');
 
+const digestSchema = z.strictObject({
+  every: duration(1_000, 86_400_000),
+  alerts: z.int().min(2).max(10_000).default(1_000),
+});
+/** Kinds for people; a pager and a machine want each message. */
+const digesting = ['email', 'chat'];
+
 const shared = {
   concurrency: z.int().min(1).max(1_000).optional(),
   rate: z.strictObject({ count: z.int().min(1).max(1_000_000), per: duration(100, 86_400_000) }).optional(),
@@ -68,6 +77,7 @@ const shared = {
   breaker: z
     .strictObject({ failures: z.int().min(1).max(10_000).default(5), rest: duration(100, 3_600_000).default(15_000) })
     .default({ failures: 5, rest: 15_000 }),
+  digest: digestSchema.optional(),
   most_waiting: z.int().min(1).max(1_000_000).default(50_000),
 };
 
@@ -129,7 +139,9 @@ export function readRouterFile(
       return [];
     }
     checkSettings(kinds.get(kind), [...path, kind], first, keysAt);
-    const { concurrency, rate, timeout, retry, breaker, most_waiting } = value;
+    const { concurrency, rate, timeout, retry, breaker, digest, most_waiting } = value;
+    if (digest !== undefined && !digesting.includes(kind))
+      first.fail([...path, 'digest'], `a digest is for ${digesting.join(' and ')}, not for ${kind}`);
     return [
       {
         name: called,
@@ -140,6 +152,7 @@ export function readRouterFile(
         timeoutMs: timeout,
         retry: { backoffMs: retry.backoff, mostMs: retry.most, giveUpMs: retry.give_up_after },
         breaker: { failures: breaker.failures, restMs: breaker.rest },
+        digest: digest === undefined ? undefined : { everyMs: digest.every, most: digest.alerts },
         mostWaiting: most_waiting,
       },
     ];

@@ -75,7 +75,7 @@ function detailOf(result: ActionResult): string {
 }
 
 function shown(state: DestinationState) {
-  const { name, kind, isWell, waiting, active, dead, sent, failures, failuresInARow } = state;
+  const { name, kind, isWell, waiting, active, dead, gathered, sent, failures, failuresInARow } = state;
   const time = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());
   return {
     name,
@@ -84,6 +84,7 @@ function shown(state: DestinationState) {
     waiting,
     active,
     dead,
+    gathered,
     sent,
     failures,
     failures_in_a_row: failuresInARow,
@@ -104,6 +105,6 @@ export function describeDestination(state: DestinationState): readonly [string, 
 export function measureDestination(state: DestinationState, metrics: Metrics): void {
   const { name: destination, isWell } = state;
   metrics.destinationUp.set({ destination }, isWell ? 1 : 0);
-  for (const key of ['waiting', 'active', 'dead'] as const)
+  for (const key of ['waiting', 'active', 'dead', 'gathered'] as const)
     metrics.destinationMessages.set({ destination, state: key }, state[key]);
 }

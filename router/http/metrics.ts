@@ -86,7 +86,7 @@ export function makeMetrics() {
     }),
     destinationMessages: new Gauge({
       name: 'lanner_destination_messages',
-      help: 'Messages of a destination by state: waiting, active, dead.',
+      help: 'Messages of a destination by state: waiting, active, dead, gathered (for its next digest).',
       labelNames: ['destination', 'state'],
       registers,
     }),

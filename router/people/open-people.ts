@@ -9,10 +9,12 @@ import type { Redis } from '../redis/connection.ts';
 import type { Ask } from '../runs/outward.ts';
 import type { AuditEntry, RunPorts } from '../runs/ports.ts';
 import { fillSecrets } from '../runs/secrets.ts';
+import type { DigestStore } from '../store/digests.ts';
 import { keys } from '../store/keys.ts';
 import { makeTimedStore } from '../store/timed.ts';
 import { type Answers, makeAnswers } from './answers.ts';
 import { type ApprovalDesk, type ApprovalPorts, makeApprovalDesk } from './approvals.ts';
+import { type Digests, makeDigests } from './digests.ts';
 import { type Links, makeLinks } from './links.ts';
 import { makePageDesk, type PageDesk, type PagePorts } from './pages.ts';
 import { makePeople, type People } from './people.ts';
@@ -37,6 +39,7 @@ export type WhoIsWho = {
 export type PeopleSide = {
   readonly approvals: ApprovalDesk;
   readonly pages: PageDesk;
+  readonly digests: Digests;
   readonly answers: Answers;
   close(): void;
 };
@@ -85,6 +88,8 @@ export type PeoplePorts = {
   readonly who: WhoIsWho;
   readonly destinations: readonly Destination[];
   readonly hand: RunPorts['hand'];
+  readonly handNow: RunPorts['hand'];
+  readonly digests: DigestStore;
   readonly wake: (run: string) => Promise<void>;
   readonly audit: (entry: AuditEntry) => Promise<unknown>;
   readonly counted: ApprovalPorts['counted'];
@@ -96,6 +101,12 @@ export type PeoplePorts = {
 export function openPeopleSide(redis: Redis, ports: PeoplePorts): PeopleSide {
   const { who, destinations, log } = ports;
   const kindOf = (name: string): string | undefined => destinations.find((one) => one.name === name)?.kind;
+  const digests = makeDigests({
+    store: ports.digests,
+    kindOf,
+    handNow: ports.handNow,
+    nowMs: ports.nowMs,
+  });
   const approvals = makeApprovalDesk({
     ...ports,
     store: makeTimedStore(redis, 'approval'),
@@ -110,6 +121,7 @@ export function openPeopleSide(redis: Redis, ports: PeoplePorts): PeopleSide {
     try {
       await approvals.sweep();
       await pages.sweep();
+      await digests.sweep();
     } catch (error) {
       // Redis is away: its connection says so, and the next look is soon.
       log('debug', 'questions to people were not looked at', { reason: String(error) });
@@ -118,7 +130,7 @@ export function openPeopleSide(redis: Redis, ports: PeoplePorts): PeopleSide {
     }
   };
   const timer = setInterval(() => void sweep(), SWEEP_MS);
-  return { approvals, pages, answers: makeAnswers(approvals, pages), close: () => clearInterval(timer) };
+  return { approvals, pages, digests, answers: makeAnswers(approvals, pages), close: () => clearInterval(timer) };
 }
 
 /** The same for all routers over one Redis; whoever reads that can do everything anyway. */

@@ -14,11 +14,19 @@ import { type Attempted, type Deliveries, type Delivery, type DeliveryCounts, ma
 
 /** How one destination does. */
 export type DestinationState = DestinationHealth &
-  DeliveryCounts & { readonly name: string; readonly kind: string; readonly isWell: boolean };
+  DeliveryCounts & {
+    /** Messages that wait for its next digest. */
+    readonly gathered: number;
+    readonly name: string;
+    readonly kind: string;
+    readonly isWell: boolean;
+  };
 
 export type Outward = Pick<RunPorts, 'hand' | 'explainHand'> &
   Pick<Deliveries, 'deadLetters' | 'replay' | 'purge' | 'reclaim' | 'close'> & {
     readonly names: readonly string[];
+    /** Into the destination's queue, also where it gathers messages for digests. */
+    readonly handNow: RunPorts['hand'];
     states(): Promise<readonly DestinationState[]>;
     /** Sends a message that says it is a test, past the queue. `undefined`: there is no such destination. */
     test(name: string, by: string): Promise<ActionResult | undefined>;
@@ -33,6 +41,9 @@ export type OutwardPorts = {
   readonly store: DestinationStore;
   readonly secrets: Secrets;
   readonly audit: (entry: AuditEntry) => Promise<unknown>;
+  /** Keeps a message for the next digest of its destination. */
+  readonly gather: (message: Message, digest: NonNullable<Destination['digest']>) => Promise<ActionResult>;
+  readonly gathered: (destination: string) => Promise<number>;
   /** Makes the link of a message that asks people. */
   readonly sign: (ask: Ask) => Signed;
   readonly nowMs: () => number;
@@ -63,22 +74,35 @@ export function makeOutward(requests: Redis, jobs: Redis, ports: OutwardPorts): 
     if (destination.kind === uses) return undefined;
     return { status: 'failed', retry: false, reason: `${via} is a destination for ${destination.kind}, not ${uses}` };
   };
+  const handNow = async (message: Message): Promise<ActionResult> => {
+    const wrong = explain(message.via, message.uses);
+    if (wrong !== undefined) return wrong;
+    const handed = await deliveries.hand(message);
+    if (handed.kind === 'handed') return { status: 'done', detail: `handed to ${message.via} as ${handed.id}` };
+    const reason = `the queue of ${message.via} is full`;
+    return { status: 'failed', retry: true, reason, retryAfterMs: FULL_RETRY_MS };
+  };
   return {
     names: [...byName.keys()],
     async hand(message) {
       const wrong = explain(message.via, message.uses);
       if (wrong !== undefined) return wrong;
-      const handed = await deliveries.hand(message);
-      if (handed.kind === 'handed') return { status: 'done', detail: `handed to ${message.via} as ${handed.id}` };
-      const reason = `the queue of ${message.via} is full`;
-      return { status: 'failed', retry: true, reason, retryAfterMs: FULL_RETRY_MS };
+      const digest = byName.get(message.via)?.digest;
+      // Whoever is asked or paged is told now.
+      if (digest !== undefined && message.ask === undefined) return ports.gather(message, digest);
+      return handNow(message);
     },
+    handNow,
     explainHand: (via, uses) => explain(via, uses) ?? { status: 'skipped', detail: `would hand a message to ${via}` },
     states: () =>
       Promise.all(
         destinations.map(async ({ name, kind, breaker }) => {
-          const [health, counts] = await Promise.all([store.health(name), deliveries.counts(name)]);
-          return { name, kind, ...health, ...counts, isWell: health.failuresInARow < breaker.failures };
+          const [health, counts, gathered] = await Promise.all([
+            store.health(name),
+            deliveries.counts(name),
+            ports.gathered(name),
+          ]);
+          return { name, kind, ...health, ...counts, gathered, isWell: health.failuresInARow < breaker.failures };
         }),
       ),
     async test(name, by) {
@@ -167,6 +191,7 @@ async function send(
     signal,
     deadlineMs: nowMs() + to.timeoutMs,
     mask,
+    ...(message.table && { table: message.table }),
     ...(message.ask && signed && { asked: askedOf(message.ask, signed) }),
   });
   return result.status === 'failed'

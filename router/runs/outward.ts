@@ -15,6 +15,7 @@ export type SendContext = Pick<
   /** The destination; what is kept for it from one message to the next (a connection, a batch) goes by this name. */
   readonly destination: string;
   readonly asked?: Asked | undefined;
+  readonly table?: Table | undefined;
 };
 
 /** What a message asks people to say yes or no to; its link is made when it is sent. */
@@ -36,6 +37,14 @@ export type Asked = Pick<Ask, 'kind'> & {
   readonly token: string | undefined;
 };
 
+export type Table = {
+  readonly caption: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  /** What it does not show. */
+  readonly more: string;
+};
+
 /** A message on its way: everything of it but the destination's settings, so that no secret lies in the queue. */
 export type Message = {
   readonly via: string;
@@ -46,6 +55,8 @@ export type Message = {
   readonly playbook: string;
   readonly key: string;
   readonly ask?: Ask | undefined;
+  /** What its text shows as a table, for those who can draw one. */
+  readonly table?: Table | undefined;
 };
 
 /** How the messages of one action are sent. */

@@ -44,6 +44,10 @@ export const keys = {
   silencesHidden: '{lanner}:silences:hidden',
   /** Channel: a silence was made or ended. */
   wakeSilences: '{lanner}:wake:silences',
+  /** List: what a destination gathers for its next digest, rows as JSON; beside it what is closed, and ids that it knows. */
+  digest: (name: string) => `{lanner}:digest:${name}`,
+  /** Sorted set: destinations with a digest, by when it is due. */
+  digestsDue: '{lanner}:digests:due',
   /** Hash: how a destination does. */
   destination: (name: string) => `{lanner}:destination:${name}`,
   /** String: which commit of the repository is used, as JSON. */

@@ -1,7 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { eventually } from '../support/eventually.ts';
@@ -15,6 +15,23 @@ const PAGERDUTY = 'a-secret-of-pagerduty';
 let chat: StrictServer;
 let pager: StrictServer;
 let place: Place;
+const mails: string[] = [];
+const smtp = new SMTPServer({
+  closeTimeout: 100,
+  disabledCommands: ['STARTTLS', 'AUTH'],
+  onData(stream, _, done) {
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.on('end', () => {
+      mails.push(Buffer.concat(chunks).toString('latin1'));
+      done();
+    });
+  },
+});
+const portOf = ({ server }: SMTPServer): number => {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+};
 let router: RouterProcess;
 let node: NodeEnd;
 
@@ -34,11 +51,14 @@ destinations:
     page: { service: pagerduty, routing_key: second, url: "${pager.origin}" }
   third:
     page: { service: pagerduty, routing_key: third, url: "${pager.origin}" }
+  mail:
+    email: { smtp: "smtp://127.0.0.1:${portOf(smtp)}", from: lanner@example.com, to: soc@example.com, starttls: never }
+    digest: { every: 3s, alerts: 100 }
   soc-chat:
     chat: { service: slack, url: "${chat.origin}/services/x" }
 `;
 
-const playbooks = `
+const playbooks = () => `
 playbook: ask-first
 on: { rules: [Ask] }
 steps:
@@ -52,10 +72,14 @@ on: { rules: [Page] }
 steps:
   - { id: page, uses: page, with: { via: first, ack_within: 3s, next: [second, third] } }
 ---
+playbook: mail
+on: { rules: [Mail] }
+steps: [{ id: mail, uses: email, with: { via: mail } }]
+---
 playbook: tell
 on: { rules: [Tell] }
 steps:
-  - { id: log, uses: log, with: { file: ${join(tmpdir(), `lanner-people-${process.pid}.jsonl`)} } }
+  - { id: log, uses: log, with: { file: ${join(place.dataFolder, 'told.jsonl')} } }
 `;
 
 const begin = async () => {
@@ -90,10 +114,11 @@ const audited = async (kind: string) => {
 beforeAll(async () => {
   chat = await startStrictServer(() => ({ status: 200, body: 'ok' }));
   pager = await startStrictServer(() => ({ status: 202, body: '{}' }));
+  await new Promise<void>((resolve) => smtp.listen(0, '127.0.0.1', () => resolve()));
   place = await makePlace();
   mkdirSync(join(place.dataFolder, 'secrets'));
   writeFileSync(join(place.dataFolder, 'secrets', 'ANNA'), ANNA);
-  writeFileSync(join(place.dataFolder, 'people.yaml'), playbooks);
+  writeFileSync(join(place.dataFolder, 'people.yaml'), playbooks());
   writeFileSync(join(place.dataFolder, 'router.yaml'), configuration());
   await begin();
 });
@@ -103,6 +128,7 @@ afterAll(async () => {
   await router.end();
   await chat.close();
   await pager.close();
+  await new Promise<void>((resolve) => smtp.close(() => resolve()));
   place.remove();
 });
 
@@ -253,7 +279,7 @@ describe('a silence', { timeout: 60_000 }, () => {
     // Another replica, which was there before.
     const socket = `unix://${join(place.dataFolder, 'redis', 'redis.sock')}`;
     const other = await makePlace();
-    writeFileSync(join(other.dataFolder, 'people.yaml'), playbooks);
+    writeFileSync(join(other.dataFolder, 'people.yaml'), playbooks());
     writeFileSync(join(other.dataFolder, 'router.yaml'), configuration());
     const replica = await startRouterAt(other, [
       '--redis',
@@ -298,5 +324,31 @@ describe('a silence', { timeout: 60_000 }, () => {
     await raise('Tell', 'seen again');
     expect((await latest())?.silenced).toBeUndefined();
     await eventually('the playbook to run', async () => (await runsOf()) > before || undefined);
+  });
+});
+
+describe('a digest', { timeout: 60_000 }, () => {
+  const subjects = () => mails.map((mail) => /^Subject: (.*)$/m.exec(mail)?.[1]?.trim());
+
+  it('is one mail with a table, over the death of the router, and the next when there are enough', async () => {
+    const post = async (count: number) => {
+      const alert = { time: new Date().toISOString(), rule: 'Mail', priority: 'Warning', hostname: 'a-host' };
+      const alerts = Array.from({ length: count }, (_, at) => ({ ...alert, output: `${randomUUID()} number ${at}` }));
+      expect((await place.post(alerts)).status).toBe(202);
+    };
+    const gathered = async () => {
+      const schema = z.object({ destinations: z.array(z.object({ name: z.string(), gathered: z.number() })) });
+      return (await read('/api/destinations', schema)).destinations.find(({ name }) => name === 'mail')?.gathered;
+    };
+    await post(20);
+    await eventually('the messages to be gathered', async () => (await gathered()) === 20 || undefined, 2_500);
+    expect(mails).toEqual([]);
+    await restart();
+    await eventually('the mail', () => mails[0], 15_000);
+    expect(subjects()).toEqual(['20 alerts: Warning: Mail']);
+    expect(mails[0]).toMatch(/Content-Type: text\/html[\s\S]*<table[\s\S]*<td[^>]*>20</);
+    await post(100);
+    await eventually('the next mail', () => mails[1], 15_000);
+    expect(subjects()).toEqual(['20 alerts: Warning: Mail', '100 alerts: Warning: Mail']);
   });
 });
