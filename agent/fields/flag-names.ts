@@ -149,6 +149,7 @@ export const execFlags: FlagNames = [
   ['EXE_WRITABLE', 1],
   ['EXE_UPPER_LAYER', 2],
   ['EXE_FROM_MEMFD', 4],
+  ['EXE_LOWER_LAYER', 8],
 ];
 
 /** linux/mount.h */

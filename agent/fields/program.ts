@@ -16,11 +16,11 @@ export function isProgramWritable({ uid, fileMode, fileUid }: Process): boolean 
   return (fileMode & GROUP_WRITABLE) !== 0 ? undefined : false;
 }
 
-/** EXE_WRITABLE, EXE_UPPER_LAYER and EXE_FROM_MEMFD; `undefined` when the start was not seen. */
+/** EXE_WRITABLE, EXE_UPPER_LAYER, EXE_FROM_MEMFD and EXE_LOWER_LAYER; `undefined` when the start was not seen. */
 export function execFlagsOf(process: Process): number | undefined {
-  const { upperLayer, memfd } = process;
+  const { upperLayer, lowerLayer, memfd } = process;
   if (upperLayer === undefined || memfd === undefined) return undefined;
-  return (isProgramWritable(process) === true ? 1 : 0) | (upperLayer ? 2 : 0) | (memfd ? 4 : 0);
+  return (isProgramWritable(process) === true ? 1 : 0) | (upperLayer ? 2 : 0) | (memfd ? 4 : 0) | (lowerLayer ? 8 : 0);
 }
 
 /** An exec has it as it was then, however soon the process ends. */

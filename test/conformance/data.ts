@@ -27,8 +27,8 @@ export function readVectors(name: 'parse' | 'eval' | 'load' | 'format'): unknown
   return JSON.parse(readFileSync(`${folder}vectors/${name}.json`, 'utf8'));
 }
 
-export function readFieldsTable(): readonly Readonly<Record<string, string>>[] {
-  const [head = '', ...rows] = readFileSync(`${folder}fields.tsv`, 'utf8').trimEnd().split('\n');
+export function readTable(name: 'fields' | 'rule_fields_used'): readonly Readonly<Record<string, string>>[] {
+  const [head = '', ...rows] = readFileSync(`${folder}${name}.tsv`, 'utf8').trimEnd().split('\n');
   const names = head.split('\t');
   return rows.map((row) => Object.fromEntries(row.split('\t').map((cell, index) => [names[index] ?? '', cell])));
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { fieldCatalogue, fieldSpecs, ownFieldNames, removedFieldNames } from '../../rules/fields.ts';
 import { renderDiagnostic } from '../../rules/language/diagnostic.ts';
 import { loadRules } from '../../rules/language/load.ts';
-import { hasData, mustRun, publishedFiles, readFieldsTable, readPublished, whyMissing } from './data.ts';
+import { hasData, mustRun, publishedFiles, readPublished, readTable, whyMissing } from './data.ts';
 
 describe.skipIf(!hasData && !mustRun)(hasData ? 'published rule files' : `published rule files: ${whyMissing}`, () => {
   it.for(publishedFiles)('%s loads alone without an error', (name) => {
@@ -22,7 +22,7 @@ describe.skipIf(!hasData && !mustRun)(hasData ? 'published rule files' : `publis
 
   it('the catalogue has every field of the table, with its type', () => {
     const known = new Map(fieldSpecs.map((spec) => [spec.name, spec.list ? `${spec.type}[]` : spec.type]));
-    const rows = readFieldsTable();
+    const rows = readTable('fields');
     expect(rows.length).toBeGreaterThan(350);
     for (const { name = '', type = '', is_list } of rows) {
       if (removedFieldNames.has(name)) expect(known.has(name), name).toBe(false);

@@ -10,6 +10,29 @@ const noFd = '4242';
 const noOtherFd = '4343';
 
 const onFiles: Readonly<Record<string, Expected>> = {
+  open: {
+    fd: 'ENOENT',
+    name: './absent/opened',
+    flags: 'O_TRUNC|O_CREAT|O_WRONLY',
+    mode: 'S_IRGRP|S_IWUSR|S_IRUSR',
+  },
+  openat: { fd: 'EBADF', dirfd: noFd, name: 'opened', flags: 'O_CREAT|O_RDWR', mode: 'S_IROTH|S_IWUSR|S_IRUSR' },
+  openat2: {
+    fd: 'EBADF',
+    dirfd: noFd,
+    name: 'opened2',
+    flags: 'O_CREAT|O_WRONLY',
+    mode: 'S_IXOTH|S_IXGRP|S_IXUSR|S_IWUSR|S_IRUSR',
+  },
+  creat: { fd: 'ENOENT', name: './absent/made', mode: 'S_IWGRP|S_IWUSR|S_IRUSR' },
+  mkdir: { res: 'ENOENT', path: './absent/folder', mode: 'S_IXGRP|S_IXUSR|S_IWUSR|S_IRUSR' },
+  rename: { res: 'ENOENT', oldpath: './absent-old', newpath: './absent-new' },
+  renameat2: { res: 'EBADF', oldpath: 'old-name2', newpath: 'new-name2', flags: 'RENAME_NOREPLACE' },
+  symlink: { res: 'ENOENT', target: 'pointed-by', linkpath: './absent/pointer' },
+  unlink: { res: 'ENOENT', path: './absent-unlink' },
+  unlinkat: { res: 'EBADF', dirfd: noFd, name: 'unlinked', flags: 'AT_REMOVEDIR' },
+  chmod: { res: 'ENOENT', filename: './absent-chmod', mode: 'S_IROTH|S_IWUSR|S_IRUSR' },
+  fchmod: { res: 'EBADF', fd: noFd, mode: 'S_IRGRP|S_IWUSR|S_IRUSR' },
   open_by_handle_at: { fd: 'EINVAL', mountfd: noFd, flags: 'O_DIRECTORY|O_RDONLY', path: undefined },
   dup3: { res: 'EBADF', oldfd: noFd, newfd: noOtherFd, flags: 'O_CLOEXEC' },
   fcntl: { res: 'EBADF', fd: noFd, cmd: '1' },
@@ -65,6 +88,8 @@ const onTheKernel: Readonly<Record<string, Expected>> = {
   prctl: { res: 'EINVAL', option: 'PR_CAPBSET_DROP', arg2_str: undefined, arg2_int: '9999' },
   bpf: { cmd: 'BPF_MAP_FREEZE' },
   perf_event_open: { fd: 'EINVAL', pid: nobody, cpu: '7', group_fd: noFd, flags: '128' },
+  ptrace: { res: 'ESRCH', request: 'PTRACE_ATTACH', pid: nobody },
+  socket: { fd: 'EPROTONOSUPPORT', domain: 'AF_NETLINK', type: '3', proto: '99' },
   userfaultfd: { flags: 'O_NONBLOCK|O_CLOEXEC' },
   memfd_create: { name: 'lanner-memory', flags: 'MFD_CLOEXEC' },
   finit_module: {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -149,9 +150,22 @@ static void other_entries(void)
 static void files(void)
 {
 	static struct file_handle handle;
+	static unsigned long how[3] = { O_WRONLY | O_CREAT, 0711 };
 	static char buffer[64];
 	struct iovec part = { buffer, 21 };
 
+	CALL(open, P("absent/opened"), O_WRONLY | O_CREAT | O_TRUNC, 0640);
+	CALL(openat, NO_FD, P("opened"), O_RDWR | O_CREAT, 0604);
+	CALL(openat2, NO_FD, P("opened2"), P(how), sizeof(how));
+	CALL(creat, P("absent/made"), 0620);
+	CALL(mkdir, P("absent/folder"), 0710);
+	CALL(rename, P("absent-old"), P("absent-new"));
+	CALL(renameat2, NO_FD, P("old-name2"), NO_OTHER_FD, P("new-name2"), 1 /* RENAME_NOREPLACE */);
+	CALL(symlink, P("pointed-by"), P("absent/pointer"));
+	CALL(unlink, P("absent-unlink"));
+	CALL(unlinkat, NO_FD, P("unlinked"), AT_REMOVEDIR);
+	CALL(chmod, P("absent-chmod"), 0604);
+	CALL(fchmod, NO_FD, 0640);
 	CALL(open_by_handle_at, NO_FD, P(&handle), O_DIRECTORY);
 	CALL(dup3, NO_FD, NO_OTHER_FD, O_CLOEXEC);
 	CALL(fcntl, NO_FD, F_GETFD);
@@ -207,6 +221,8 @@ static void kernel(void)
 	CALL(bpf, 22 /* BPF_MAP_FREEZE */, P(attributes), 16);
 	memset(attributes, 0, sizeof(attributes));
 	CALL(perf_event_open, P(attributes), NOBODY, 7, NO_FD, 0x80);
+	CALL(ptrace, 16 /* PTRACE_ATTACH */, NOBODY);
+	CALL(socket, AF_NETLINK, SOCK_RAW, 99);
 	CALL(userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	CALL(memfd_create, P("lanner-memory"), 1 /* MFD_CLOEXEC */);
 	CALL(finit_module, NO_FD, P("options=8"), 3);

@@ -102,6 +102,7 @@ export const containerRows: Readonly<Record<string, ContainerRow>> = {
   'thread.vtid': at('pulled')(1),
   'proc.pvpid': at('upper')(1),
   'proc.is_exe_lower_layer': docker(true),
+  'evt.arg.flags': docker('EXE_WRITABLE|EXE_LOWER_LAYER'),
   'proc.is_exe_upper_layer': at('upper')(true),
   'fd.is_upper_layer': at('made')(true),
   'fd.is_lower_layer': at('image')(true),

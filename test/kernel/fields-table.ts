@@ -156,6 +156,7 @@ const event: Readonly<Record<string, Row>> = {
   'evt.info': open(({ of }) => String(of('open', 'evt.args'))),
   'evt.arg.name': open(({ folder }) => `${folder}/made`),
   'evt.arg[1]': open('AT_FDCWD'),
+  'evt.arg.flags': exec('EXE_WRITABLE'),
   'evt.rawarg.fd': open(({ report }) => report('fd')),
   'evt.buffer': write('hello'),
   'evt.buflen': read(4),
