@@ -42,6 +42,7 @@ import { isAlive, listPids, makeLocate, makeLook, readProcess, readTitle } from 
 import { ProcessTable } from './state/process-table.ts';
 import { resolveName } from './state/resolve-name.ts';
 import { decodeProcesses } from './state/snapshot.ts';
+import { ThreadTimes } from './state/thread-times.ts';
 import { surroundings } from './surroundings.ts';
 
 const MEASURE_CLOCK_MS = 60_000;
@@ -141,7 +142,8 @@ export function startAgent(start: PipelineOptions): AgentStart {
   const names = new Names(live.hostNames(), { resolve: resolveName, nowMs });
   const { kubernetes, mesos } = openOrchestrators(options.orchestrators, log, raise);
   const users = openUsers(options.users, nowMs, () => engine.settleUsers());
-  const known = { processes, clock, names, users: users.users, containerUsers };
+  const threads = new ThreadTimes({ startedNs: clock.sinceBootNs(), nowMs });
+  const known = { processes, clock, names, users: users.users, containerUsers, threads };
   const cgroups = new Cgroups({
     locate: makeLocate((hierarchy) => mountOf(mounts, hierarchy)),
     isContainerdTask: files.isContainerdTask,
@@ -200,8 +202,11 @@ export function startAgent(start: PipelineOptions): AgentStart {
   });
   if (!opened.ok) return opened;
   const { capture } = opened;
+  threads.begin(details);
+  threads.use(details);
   live.attach(capture, () => {
     engine.use(live.current());
+    threads.use(live.wanted().details);
     names.use(live.hostNames());
     void names.ask();
   });
@@ -329,6 +334,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
         capture.close();
         response?.close();
         containers.close();
+        threads.close();
         kubernetes?.close();
         mesos?.close();
         await Promise.all([stopped, ...outputs.map((output) => output.close(CLOSE_OUTPUTS_MS))]);

@@ -7,6 +7,7 @@ import type { Names } from './state/names.ts';
 import type { Orchestrators } from './state/orchestrators/orchestrators.ts';
 import { makeEnvironment } from './state/proc-folder.ts';
 import type { ProcessTable } from './state/process-table.ts';
+import type { ThreadTimes } from './state/thread-times.ts';
 import type { Users } from './state/users.ts';
 
 type Known = {
@@ -15,18 +16,20 @@ type Known = {
   readonly names: Names;
   readonly users: Users;
   readonly containerUsers: ContainerUsers;
+  readonly threads: ThreadTimes;
   readonly orchestrators: Orchestrators;
 };
 
 /** What fields are read from beside the event itself. */
 export function surroundings(
   { hostname }: AgentOptions,
-  { processes, clock, names, users, containerUsers, orchestrators }: Known,
+  { processes, clock, names, users, containerUsers, threads, orchestrators }: Known,
 ): Surroundings {
   return {
     processes,
     users,
     live: makeLiveProcess(),
+    threads,
     usersOf: (container, inside) => containerUsers.of(container, inside),
     orchestrators,
     namesOf: (address) => names.of(address),

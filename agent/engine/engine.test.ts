@@ -65,6 +65,7 @@ function setUp(status: Container['status'], condition = 'evt.type=execve') {
       processes,
       users: { user: () => undefined, groupName: () => undefined },
       live: makeLiveProcess('/nonexistent'),
+      threads: { total: () => undefined, rate: () => undefined },
       usersOf: () => undefined,
       orchestrators: joinOrchestrators(undefined, undefined),
       namesOf: () => [],

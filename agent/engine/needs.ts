@@ -3,28 +3,28 @@ import { conditionFields } from '#rules/language/condition-fields';
 import { templateFields } from '#rules/language/format';
 import { isActive, type Rule } from '#rules/language/rule-set';
 
-/** `proc.env`, the parameters of an exec that hold it, and what Mesos and Marathon tell their tasks by it. */
-const environmentFields = /^(proc\.env|mesos\.|marathon\.|evt\.(raw)?arg\.env|evt\.(raw)?args?(\[|$)|evt\.info$)/;
-
-/** What poll(2) waits for, and the parameters that show it. */
-const polledFields = /^(fdlist\.|evt\.(raw)?arg\.fds$|evt\.(raw)?args?(\[|$)|evt\.info$)/;
-
-/** What some rule looks at that is long, so that only then it is captured. */
-export type Needs = {
-  /** The environment that a program was started with. */
-  readonly environment: boolean;
+/** What is long or dear, so that it is captured only when some rule looks at it: the fields that show it. */
+const needs = {
+  /** The environment that a program was started with; what Mesos and Marathon tell their tasks is in it. */
+  environment: /^(proc\.env|mesos\.|marathon\.|evt\.(raw)?arg\.env|evt\.(raw)?args?(\[|$)|evt\.info$)/,
   /** The descriptors that poll(2) waits for. */
-  readonly polled: boolean;
-};
+  polled: /^(fdlist\.|evt\.(raw)?arg\.fds$|evt\.(raw)?args?(\[|$)|evt\.info$)/,
+  threadRates: /^thread\.cpu(\.|$)/,
+  threadTotals: /^thread\.totexectime$/,
+} as const;
 
-export const eitherNeeds = (one: Needs, other: Needs): Needs => ({
-  environment: one.environment || other.environment,
-  polled: one.polled || other.polled,
+export type Needs = Readonly<Record<keyof typeof needs, boolean>>;
+
+const needsThat = (isNeeded: (need: keyof typeof needs) => boolean): Needs => ({
+  environment: isNeeded('environment'),
+  polled: isNeeded('polled'),
+  threadRates: isNeeded('threadRates'),
+  threadTotals: isNeeded('threadTotals'),
 });
 
-export function needsOf(rules: readonly Rule[]): Needs {
-  return { environment: readsSome(rules, environmentFields), polled: readsSome(rules, polledFields) };
-}
+export const eitherNeeds = (one: Needs, other: Needs): Needs => needsThat((need) => one[need] || other[need]);
+
+export const needsOf = (rules: readonly Rule[]): Needs => needsThat((need) => readsSome(rules, needs[need]));
 
 function readsSome(rules: readonly Rule[], fields: RegExp): boolean {
   return rules.filter(isActive).some((rule) => {

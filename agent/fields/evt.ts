@@ -111,6 +111,12 @@ function bindAround(argument: string | number | undefined): Reader | undefined {
   };
 }
 
+/** Each place where a rule names it counts for itself, as in the original. */
+function bindCounter(): Reader {
+  let count = 0;
+  return () => ++count;
+}
+
 /** The event's own fields. */
 export const evtFields = {
   'evt.num': { read: ({ number }) => number },
@@ -186,6 +192,7 @@ export const evtFields = {
     },
   },
   'evt.is_io_uring': { read: ({ event }) => event.isUring },
+  'util.cnt': { bind: bindCounter },
   'evt.is_open_read': { read: opensWith(readable) },
   'evt.is_open_write': { read: opensWith(writable) },
   'evt.is_open_exec': { read: isOpenExec },

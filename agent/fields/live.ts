@@ -36,6 +36,14 @@ const sinceChange = (beganNs: (process: Process, scene: Scene) => bigint | undef
     return changed === undefined || began === undefined || began < changed ? undefined : began - changed;
   });
 
+/** Of the last second, in percent of a CPU. */
+const cpuUse =
+  (...parts: readonly ('user' | 'system')[]): Reader =>
+  ({ process, event, around }) => {
+    const rate = process && around.threads.rate(process, event.tid);
+    return rate && parts.reduce((sum, part) => sum + rate[part], 0);
+  };
+
 const threadCgroups = ({ process, event, around }: Scene): ReadonlyMap<string, string> | undefined =>
   process && around.live.cgroups(process, event.tid);
 
@@ -102,6 +110,12 @@ export const liveFields = {
   'proc.stdin.name': { read: descriptor(0, 'name') },
   'proc.stdout.name': { read: descriptor(1, 'name') },
   'proc.stderr.name': { read: descriptor(2, 'name') },
+  'thread.cpu': { read: cpuUse('user', 'system') },
+  'thread.cpu.user': { read: cpuUse('user') },
+  'thread.cpu.system': { read: cpuUse('system') },
+  'thread.totexectime': {
+    read: ({ process, event, around }) => process && around.threads.total(process, event.tid),
+  },
   'thread.pfmajor': { read: live((of, process, { event }) => of.faults(process, event.tid)?.major) },
   'thread.pfminor': { read: live((of, process, { event }) => of.faults(process, event.tid)?.minor) },
   'thread.vmsize': { read: ofFirstThread('VmSize', 1) },

@@ -126,6 +126,7 @@ export function sceneOf(event: Event, changes: Partial<Scene> = {}): Scene {
         groupName: (gid) => (gid === 0 ? 'root' : undefined),
       },
       live,
+      threads: { total: () => 8_000_000, rate: () => ({ user: 20, system: 5 }) },
       usersOf: (id) =>
         id === container.id
           ? {

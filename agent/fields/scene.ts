@@ -5,6 +5,7 @@ import type { Container } from '../state/containers/container.ts';
 import type { LiveProcess } from '../state/live-process.ts';
 import type { Orchestrators } from '../state/orchestrators/orchestrators.ts';
 import type { Process } from '../state/process.ts';
+import type { ThreadTimes } from '../state/thread-times.ts';
 import type { Users } from '../state/users.ts';
 
 /** What readers look up besides the event itself. */
@@ -16,6 +17,7 @@ export type Surroundings = {
   };
   readonly users: Users;
   readonly live: LiveProcess;
+  readonly threads: Pick<ThreadTimes, 'total' | 'rate'>;
   /** Those of a container, by the processes that are in it; `undefined` when none can be asked any more. */
   readonly usersOf: (container: string, processes: readonly Process[]) => Users | undefined;
   readonly orchestrators: Orchestrators;

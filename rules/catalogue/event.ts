@@ -142,7 +142,7 @@ export const evtFields = {
   'evt.is_open_create': { type: 'BOOL', doc: 'whether open created a new file' },
   'util.cnt': {
     type: 'UINT64',
-    doc: 'hidden incrementing counter; missing: nothing is counted by a rule',
+    doc: 'hidden counter: how often this place of a rule was read',
     flags: ['unlisted'],
   },
 } as const satisfies FieldTable;

@@ -114,11 +114,11 @@ export const processFields = {
   'thread.nametid': { type: 'CHARBUF', doc: 'process name joined with thread id', flags: ['unlisted'] },
   'thread.exectime': {
     type: 'RELTIME',
-    doc: 'CPU time of last scheduled thread slice; missing: nobody takes the samples',
+    doc: 'CPU time of last scheduled thread slice; missing: of context switches only, which are no events here',
   },
   'thread.totexectime': {
     type: 'RELTIME',
-    doc: 'thread CPU time since capture start; missing: nobody takes the samples',
+    doc: 'thread CPU time since capture start',
   },
   'thread.cgroups': { type: 'CHARBUF', doc: 'all cgroups of thread in one string' },
   'thread.cgroup': {
@@ -129,11 +129,11 @@ export const processFields = {
   },
   'proc.nthreads': { type: 'UINT64', doc: 'live threads in process including leader' },
   'proc.nchilds': { type: 'UINT64', doc: 'live threads in process excluding leader' },
-  'thread.cpu': { type: 'DOUBLE', doc: 'CPU used by thread in last second; missing: nobody takes the samples' },
-  'thread.cpu.user': { type: 'DOUBLE', doc: 'user CPU of thread in last second; missing: nobody takes the samples' },
+  'thread.cpu': { type: 'DOUBLE', doc: 'CPU used by thread in last second' },
+  'thread.cpu.user': { type: 'DOUBLE', doc: 'user CPU of thread in last second' },
   'thread.cpu.system': {
     type: 'DOUBLE',
-    doc: 'system CPU of thread in last second; missing: nobody takes the samples',
+    doc: 'system CPU of thread in last second',
   },
   'thread.vmsize': { type: 'UINT64', doc: 'virtual memory, main thread only, kilobytes' },
   'thread.vmrss': { type: 'UINT64', doc: 'resident memory, main thread only, kilobytes' },

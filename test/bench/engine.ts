@@ -174,6 +174,7 @@ function surroundings(): Omit<Surroundings, 'processes'> {
   return {
     users: makeUsers(() => performance.now()),
     live: makeLiveProcess(),
+    threads: { total: () => undefined, rate: () => undefined },
     usersOf: () => undefined,
     orchestrators: joinOrchestrators(undefined, undefined),
     namesOf: () => [],

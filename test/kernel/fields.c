@@ -43,6 +43,14 @@ static long long now(void)
 	return at.tv_sec * 1000000000LL + at.tv_nsec;
 }
 
+static long long used(void)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+	return at.tv_sec * 1000000000LL + at.tv_nsec;
+}
+
 static void await(void)
 {
 	char byte;
@@ -130,6 +138,17 @@ static void network(int port)
 	need(sendto(log_fd, "logged", 6, 0, (void *)&log, sizeof(log)), "sendto log");
 }
 
+/* Works for as long as it takes that two samples are taken, one a second. */
+static void work(void)
+{
+	long long began = now();
+
+	while (now() - began < 2500000000LL)
+		;
+	need(openat(AT_FDCWD, "busy", O_CREAT | O_WRONLY, 0600), "busy");
+	tell("total", used());
+}
+
 int main(int argc, char **argv)
 {
 	struct timespec nap = { .tv_nsec = 1000 };
@@ -151,6 +170,7 @@ int main(int argc, char **argv)
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, 0);
 	need(-pthread_create(&thread, 0, other_thread, 0), "pthread_create");
 	pthread_join(thread, 0);
+	work();
 	tell("done", 1);
 	await();
 	return 0;
