@@ -65,7 +65,8 @@ describe('the payload of', () => {
     const from = { from: 'Lanner <lanner@example.com>', to: 'soc@example.com' };
     const settings = { smtp: `smtp://127.0.0.1:${port}`, starttls: 'never', ...from };
     expect(await send('email', settings, {}, { idempotencyKey: 'a-key' })).toMatchObject({ status: 'done' });
-    await new Promise<void>((resolve) => smtp.close(() => resolve()));
+    // It would wait for connections that are kept for the next mail.
+    smtp.close();
     const [mail = ''] = mails;
     const boundary = /boundary="([^"]*)"/.exec(mail)?.[1] ?? 'none';
     const shown = mail

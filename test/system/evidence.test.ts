@@ -7,11 +7,10 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import * as z from 'zod';
 import { type Agent, startAgent } from '../support/agent.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePort } from '../support/free-port.ts';
 import { runLanner } from '../support/lanner.ts';
 import { makePlace, type Place, type RouterProcess, startRouterAt } from '../support/router.ts';
+import { startS3 } from '../support/s3.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
 const rules = `
 - rule: Mark
   desc: d
@@ -105,30 +104,6 @@ async function fetchArchive(id: string, wanted: string): Promise<string> {
   return execFileSync('tar', ['--zstd', '-xOf', file, 'manifest.json'], { encoding: 'utf8' });
 }
 
-/** Its port. */
-async function startS3(): Promise<number> {
-  const port = await freePort();
-  const words = [
-    '--directory',
-    at('s3'),
-    '--address',
-    '127.0.0.1',
-    '--port',
-    String(port),
-    '--configure-bucket',
-    'vault',
-  ];
-  const child = spawn(process.execPath, [join(root, 'node_modules/s3rver/bin/s3rver.js'), ...words], {
-    stdio: 'ignore',
-  });
-  ends.push(() => child.kill('SIGKILL'));
-  await eventually(
-    's3rver',
-    async () => (await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined)) ?? undefined,
-  );
-  return port;
-}
-
 it('goes to the router, or to a bucket, also when it was collected while the router was dead and the agent restarted', async () => {
   router = await startRouter();
   agent = await startNode();
@@ -146,13 +121,14 @@ it('goes to the router, or to a bucket, also when it was collected while the rou
   expect((await receiptNumber(2)).detail).toContain('stays on this node until the router takes it: ');
   await agent.close('SIGKILL');
 
-  const s3 = await startS3();
+  const s3 = await startS3('vault');
+  ends.push(() => s3.close());
   mkdirSync(join(place.dataFolder, 'secrets'), { recursive: true });
   const tell = (name: string, value: string) => writeFileSync(join(place.dataFolder, 'secrets', name), value);
   tell('KEY', 'S3RVER');
   tell('ID', 'not-the-right-id');
   const keys = `access_key_id: '%{secret.ID}', secret_access_key: '%{secret.KEY}'`;
-  const bucket = `{url: 'http://127.0.0.1:${s3}', bucket: vault, prefix: evidence/, region: us-east-1, ${keys}}`;
+  const bucket = `{url: '${s3.url}', bucket: vault, prefix: evidence/, region: us-east-1, ${keys}}`;
   writeFileSync(at('router.yaml'), `evidence: {s3: ${bucket}}\n`);
   router = await startRouter('--config', at('router.yaml'));
   agent = await startNode();
