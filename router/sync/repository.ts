@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SourceFile } from '#rules/language/source';
 import type { GitSettings } from '../config/git-settings.ts';
@@ -56,7 +56,9 @@ export function openRepository(folder: string, settings: GitSettings, signal: Ab
         removeRests(folder);
         return { ok: false, reason: `${settings.url}: ${fetched.reason}` };
       }
-      return commitOf(git, FETCHED);
+      // git has just written it; in older clones it may be packed.
+      const commit = readText(join(folder, FETCHED)).trim();
+      return commitPattern.test(commit) ? { ok: true, value: commit } : commitOf(git, FETCHED);
     },
     async isAncestor(ancestor, commit) {
       return (await git(['merge-base', '--is-ancestor', ancestor, commit])).ok;
@@ -94,6 +96,14 @@ async function commitOf(git: Git, revision: string): Promise<Answer<string>> {
   const found = await git(['rev-parse', '--verify', '-q', '--end-of-options', revision]);
   const commit = found.ok ? found.stdout.toString('latin1').trim() : '';
   return commitPattern.test(commit) ? { ok: true, value: commit } : { ok: false, reason: `${revision} is no commit` };
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return ''; // git is asked then.
+  }
 }
 
 /** What a transfer that was cut off leaves lying about. */

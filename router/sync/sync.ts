@@ -74,18 +74,23 @@ export async function openSync(parts: SyncParts): Promise<Sync> {
   const me = randomUUID();
   const held = new Map<string, readonly Playbook[]>();
   let active: ActiveRevision | undefined;
+  /** Rules, and their tests, that have passed last. */
+  let passed: readonly SourceFile[] | undefined;
   let turn: Promise<unknown> = Promise.resolve();
   let told = '';
   const listeners = new Set<(commit: string) => void>();
 
+  const hold = (commit: string, playbooks: readonly Playbook[]): void => {
+    held.set(commit, playbooks);
+    for (const old of held.keys()) if (held.size > MOST_HELD && old !== active?.commit) held.delete(old);
+  };
   const playbooksAt = async (commit: string): Promise<readonly Playbook[] | undefined> => {
     const known = held.get(commit);
     if (known !== undefined) return known;
     const files = await store.files(commit);
     if (files === undefined) return undefined;
     const { playbooks } = loadPlaybooks(files.playbooks, actions);
-    held.set(commit, playbooks);
-    for (const old of held.keys()) if (held.size > MOST_HELD && old !== active?.commit) held.delete(old);
+    hold(commit, playbooks);
     return playbooks;
   };
   /** Uses what the pointer says; whatever fails, what is used stays. */
@@ -126,13 +131,16 @@ export async function openSync(parts: SyncParts): Promise<Sync> {
     }
     if (!verified.ok) return refuse(commit, [verified.reason], pointer);
     if (!read.ok) return refuse(commit, [read.reason], pointer);
-    const checked = checkBundle(read.value, actions);
+    const checked = checkBundle(read.value, actions, passed);
     if (!checked.ok) return refuse(commit, checked.problems, pointer);
+    passed = read.value.rules;
     const { rules, playbookFiles, playbooks } = checked.bundle;
     const problems = parts.explain(playbooks);
     if (problems.length > 0) return refuse(commit, problems, pointer);
     const next = { commit, since_ms: nowMs(), by: wish.by, pinned: isBack };
     const files = { rules: [...rules], playbooks: [...playbookFiles] };
+    // They need not be read back from Redis.
+    hold(commit, playbooks);
     if (!(await store.publish(next, files, pointer?.commit))) return { status: 'busy', commit: pointer?.commit };
     await follow();
     await noteLook(true, commit, []);
