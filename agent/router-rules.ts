@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
 import { get as getTls } from 'node:https';
@@ -47,6 +48,7 @@ export type RouterRulesOptions = {
 /** Follows the commit that the router uses. What cannot be had, or does not load here, leaves the rules as they are. */
 export function makeRouterRules({ router, options, begunOn, use, log }: RouterRulesOptions) {
   let inUse = begunOn;
+  let inUseHash: string | undefined;
   let turn: Promise<unknown> = Promise.resolve();
   const take = async (commit: string): Promise<RulesReport> => {
     if (options.rulePaths.length > 0) return { ok: false, problem: 'this agent has rules of its own (--rules)' };
@@ -59,11 +61,18 @@ export function makeRouterRules({ router, options, begunOn, use, log }: RouterRu
     } catch (error) {
       return refuse(commit, `the rules cannot be had: ${error instanceof Error ? error.message : String(error)}`);
     }
+    const hash = createHash('sha256').update(JSON.stringify(bundle.files)).digest('hex');
+    if (hash === inUseHash) {
+      inUse = commit;
+      keep(options.dataFolder, bundle, log);
+      return { ok: true };
+    }
     // A repository may hold playbooks alone: then it is the rules that we came with.
     const loaded = loadRulesFor(options, bundle.files.length === 0 ? undefined : filesOf(bundle));
     if (!loaded.ok) return refuse(commit, loaded.errors.slice(0, 5).map(diagnosticLine).join('; '));
     use(loaded.ruleSet);
     inUse = commit;
+    inUseHash = hash;
     log('info', 'rules of another commit', { commit, rules: loaded.ruleSet.rules.length });
     keep(options.dataFolder, bundle, log);
     return { ok: true };

@@ -94,6 +94,16 @@ describe('an agent whose router has its rules from git', () => {
     await fires('two');
     expect(performance.now() - begunMs).toBeLessThan(10_000);
 
+    // The same rules: nothing is swapped.
+    const swaps = () => agent?.lines.filter((line) => line.includes('rules of another commit')).length;
+    const before = swaps();
+    const third = tree.commit({
+      'playbooks/p.yaml': 'playbook: p\non: {rules: [R]}\nsteps: [{id: l, uses: log, with: {file: /dev/null}}]\n',
+    });
+    await sync();
+    await uses(third);
+    expect(swaps()).toBe(before);
+
     tree.commit({ 'rules/r.yaml': rule('three').replace('fd.name', 'fd.nam') });
     expect((await sync()).status).toBe(409);
     await fires('two');
@@ -104,6 +114,6 @@ describe('an agent whose router has its rules from git', () => {
     expect(agent?.lines.join('\n')).toContain('rules that the router gave earlier');
     await fires('two');
     await startRouter();
-    await uses(second);
+    await uses(third);
   });
 });
