@@ -66,6 +66,16 @@ const commands = {
       return makeExplain(actionCatalogue);
     },
   },
+  'playbooks actions': {
+    summary: 'say what steps can do',
+    load: async () => {
+      const [{ makeActions }, { actionCatalogue }] = await Promise.all([
+        import('./playbooks/cli/actions.ts'),
+        import('./router/actions/all.ts'),
+      ]);
+      return makeActions(actionCatalogue);
+    },
+  },
   'playbooks run': {
     summary: 'say what a playbook would do about an alert, on the running router',
     load: async () => (await import('./router/cli/dry-run.ts')).dryRun,

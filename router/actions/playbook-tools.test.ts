@@ -107,6 +107,22 @@ describe('lanner playbooks test', () => {
   });
 });
 
+describe('lanner playbooks actions', () => {
+  it('prints what the schemas say', async () => {
+    const { status, stdout } = lanner('playbooks', 'actions', 'k8s.isolate_pod', 'k8s.drain', 'log');
+    expect(status).toBe(0);
+    await expect(stdout).toMatchFileSnapshot(join(root, books, 'actions.txt'));
+    const all = JSON.parse(lanner('playbooks', 'actions', '--json').stdout);
+    expect(all.length).toBeGreaterThan(25);
+    expect(all.find(({ name }: { name: string }) => name === 'k8s.cordon')).toMatchObject({
+      side: 'router',
+      parameters: [{ name: 'node', required: true, kind: 'string' }],
+      undo: 'k8s.uncordon',
+    });
+    expect(lanner('playbooks', 'actions', 'k8s.isolatepod').stderr).toContain('did you mean k8s.isolate_pod?');
+  });
+});
+
 describe('lanner playbooks explain', () => {
   it('says clause by clause why an alert starts a playbook or not, safe for terminals', async () => {
     const { status, stdout } = lanner(
