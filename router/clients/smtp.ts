@@ -20,7 +20,14 @@ export type Smtp = {
   close(): void;
 };
 
-type Line = { readonly transport: Transporter; readonly key: string; idle: NodeJS.Timeout | undefined; close(): void };
+type Line = {
+  readonly transport: Transporter;
+  readonly key: string;
+  idle: NodeJS.Timeout | undefined;
+  /** What is idle keeps no process alive that wants to end. */
+  hold(use: 'busy' | 'idle'): void;
+  close(): void;
+};
 
 /** A connection that was not used for so long is closed; servers do so after minutes. */
 const IDLE_MS = 10_000;
@@ -44,6 +51,7 @@ export function makeSmtp(): Smtp {
       if (kept !== undefined) {
         clearTimeout(kept.idle);
         idle.splice(idle.indexOf(kept), 1);
+        kept.hold('busy');
       }
       const line = kept ?? (await openLine(server, key, deadlineMs));
       const abort = (): void => line.close();
@@ -53,6 +61,7 @@ export function makeSmtp(): Smtp {
         const { accepted, rejected } = await Promise.race([line.transport.sendMail(mail), whenAborted(signal)]);
         line.idle = setTimeout(() => forget(line), IDLE_MS).unref();
         idle.push(line);
+        line.hold('idle');
         const [oldest] = idle.length > MOST_IDLE ? idle : [];
         if (oldest !== undefined) forget(oldest);
         return { accepted: (accepted ?? []).map(addressOf), rejected: (rejected ?? []).map(addressOf) };
@@ -111,7 +120,13 @@ async function openLine(server: SmtpServer, key: string, deadlineMs: number): Pr
     transport.close();
     for (const socket of sockets) socket.destroy();
   };
-  return { transport, key, idle: undefined, close };
+  const hold = (use: 'busy' | 'idle'): void => {
+    for (const socket of sockets) {
+      if (use === 'busy') socket.ref();
+      else socket.unref();
+    }
+  };
+  return { transport, key, idle: undefined, hold, close };
 }
 
 function whenAborted(signal: AbortSignal): Promise<never> {

@@ -1,5 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -161,10 +161,14 @@ describe('an approval', { timeout: 60_000 }, () => {
       { verdict: 'approved', by: 'anna', way: 'soc-chat' },
     ]);
     expect(await audited('approval_refused')).toHaveLength(1);
-    // Neither links nor tokens lie anywhere.
-    const kept = [await (await place.get('/api/runs?limit=10')).text(), ...(await audited('')), ...router.lines].join(
-      '\n',
-    );
+    // Neither links nor tokens lie anywhere, nor in what Redis has written.
+    const files = readdirSync(join(place.dataFolder, 'redis'), { recursive: true, withFileTypes: true });
+    const written = files
+      .filter((one) => one.isFile())
+      .map((one) => readFileSync(join(one.parentPath, one.name), 'latin1'));
+    expect(written.join('')).toContain('ask-first');
+    const told = [await (await place.get('/api/runs?limit=10')).text(), ...(await audited('')), ...router.lines];
+    const kept = [...told, ...written].join('\n');
     for (const secret of [ANNA, url.split('/answer/')[1] ?? '', confirm]) expect(kept).not.toContain(secret);
   });
 
@@ -350,5 +354,9 @@ describe('a digest', { timeout: 60_000 }, () => {
     await post(100);
     await eventually('the next mail', () => mails[1], 15_000);
     expect(subjects()).toEqual(['20 alerts: Warning: Mail', '100 alerts: Warning: Mail']);
+    // Its connection to the mail server is idle, and keeps nobody waiting.
+    const begun = performance.now();
+    await restart('SIGTERM');
+    expect(performance.now() - begun).toBeLessThan(8_000);
   });
 });
