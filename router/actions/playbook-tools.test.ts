@@ -50,6 +50,28 @@ describe('lanner playbooks check', () => {
     expect(lanner('playbooks', 'check', '--strict', books).status).toBe(1);
   });
 
+  it('refuses groups, ways and destinations that the configuration file does not have', () => {
+    const book = file('ask.yaml', {
+      playbook: 'ask',
+      on: { rules: ['*'] },
+      steps: [
+        {
+          id: 'kill',
+          uses: 'container.kill',
+          with: { container: 'c' },
+          approve: { via: ['console', 'smoke'], by: ['sco'], within: '10m' },
+        },
+      ],
+    });
+    expect(lanner('playbooks', 'check', book).status).toBe(0);
+    const config = file('router.yaml', { groups: { soc: ['operator'] } });
+    const { status, stderr } = lanner('playbooks', 'check', book, '--config', config);
+    expect(status).toBe(1);
+    expect(stderr).toContain('playbook ask, step kill: approve.by: there is no group sco; there are: soc');
+    expect(stderr).toContain('approve.via: there is neither a way nor a destination smoke');
+    expect(lanner('playbooks', 'check', book, '--config', '/nowhere').status).toBe(1);
+  });
+
   it('finds secrets in a folder', () => {
     writeFileSync(join(folder, 'LANNER_TEST_NOWHERE'), 'https://chat.example.com/t0ken\n');
     const { stdout } = lanner('playbooks', 'check', '--secrets', folder, books);

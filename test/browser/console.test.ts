@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
@@ -23,9 +23,10 @@ const token = () => readFileSync(join(dataFolder, 'token'), 'utf8').trim();
 
 async function startRouter(): Promise<ChildProcess> {
   const said: string[] = [];
+  const playbooks = ['--playbooks', 'playbooks', join(dataFolder, 'ask.yaml')];
   const child = spawn(
     process.execPath,
-    ['lanner.ts', 'router', '--data', dataFolder, '--listen', `127.0.0.1:${port}`],
+    ['lanner.ts', 'router', '--data', dataFolder, '--listen', `127.0.0.1:${port}`, ...playbooks],
     { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] },
   );
   child.stderr?.on('data', (chunk) => said.push(String(chunk)));
@@ -75,6 +76,19 @@ const rowWith = (shown: Page, list: string, text: string) => shown.locator(`#${l
 beforeAll(async () => {
   dataFolder = mkdtempSync(join(tmpdir(), 'lanner-console-'));
   port = await freePort();
+  writeFileSync(join(dataFolder, 'router.yaml'), 'groups: { soc: [operator] }\n');
+  writeFileSync(
+    join(dataFolder, 'ask.yaml'),
+    `playbook: ask
+mode: enforce
+on: { rules: [Ask] }
+steps:
+  - id: write
+    uses: log
+    with: { file: ${join(dataFolder, 'asked.jsonl')} }
+    approve: { via: [console], by: [soc], within: 10m }
+`,
+  );
   router = await startRouter();
   browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
@@ -139,6 +153,42 @@ describe('console', () => {
   it('shows what was there before it was opened', async () => {
     await post({ rule: 'Earlier', output: 'before the page' });
     await rowWith(await open(), 'alerts', 'before the page').waitFor({ timeout: 3_000 });
+  });
+
+  it('asks whether a step may be performed, and takes the answer', async () => {
+    const shown = await open();
+    await live(shown);
+    for (const [output, answer, state] of [
+      ['<b>first</b>', 'Deny', 'refused'],
+      ['second', 'Approve', 'done'],
+    ] as const) {
+      await post({ rule: 'Ask', output });
+      const asked = rowWith(shown, 'approvals', output);
+      await asked.waitFor();
+      expect(await asked.textContent()).toMatch(/^ask\/write log with .*soc, otherwise abort/);
+      await asked.getByRole('button', { name: answer }).click();
+      await asked.waitFor({ state: 'detached' });
+      await rowWith(shown, 'runs', `${state} write`).first().waitFor();
+    }
+  });
+
+  it('silences alerts for a while, and ends that', async () => {
+    const shown = await open();
+    await live(shown);
+    const form = shown.locator('#silence');
+    await form.getByLabel('Condition').fill('alert.rul = Quiet');
+    await form.getByLabel('Reason').fill('planned <i>work</i>');
+    await form.getByRole('button').click();
+    await form.getByRole('alert').filter({ hasText: 'did you mean alert.rule?' }).waitFor();
+    await form.getByLabel('Condition').fill('alert.rule = Quiet');
+    await form.getByLabel('Reason').fill('planned <i>work</i>');
+    await form.getByRole('button').click();
+    const silence = rowWith(shown, 'silences', 'operator: planned <i>work</i>');
+    await silence.waitFor();
+    await post({ rule: 'Quiet', output: 'hidden' });
+    expect(await rowWith(shown, 'alerts', 'hidden').textContent()).toContain('by operator until');
+    await silence.getByRole('button', { name: 'End' }).click();
+    await silence.waitFor({ state: 'detached' });
   });
 
   it('shows markup in an alert as text', async () => {

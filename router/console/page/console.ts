@@ -80,20 +80,20 @@ function askForToken(problem: string): void {
 function show(token: string): void {
   find('login').hidden = true;
   find('lists').hidden = false;
-  let isFollowed = false;
+  let look: (() => void) | undefined;
   openEventStream({
     url: '/api/events',
     token,
     tell: ({ kind, data }) => {
       if (kind === 'alert') alerts.put(readJson(data));
-      if (kind === 'run') runs.put(readJson(data));
+      if (kind !== 'run') return;
+      const run: Run = readJson(data);
+      runs.put(run);
+      if (run.steps.some(({ approval }) => approval !== undefined && approval.answer === undefined)) look?.();
     },
     onState: (state) => {
       if (state === 'refused') return askForToken('The router does not know this token.');
-      if (state === 'connected' && !isFollowed) {
-        isFollowed = true;
-        followPeople(token);
-      }
+      if (state === 'connected') look ??= followPeople(token);
       find('connection').textContent = state === 'connected' ? 'live' : 'the router does not answer; trying again …';
       sessionStorage.setItem(TOKEN, token);
       // After the stream is open, so that nothing falls between the two; after a break for what was missed.

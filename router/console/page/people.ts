@@ -105,8 +105,9 @@ function silenceRow({ id, condition, by, reason, until, state, hidden }: Silence
   );
 }
 
-/** Shows what waits for people, as long as the page is open. */
-export function followPeople(token: string): void {
+/** Shows what waits for people, as long as the page is open. Gives back what looks at once. */
+export function followPeople(token: string): () => void {
+  let isLooking = false;
   const ask = async (path: string, method = 'GET', body?: object) => {
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
     const sent = body === undefined ? {} : { body: JSON.stringify(body) };
@@ -120,6 +121,9 @@ export function followPeople(token: string): void {
     await look();
   };
   const look = async (): Promise<void> => {
+    // However fast runs come; the next look is soon.
+    if (isLooking) return;
+    isLooking = true;
     try {
       const paths = ['/api/approvals', '/api/pages', '/api/silences'];
       const [asked, paged, silenced] = await Promise.all(paths.map((path) => ask(path)));
@@ -134,6 +138,8 @@ export function followPeople(token: string): void {
       find('people').hidden = approvals.length + pages.length === 0 && find('people-problem').textContent === '';
     } catch {
       // The event stream notices the same break, and says so.
+    } finally {
+      isLooking = false;
     }
   };
   find('silence').addEventListener('submit', (event) => {
@@ -146,4 +152,5 @@ export function followPeople(token: string): void {
   });
   void look();
   setInterval(() => void look(), LOOK_MS);
+  return () => void look();
 }

@@ -7,7 +7,13 @@ export type Alert = {
   readonly output_fields: Readonly<Record<string, unknown>>;
 };
 export type StoredAlert = { readonly id: string; readonly alert: Alert; readonly silenced?: string };
-export type Step = { readonly id: string; readonly uses: string; readonly state: string; readonly detail: string };
+export type Step = {
+  readonly id: string;
+  readonly uses: string;
+  readonly state: string;
+  readonly detail: string;
+  readonly approval?: { readonly answer?: object };
+};
 export type Run = {
   readonly id: string;
   readonly playbook: string;
