@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { type ContainerDetails, makeDetails } from '../state/containers/container.ts';
 import { container, read, record, sceneOf, second } from './sample.ts';
 
 const inside = { container };
@@ -38,6 +39,14 @@ describe('fields of the container', () => {
     ['fd.containername', 'abcdef012345:/etc/shadow'],
   ] as const)('reads %s', ([field, expected]) => {
     expect(read(field, sceneOf(open, inside))).toEqual(expected);
+  });
+
+  it('has the address of its first process where nobody told one, and none in the host’s network', () => {
+    const of = (more: Partial<ContainerDetails>) =>
+      read('container.ip', sceneOf(open, { container: { ...container, details: makeDetails(more) } }));
+    expect(of({ ip: '172.17.0.2' })).toBe('172.17.0.2');
+    expect(of({ hostNetwork: true })).toBeUndefined();
+    expect(of({})).toBe('10.0.0.9');
   });
 
   it('shortens no name: of LXC and others it is all that there is', () => {

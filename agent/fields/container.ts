@@ -56,6 +56,13 @@ function startedNs(scene: Scene): bigint | undefined {
   return ms === undefined ? undefined : BigInt(ms) * NS_PER_MS;
 }
 
+/** Of a container that nobody told an address of: that of the network which its first process is in. */
+function ownAddress(scene: Scene): string | undefined {
+  if (scene.container === undefined || scene.container.details?.hostNetwork === true) return undefined;
+  const first = firstOfNamespace(scene);
+  return first === undefined || first.pid === 1 ? undefined : scene.around.live.address(first);
+}
+
 /** The container that the process runs in. */
 export const containerFields = {
   'container.id': { read: ({ container }) => (container === undefined ? 'host' : shortId(container.id)) },
@@ -84,7 +91,7 @@ export const containerFields = {
       return ns < 0n ? 0 : Number(ns);
     },
   },
-  'container.ip': { read: detail(({ ip }) => ip) },
+  'container.ip': { read: (scene) => scene.container?.details?.ip ?? ownAddress(scene) },
   'container.cni.json': { read: detail(({ pod }) => pod?.cniJson) },
   'container.host_pid': { read: detail(({ hostPid }) => hostPid) },
   'container.host_network': { read: detail(({ hostNetwork }) => hostNetwork) },

@@ -100,6 +100,7 @@ const live: LiveProcess = {
       ['cpu,cpuacct', '/a'],
       ['', '/b'],
     ]),
+  address: () => '10.0.0.9',
   programTimes: () => ({ ctimeNs: bootWallNs + 80_000_000_000n, mtimeNs: bootWallNs }),
 };
 

@@ -28,6 +28,31 @@ describe('what the kernel tells of a process that runs', () => {
     server.close();
   });
 
+  it.for([
+    { name: 'is its only address', lines: 'busybox ip addr add 10.9.8.7/24 dev lo', expected: '10.9.8.7' },
+    {
+      name: 'is not known when there are several',
+      lines: 'busybox ip addr add 10.9.8.7/24 dev lo; busybox ip addr add 10.9.7.7/24 dev lo',
+      expected: undefined,
+    },
+    { name: 'is none where only the loopback has one', lines: 'true', expected: undefined },
+  ])('in a network of its own $name', async ({ lines, expected }) => {
+    const words = ['-n', 'sh', '-c', `busybox ip link set lo up; ${lines}; echo done; exec sleep 100`];
+    const child = spawn('unshare', words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    const read = readProcess(child.pid ?? 0);
+    const address = read && live.address(read);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(read).toBeDefined();
+    expect(address).toBe(expected);
+  });
+
+  it('in the host’s network is no address of a container', () => {
+    const own = readProcess(process.pid);
+    expect(own && live.address(own)).toBeUndefined();
+  });
+
   it('is none of another that has the pid, and of none that ended', async () => {
     const child = spawn('/bin/sleep', ['100'], { stdio: ['ignore', 'pipe', 'ignore'] });
     await once(child, 'spawn');

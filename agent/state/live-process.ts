@@ -25,6 +25,8 @@ export type LiveProcess = {
   cgroups(process: Process, tid: number): ReadonlyMap<string, string> | undefined;
   /** Of the program's file. */
   programTimes(process: Process): FileTimes | undefined;
+  /** The only IPv4 address of its network, beside the loopback's; none in the host's network, nor when there are several. */
+  address(process: Process): string | undefined;
 };
 
 export function makeLiveProcess(proc = '/proc'): LiveProcess {
@@ -47,6 +49,13 @@ export function makeLiveProcess(proc = '/proc'): LiveProcess {
     descriptor: (process, fd) => of(process, (folder) => readDescriptor(folder, fd)),
     descriptorTypes: (process) => of(process, readDescriptorTypes),
     cgroups: (process, tid) => of(process, (folder) => parseProcCgroup(text(`${folder}/task/${tid}/cgroup`)).paths),
+    address: (process) =>
+      of(process, (folder) => {
+        const own = readlinkSync(`${folder}/ns/net`);
+        // The host's first process may not be asked everywhere; the agent, if it has a network of its own, may ask it.
+        const isHosts = ['1', 'self'].some((each) => networkOf(`${proc}/${each}`) === own);
+        return isHosts ? undefined : onlyAddress(text(`${folder}/net/fib_trie`));
+      }),
     programTimes(process) {
       return of(process, (folder) => timesOf(`${folder}/exe`, process)) ?? timesOf(process.exePath, process);
     },
@@ -54,6 +63,21 @@ export function makeLiveProcess(proc = '/proc'): LiveProcess {
 }
 
 const text = (path: string): string => readFileSync(path, 'latin1');
+
+function networkOf(folder: string): string | undefined {
+  try {
+    return readlinkSync(`${folder}/ns/net`);
+  } catch {
+    return undefined; // Not to be asked: it has rights that the agent lacks.
+  }
+}
+
+/** net/ipv4/fib_trie.c prints each address twice, once for each table: `|-- 10.0.3.7`, and below it `/32 host LOCAL`. */
+function onlyAddress(trie: string): string | undefined {
+  const found = new Set([...trie.matchAll(/\|-- (\S+)\n\s*\/32 host LOCAL/g)].map(([, address = '']) => address));
+  const [own, ...others] = [...found].filter((address) => !address.startsWith('127.'));
+  return others.length > 0 ? undefined : own;
+}
 
 function numberOf(from: string, pattern: RegExp): number | undefined {
   const found = pattern.exec(from)?.[1];

@@ -10,8 +10,10 @@ import { makeHostGroup } from '../support/host-group.ts';
 
 const run = promisify(execFile);
 
-const fields =
-  'proc.args proc.vpid container.id container.full_id container.name container.type container.image k8s.pod.name';
+const fields = [
+  'proc.args proc.vpid container.id container.full_id container.name container.type container.image container.privileged',
+  'container.mounts container.host_network container.ip container.start_ts k8s.pod.name',
+].join(' ');
 const rules = `- rule: marked
   desc: a program that the test started in a container
   condition: evt.type=execve and proc.args startswith "sh -c true mark-"
@@ -43,17 +45,16 @@ async function alertOf(mark: string) {
     mark,
     (alert) => alert.output_fields['proc.args'] === `sh -c true mark-${mark}`,
   );
-  return { ...output_fields, delayMs: receivedMs - Date.parse(time) };
+  return { fields: output_fields, delayMs: receivedMs - Date.parse(time) };
 }
 
-/** The name is all that is known of such a container, so nothing is waited for. */
+/** No engine is there to ask, so nothing is waited for. */
 const machine = (name: string, type: string) => ({
   'proc.vpid': 1,
   'container.id': name,
   'container.full_id': name,
   'container.name': name,
   'container.type': type,
-  'container.image': null,
   'k8s.pod.name': null,
 });
 
@@ -65,13 +66,27 @@ test('a container of LXC', async () => {
     `lxc.uts.name = ${name}`,
     'lxc.net.0.type = empty',
     'lxc.apparmor.profile = unconfined',
+    'lxc.mount.entry = /usr usr none bind,ro 0 0',
   ];
   writeFileSync(join(folder, name, 'config'), `${config.join('\n')}\n`);
   const lxc = ['-F', '-P', folder, '-n', name, '-o', join(folder, 'lxc.log')];
-  await run('lxc-start', [...lxc, '--', '/bin/busybox', 'sh', '-c', 'true', 'mark-lxc'], { timeout: 30_000 });
-  const alert = await alertOf('lxc');
-  expect(alert).toMatchObject(machine(name, 'lxc'));
-  expect(alert.delayMs).toBeLessThan(450);
+  const begunMs = Date.now();
+  // Its first program gives the network an address, and lives until the alert of the second is there.
+  const lines = 'busybox ip addr add 10.231.78.9/24 dev lo; busybox sh -c true mark-lxc; busybox sleep 1';
+  await run('lxc-start', [...lxc, '--', '/bin/busybox', 'sh', '-c', lines], { timeout: 30_000 });
+  const { fields: alert, delayMs } = await alertOf('lxc');
+  expect(alert).toMatchObject({
+    ...machine(name, 'lxc'),
+    'proc.vpid': expect.any(Number),
+    // All of it is in its configuration but the address, which is the network's.
+    'container.image': tree,
+    'container.privileged': true,
+    'container.mounts': '/usr:/usr:ro:false:',
+    'container.host_network': false,
+    'container.ip': '10.231.78.9',
+  });
+  expect(Math.abs(Number(alert['container.start_ts']) / 1e6 - begunMs)).toBeLessThan(2_000);
+  expect(delayMs).toBeLessThan(450);
 });
 
 test('a container of systemd-nspawn, in the scope that machined makes for it', async () => {
@@ -83,9 +98,9 @@ test('a container of systemd-nspawn, in the scope that machined makes for it', a
     await run('/bin/sh', ['-c', `${group.enter}; systemd-nspawn ${words}`], {
       timeout: 30_000,
     });
-    const alert = await alertOf('nspawn');
-    expect(alert).toMatchObject(machine('lanner-nspawn', 'systemd-nspawn'));
-    expect(alert.delayMs).toBeLessThan(450);
+    const { fields: alert, delayMs } = await alertOf('nspawn');
+    expect(alert).toMatchObject({ ...machine('lanner-nspawn', 'systemd-nspawn'), 'container.image': null });
+    expect(delayMs).toBeLessThan(450);
   } finally {
     group.remove();
   }
@@ -98,7 +113,10 @@ test('a container below a container: the inner one', async () => {
     const parent = `--cgroup-parent=/docker/${outer}/docker`;
     const asked = ['run', '--rm', '--network', 'none', '--name', 'lanner-inner', parent, image];
     await docker(...asked, '/bin/busybox', 'sh', '-c', 'true', 'mark-inner');
-    expect(await alertOf('inner')).toMatchObject({ 'container.name': 'lanner-inner', 'container.image': image });
+    expect((await alertOf('inner')).fields).toMatchObject({
+      'container.name': 'lanner-inner',
+      'container.image': image,
+    });
   } finally {
     await docker('rm', '-f', outer);
   }
@@ -112,7 +130,7 @@ test('a container in a user namespace of its own', async () => {
   const limits = ['--ulimit', 'nofile=1024:4096', '--ulimit', 'nproc=4096:4096'];
   const asked = [...engine, ...limits, '--network', 'none', '--uidmap', '0:100000:65536', '--gidmap', '0:100000:65536'];
   await run('podman', [...asked, image, '/bin/busybox', 'sh', '-c', 'true', 'mark-mapped'], { timeout: 60_000 });
-  expect(await alertOf('mapped')).toMatchObject({
+  expect((await alertOf('mapped')).fields).toMatchObject({
     'proc.vpid': 1,
     'container.name': 'lanner-mapped',
     'container.type': 'podman',

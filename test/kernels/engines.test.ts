@@ -9,9 +9,9 @@ const engines = {
   cgroupfs: { type: 'podman', 'image.tag': '1', 'image.id': hex64, mounts: '/etc:/host:ro:false:rprivate' },
   docker: { type: 'docker', 'image.tag': '1', 'image.id': hex64, mounts: '/etc:/host:ro:false:rprivate' },
   ctr: { type: 'containerd', 'image.tag': '1', 'image.id': null, mounts: '' },
-  lxc: { type: 'lxc', 'image.tag': null },
-  nspawn: { type: 'systemd-nspawn', 'image.tag': null },
-  machined: { type: 'systemd-nspawn', 'image.tag': null },
+  lxc: { type: 'lxc', image: '/tmp/tree', privileged: true },
+  nspawn: { type: 'systemd-nspawn', image: null },
+  machined: { type: 'systemd-nspawn', image: '/tmp/tree' },
 };
 
 /**

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { containerOfCgroup, parseProcCgroup } from './cgroup.ts';
 
 const id = 'a1b2c3d4'.repeat(8);
+const third = 'ef'.repeat(32);
 const other = '0f1e2d3c'.repeat(8);
 
 const uid = '0a1b2c3d-1111-4222-8333-444455556666';
@@ -90,7 +91,21 @@ describe('containerOfCgroup', () => {
       path: '/user.slice/user-1000.slice/session-3.scope/lxc.payload.web',
       expected: { id: 'web', engine: 'lxc' },
     },
-    { name: 'docker in LXC: the inner one', path: `/lxc.payload.a/docker/${id}`, expected: { id, engine: 'docker' } },
+    {
+      name: 'docker in LXC: the inner one',
+      path: `/lxc.payload.a/docker/${id}`,
+      expected: { id, engine: 'docker', outer: '/lxc.payload.a' },
+    },
+    {
+      name: 'containerd in docker: the inner one',
+      path: `/system.slice/docker-${other}.scope/kubelet.slice/cri-containerd-${id}.scope/below`,
+      expected: { id, engine: 'containerd', outer: `/system.slice/docker-${other}.scope` },
+    },
+    {
+      name: 'docker in docker in docker: the innermost one, in the second',
+      path: `/docker/${third}/docker/${other}/docker/${id}`,
+      expected: { id, engine: 'docker', outer: `/docker/${third}/docker/${other}` },
+    },
     {
       name: 'systemd-nspawn as a service',
       path: '/machine.slice/systemd-nspawn@debian\\x2d12.service/payload/system.slice/ssh.service',

@@ -24,6 +24,10 @@ export type CgroupContainer = {
   readonly namespace?: string;
   /** Who runs it without being root, by the user's slice. */
   readonly user?: number;
+  /** The path up to the container, of LXC's, whose monitor has its own beside it. */
+  readonly group?: string;
+  /** The path of the container that it lies in: an engine in there runs it. */
+  readonly outer?: string;
 };
 
 /** Whether containerd runs `id` in `namespace`: its ids may be any word, so that the path alone proves nothing. */
@@ -60,9 +64,20 @@ export function containerOfCgroup(
   const parts = path.split('/').slice(1);
   for (let at = parts.length - 1; at >= 0; at--) {
     const found = ofHexId(parts, at) ?? ofName(parts, at);
-    if (found !== undefined) return found;
+    if (found === undefined) continue;
+    const outer = outerOf(parts, at, found.id);
+    return outer === undefined ? found : { ...found, outer };
   }
   return ofContainerd(parts, isContainerdTask);
+}
+
+/** The nearest group above that is another container's. */
+function outerOf(parts: readonly string[], below: number, id: string): string | undefined {
+  for (let at = below - 1; at >= 0; at--) {
+    const found = ofHexId(parts, at) ?? ofName(parts.slice(0, below), at);
+    if (found !== undefined && found.id !== id) return `/${parts.slice(0, at + 1).join('/')}`;
+  }
+  return undefined;
 }
 
 /** Engines that number their containers. */
@@ -109,8 +124,10 @@ function ofName(parts: readonly string[], at: number): CgroupContainer | undefin
   const parent = parts[at - 1];
   if (parent === 'mesos' && uuid.test(part)) return { id: part, engine: 'mesos' };
   // LXC 4 and later write `lxc.payload.<name>`, earlier ones and Proxmox `lxc/<name>`; the monitor is the host's.
-  if (part.startsWith('lxc.payload.')) return { id: part.slice('lxc.payload.'.length), engine: 'lxc' };
-  if ((parent === 'lxc' || parent === 'lxc.payload') && part !== '') return { id: part, engine: 'lxc' };
+  const lxc = part.startsWith('lxc.payload.') ? part.slice('lxc.payload.'.length) : part;
+  if (lxc !== part || ((parent === 'lxc' || parent === 'lxc.payload') && part !== '')) {
+    return { id: lxc, engine: 'lxc', group: `/${parts.slice(0, at + 1).join('/')}` };
+  }
   return ofMachine(part, parent, parts[at + 1]);
 }
 

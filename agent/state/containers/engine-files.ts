@@ -3,10 +3,11 @@ import { dirname, join } from 'node:path';
 import type { EngineSocket } from '../../config/engine-socket.ts';
 import { readBounded } from '../bounded-file.ts';
 import type { CgroupContainer } from './cgroup.ts';
-import { type ContainerDetails, type EngineKind, makeDetails } from './container.ts';
+import type { ContainerDetails, EngineKind } from './container.ts';
 import { readDockerFiles } from './docker-inspect.ts';
 import { splitImage } from './image-name.ts';
 import { isJson, type Json, parseJson, partOf, textOf, textsOf, timeOf } from './json.ts';
+import { knownMachineFolders, readMachine } from './machine-files.ts';
 import { readSpec } from './oci-spec.ts';
 import { type OwnUsers, readOwnUsers } from './own-files.ts';
 
@@ -61,7 +62,11 @@ export type EngineFiles = {
  * Reads containers' descriptions where their engines keep them. They are there before a container's first program runs
  * and are read at once, whatever the engine is busy with: dockerd answers only when the start is over.
  */
-export function openEngineFiles(folders: EngineFolders, homeOf = homeInPasswd): EngineFiles {
+export function openEngineFiles(
+  folders: EngineFolders,
+  homeOf = homeInPasswd,
+  machines = knownMachineFolders,
+): EngineFiles {
   /** Where the engines of root keep their containers, and those of the container's own user. */
   const storagesOf = ({ user }: CgroupContainer): readonly string[] => {
     const home = user === undefined ? undefined : homeOf(user);
@@ -70,8 +75,7 @@ export function openEngineFiles(folders: EngineFolders, homeOf = homeInPasswd): 
   return {
     read(container) {
       if (container.engine === 'lxc' || container.engine === 'libvirt-lxc' || container.engine === 'systemd-nspawn') {
-        // Nothing else is known of them than the name.
-        return { engine: container.engine, details: makeDetails({ name: container.id }), isComplete: true };
+        return { engine: container.engine, details: readMachine(container, machines), isComplete: true };
       }
       if (!isPlain(container.id)) return undefined;
       return (
