@@ -32,6 +32,8 @@ import { ContainerUsers } from './state/container-users.ts';
 import type { CgroupContainer } from './state/containers/cgroup.ts';
 import { findEngines, knownSockets, userSockets } from './state/containers/engine.ts';
 import { foldersOf, openEngineFiles } from './state/containers/engine-files.ts';
+import { knownMachineFolders } from './state/containers/machine-files.ts';
+import { NestedEngines } from './state/containers/nested-engines.ts';
 import { ContainerTable } from './state/containers/table.ts';
 import { enterAll, makeHealer } from './state/heal.ts';
 import { groupCalls, makeGroupFinder } from './state/made-groups.ts';
@@ -112,7 +114,9 @@ export function startAgent(start: PipelineOptions): AgentStart {
   const mounts = readCgroupMounts();
   const processes = new ProcessTable((pid) => readProcess(pid), options.memory.endedProcesses);
   const containerUsers = new ContainerUsers({ nowMs: () => performance.now(), isAlive });
+  const nested = new NestedEngines({ ...knownMachineFolders, nowMs: () => performance.now() });
   const containers = new ContainerTable({
+    nested: (named) => nested.of(named),
     findEngines: (known, user) =>
       findEngines(user === undefined ? [...options.engines, ...knownSockets] : userSockets(user), known),
     files: {
@@ -335,6 +339,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
         response?.close();
         containers.close();
         threads.close();
+        nested.close();
         kubernetes?.close();
         mesos?.close();
         await Promise.all([stopped, ...outputs.map((output) => output.close(CLOSE_OUTPUTS_MS))]);

@@ -84,7 +84,9 @@ function refuseMembers(pids: readonly number[], { self, protection }: ActionPort
   return refuseProcesses(facts, self, protection);
 }
 
-export function toFacts(named: Pick<CgroupContainer, 'id' | 'podUid'>, details?: ContainerDetails): ContainerFacts {
+export function toFacts(named: Pick<CgroupContainer, 'id' | 'podUid'>, told?: ContainerDetails): ContainerFacts {
+  // Who runs the container around it could name it as he likes, so that it would be spared.
+  const details = told?.isClaimed === true ? undefined : told;
   const pod = details?.pod;
   const isOfPod = pod !== undefined || named.podUid !== undefined;
   return {

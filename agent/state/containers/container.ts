@@ -54,6 +54,8 @@ export type ContainerDetails = {
   /** What Mesos and Marathon told it: variables whose names begin with theirs. */
   readonly environment: ReadonlyMap<string, string>;
   readonly pod: Pod | undefined;
+  /** An engine inside another container said so: its owner's word, good for naming it and for nothing else. */
+  readonly isClaimed: boolean;
 };
 
 /** Details of which only these are known. */
@@ -78,6 +80,7 @@ export function makeDetails(known: Partial<ContainerDetails>): ContainerDetails 
     probes: noProbes,
     environment: noLabels,
     pod: undefined,
+    isClaimed: false,
     ...known,
   };
 }

@@ -57,6 +57,7 @@ function openTable(sockets: readonly string[], { timeoutMs = 2_000, file, name =
         known,
       ),
     files: { read: () => file },
+    nested: () => [],
     engineChanged: ({ engine, status }) => changes.push(`${engine.name} ${status}`),
     timeoutMs,
     settled: (container) => settled.push(container),

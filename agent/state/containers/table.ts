@@ -26,6 +26,8 @@ export type ContainerTableOptions = {
   /** Engines that are there now and not among the known; of a user who is not root when one is named. */
   readonly findEngines: (known: readonly Engine[], user: number | undefined) => readonly Engine[];
   readonly files: Pick<EngineFiles, 'read'>;
+  /** Engines inside the container that this one lies in. */
+  readonly nested: (container: CgroupContainer) => readonly Engine[];
   /** An engine that has not answered by then counts as silent for this container. */
   readonly timeoutMs: number;
   /** Called when a waiting container is known or will not be. */
@@ -90,6 +92,8 @@ export class ContainerTable {
 
   /** A container whose group was just made. An engine may not know it yet: then its first event asks anew. */
   expect(named: CgroupContainer): void {
+    // Its scope is made before machined has noted the machine.
+    if (named.engine === 'systemd-nspawn') return;
     if (this.#byId.has(named.id) || this.#expected.size >= MOST_EXPECTED) return;
     this.counters.expected++;
     const seen = this.#meet(named, this.#options.nowMs());
@@ -121,7 +125,9 @@ export class ContainerTable {
     if (file !== undefined) this.counters.fromFiles++;
     const engine = file?.engine ?? named.engine;
     const names = engineNames[engine];
-    const able = names.length === 0 ? [] : this.engines(named.user).filter(({ name }) => names.includes(name));
+    const hosts = names.length === 0 ? [] : this.engines(named.user).filter(({ name }) => names.includes(name));
+    // What the host's engines and files know is not asked of a container.
+    const able = file === undefined ? [...hosts, ...this.#options.nested(named)] : hosts;
     const isKnown = file?.isComplete === true || (file !== undefined && able.length === 0);
     const status = isKnown ? 'known' : able.length === 0 ? 'unknown' : 'waiting';
     const seen: Container = { ...describe(named), engine, details: file?.details, status };
