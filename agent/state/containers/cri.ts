@@ -180,9 +180,18 @@ function readImage(status: Message, info: unknown) {
   const spec = status.message(container.image);
   const asked = textOf(spec.text(18)) ?? textOf(spec.text(1));
   const ref = textOf(status.text(container.imageRef));
-  const id = [textOf(status.text(container.imageId)), ref, textOf(partOf(info, 'config', 'image')['image']), asked]
-    .find((each) => each?.startsWith('sha256:'))
-    ?.slice('sha256:'.length);
+  const annotations = partOf(info, 'runtimeSpec', 'annotations');
+  const told = [
+    textOf(status.text(container.imageId)),
+    ref,
+    textOf(partOf(info, 'config', 'image')['image']),
+    asked,
+    // CRI-O's; it writes ids without what they are digests of.
+    textOf(annotations['io.kubernetes.cri-o.ImageRef']),
+  ];
+  const id = told
+    .map((each) => /^(?:sha256:)?([0-9a-f]{64})$/.exec(each ?? '')?.[1])
+    .find((each) => each !== undefined);
   const named = splitImage(asked);
   const pulled = splitImage(ref);
   return {
@@ -198,7 +207,10 @@ function readPod(answer: Message | undefined, sandboxId: string | undefined): Po
   if (answer === undefined) return undefined;
   const status = answer.message(response.status);
   const metadata = status.message(sandbox.metadata);
-  const cni = partOf(readInfo(answer))['cniResult'];
+  const info = readInfo(answer);
+  // containerd has it in `info` itself, CRI-O as text among the annotations of the pod's own container.
+  const noted = textOf(partOf(info, 'runtimeSpec', 'annotations')['io.kubernetes.cri-o.CNIResult']);
+  const cni = info['cniResult'] ?? parseJson(noted ?? '');
   return {
     name: textOf(metadata.text(1)),
     uid: textOf(metadata.text(2)),
