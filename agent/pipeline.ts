@@ -1,4 +1,4 @@
-import { actionSteps, type Playbook } from '#playbooks/language/playbook';
+import type { Playbook } from '#playbooks/language/playbook';
 import type { Log } from '#rules/cli/log';
 import type { CompiledRuleSet } from '#rules/language/compile';
 import type { RuleSet } from '#rules/language/rule-set';
@@ -12,6 +12,7 @@ import { blindSpotAlerts, engineAlert } from './engine/loss.ts';
 import type { Event } from './events/event.ts';
 import type { Losses } from './events/losses.ts';
 import type { Scene } from './fields/scene.ts';
+import { makeLivePlaybooks, type Swapped } from './live-playbooks.ts';
 import { makeLiveRules } from './live-rules.ts';
 import { makeLossLook } from './loss-look.ts';
 import { type AgentCounters, type Facts, readUsage } from './metrics/facts.ts';
@@ -23,7 +24,6 @@ import { makeClearance } from './respond/clearance.ts';
 import { makeNodeSteps } from './respond/node-steps.ts';
 import { readStop } from './respond/off-switch.ts';
 import { openResponse, readBootId } from './respond/open.ts';
-import { makeReflexes } from './respond/reflexes.ts';
 import { makeRouterRules } from './router-rules.ts';
 import { Cgroups } from './state/cgroups.ts';
 import { stateCalls } from './state/changes.ts';
@@ -84,6 +84,9 @@ export type RunningAgent = {
   rules(): CompiledRuleSet<Scene>;
   /** Other rules from now on; no event is lost. */
   useRules(ruleSet: RuleSet): void;
+  playbooks(): readonly Playbook[];
+  /** Other playbooks from now on, all or none; no run is lost. */
+  usePlaybooks(playbooks: readonly Playbook[]): Swapped;
   /** Names of the container engines that were found. */
   readonly engines: readonly string[];
   counters(): AgentCounters;
@@ -104,9 +107,12 @@ export type AgentStart =
 export function startAgent(start: PipelineOptions): AgentStart {
   const { options, ruleSet, playbooks = [], agentVersion, token, log, filtering } = start;
   const { mode, response: settings } = options;
-  const made = makeReflexes({ playbooks, mode, settings });
+  const mayChange = options.router !== undefined || options.playbookPaths.length > 0;
+  const made = makeLivePlaybooks({ playbooks, mayChange, mode, settings });
   if (!made.ok) return made;
-  const { reflexes } = made;
+  const own = made.live;
+  const { reflexes } = own;
+  let isStopped = readStop(options.dataFolder) !== undefined;
   const clock = makeClock();
   const bootId = readBootId();
   const live = makeLiveRules(ruleSet, { options, neededCalls, agentVersion, filtering: filtering ?? 'on', log });
@@ -156,7 +162,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
       if (reflexes !== undefined && container !== undefined) clearance.learned(id, container);
     },
   });
-  const history = options.router !== undefined || playbooks.some(isOfNode) ? new History() : undefined;
+  const history = own.isResponding ? new History() : undefined;
   const engine = new Engine({
     rules: live.current(),
     processes,
@@ -170,7 +176,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
     asked: live.judge,
     fired: (fired) => {
       const alert = toAlert(fired, ports);
-      respond(alert);
+      nodeSteps?.respond(alert);
       for (const output of outputs) output.write(alert);
     },
     ...(reflexes !== undefined && {
@@ -198,7 +204,12 @@ export function startAgent(start: PipelineOptions): AgentStart {
     types: [...types, ...neededCalls],
     ...options.memory,
     details,
-    reflexes: reflexes && { ...reflexes, control: reflexes.control(readStop(options.dataFolder) !== undefined) },
+    reflexes: reflexes && {
+      tests: reflexes.tests(),
+      control: reflexes.control(isStopped),
+      spared: reflexes.spared(),
+      isDenying: reflexes.isDenying(),
+    },
     onEvent: (event) => costs.run(event, handle),
     onBatchEnd: () => {
       ticker ??= engine.waiting > 0 ? setTimeout(tick, TICK_MS) : undefined;
@@ -208,6 +219,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
   const { capture } = opened;
   threads.begin(details);
   threads.use(details);
+  own.attach(capture, () => isStopped);
   live.attach(capture, () => {
     engine.use(live.current());
     threads.use(live.wanted().details);
@@ -247,13 +259,20 @@ export function startAgent(start: PipelineOptions): AgentStart {
   const at = options.router && token !== undefined ? { url: options.router.url, token } : undefined;
   const router = at && {
     ...at,
-    revision: makeRouterRules({ router: at, options, begunOn: start.rulesCommit, use: live.swap, log }),
+    revision: makeRouterRules({
+      router: at,
+      options,
+      begunOn: start.rulesCommit,
+      use: live.swap,
+      usePlaybooks: own.swap,
+      log,
+    }),
   };
-  const response = router !== undefined || playbooks.some(isOfNode) ? openResponses() : undefined;
-  const respond =
-    response === undefined
-      ? () => undefined
-      : makeNodeSteps({ playbooks, mode, perform: (command) => response.perform(command), log, nowMs: Date.now });
+  const response = own.isResponding ? openResponses() : undefined;
+  const nodeSteps =
+    response &&
+    makeNodeSteps({ playbooks, mode, perform: (command) => response.perform(command), log, nowMs: Date.now });
+  if (nodeSteps !== undefined) own.steps(nodeSteps);
   const timers = [
     setInterval(() => clock.measure(), MEASURE_CLOCK_MS),
     setInterval(makeLossLook(counters, losses, raise, healAfterLoss), LOOK_FOR_LOSS_MS),
@@ -294,8 +313,9 @@ export function startAgent(start: PipelineOptions): AgentStart {
     };
     return openResponse({
       router,
-      stopChanged: (isStopped) => {
-        if (reflexes !== undefined) capture.setReflexControl(reflexes.control(isStopped));
+      stopChanged(now) {
+        isStopped = now;
+        own.control();
       },
       dataFolder,
       node,
@@ -313,6 +333,8 @@ export function startAgent(start: PipelineOptions): AgentStart {
     agent: {
       rules: live.current,
       useRules: live.swap,
+      playbooks: own.current,
+      usePlaybooks: own.swap,
       engines: containers.engines().map(({ name }) => name),
       counters,
       losses,
@@ -352,9 +374,4 @@ export function startAgent(start: PipelineOptions): AgentStart {
 function kindOf(container: CgroupContainer | undefined): 'host' | 'container' | 'unknown' {
   if (container === undefined) return 'host';
   return container.id.slice(0, 12) === 'host' ? 'unknown' : 'container';
-}
-
-/** Whether this node has a step of it to carry out by itself. */
-function isOfNode(playbook: Playbook): boolean {
-  return actionSteps(playbook).some(({ where }) => where !== 'router');
 }

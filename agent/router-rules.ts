@@ -4,18 +4,25 @@ import { get, type IncomingMessage } from 'node:http';
 import { get as getTls } from 'node:https';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { loadPlaybooks } from '#playbooks/language/load';
+import { nodeCatalogue } from '#playbooks/language/node-catalogue';
+import type { Playbook } from '#playbooks/language/playbook';
 import type { Log } from '#rules/cli/log';
 import { makeFolder } from '#rules/cli/make-folder';
 import { diagnosticLine } from '#rules/language/diagnostic';
 import type { RuleSet } from '#rules/language/rule-set';
 import type { SourceFile } from '#rules/language/source';
 import type { AgentOptions } from './config/options.ts';
+import type { Swapped } from './live-playbooks.ts';
 import { loadRulesFor } from './load-rules.ts';
 
-/** The rules of a commit, as the router has them and as they are kept. */
+const files = z.array(z.strictObject({ path: z.string().max(4_096), text: z.string() })).max(2_000);
+/** The rules and playbooks of a commit, as the router has them and as they are kept. */
 const bundleSchema = z.strictObject({
   commit: z.string().regex(/^[0-9a-f]{40,64}$/),
-  files: z.array(z.strictObject({ path: z.string().max(4_096), text: z.string() })).max(2_000),
+  /** Of rules. */
+  files,
+  playbooks: files.default([]),
 });
 export type RuleBundle = z.output<typeof bundleSchema>;
 
@@ -27,7 +34,7 @@ const MOST_BYTES = 40 * 1024 * 1024;
 const ANSWER_MS = 30_000;
 const FILE = 'router-rules.json';
 
-/** The last good rules that a router gave; `undefined`: none, or they cannot be read. */
+/** The last good rules and playbooks that a router gave; `undefined`: none, or they cannot be read. */
 export function readKeptRules(dataFolder: string): RuleBundle | undefined {
   try {
     return bundleSchema.parse(JSON.parse(readFileSync(join(dataFolder, FILE), 'utf8')));
@@ -42,16 +49,22 @@ export type RouterRulesOptions = {
   /** The rules of this commit are in use since the start. */
   readonly begunOn: string | undefined;
   readonly use: (ruleSet: RuleSet) => void;
+  readonly usePlaybooks: (playbooks: readonly Playbook[]) => Swapped;
   readonly log: Log;
 };
 
-/** Follows the commit that the router uses. What cannot be had, or does not load here, leaves the rules as they are. */
-export function makeRouterRules({ router, options, begunOn, use, log }: RouterRulesOptions) {
+/**
+ * Follows the commit that the router uses. What cannot be had, or does not load here, leaves rules and playbooks as they
+ * are, all of them. Those that this agent was given itself are not replaced.
+ */
+export function makeRouterRules({ router, options, begunOn, use, usePlaybooks, log }: RouterRulesOptions) {
   let inUse = begunOn;
   let inUseHash: string | undefined;
   let turn: Promise<unknown> = Promise.resolve();
   const take = async (commit: string): Promise<RulesReport> => {
-    if (options.rulePaths.length > 0) return { ok: false, problem: 'this agent has rules of its own (--rules)' };
+    const takes = { rules: options.rulePaths.length === 0, playbooks: options.playbookPaths.length === 0 };
+    if (!takes.rules && !takes.playbooks)
+      return { ok: false, problem: 'this agent has rules and playbooks of its own (--rules, --playbooks)' };
     if (commit === inUse) return { ok: true };
     let bundle: RuleBundle;
     try {
@@ -59,26 +72,39 @@ export function makeRouterRules({ router, options, begunOn, use, log }: RouterRu
         JSON.parse(await download(new URL(`/api/sync/rules/${commit}`, router.url), router.token)),
       );
     } catch (error) {
-      return refuse(commit, `the rules cannot be had: ${error instanceof Error ? error.message : String(error)}`);
+      return refuse(commit, `they cannot be had: ${error instanceof Error ? error.message : String(error)}`);
     }
-    const hash = createHash('sha256').update(JSON.stringify(bundle.files)).digest('hex');
+    const hash = createHash('sha256').update(JSON.stringify([bundle.files, bundle.playbooks])).digest('hex');
     if (hash === inUseHash) {
       inUse = commit;
       keep(options.dataFolder, bundle, log);
       return { ok: true };
     }
     // A repository may hold playbooks alone: then it is the rules that we came with.
-    const loaded = loadRulesFor(options, bundle.files.length === 0 ? undefined : filesOf(bundle));
-    if (!loaded.ok) return refuse(commit, loaded.errors.slice(0, 5).map(diagnosticLine).join('; '));
-    use(loaded.ruleSet);
+    const loaded = loadRulesFor(options, bundle.files.length === 0 ? undefined : filesOf(bundle, 'files'));
+    const playbooks = loadPlaybooks(filesOf(bundle, 'playbooks'), nodeCatalogue);
+    const errors = [...(loaded.ok ? [] : loaded.errors), ...playbooks.errors];
+    if (!loaded.ok || errors.length > 0) return refuse(commit, errors.slice(0, 5).map(diagnosticLine).join('; '));
+    if (takes.playbooks) {
+      const swapped = usePlaybooks(playbooks.playbooks);
+      if (!swapped.ok) {
+        if (swapped.isForRestart === true) keep(options.dataFolder, bundle, log);
+        return refuse(commit, swapped.reason);
+      }
+    }
+    if (takes.rules) use(loaded.ruleSet);
     inUse = commit;
     inUseHash = hash;
-    log('info', 'rules of another commit', { commit, rules: loaded.ruleSet.rules.length });
+    const counts = { rules: loaded.ruleSet.rules.length, playbooks: playbooks.playbooks.length };
+    log('info', 'rules and playbooks of another commit', { commit, ...counts });
     keep(options.dataFolder, bundle, log);
-    return { ok: true };
+    if (!takes.rules) return { ok: true, problem: 'the playbooks alone: this agent has rules of its own (--rules)' };
+    return takes.playbooks
+      ? { ok: true }
+      : { ok: true, problem: 'the rules alone: this agent has playbooks of its own (--playbooks)' };
   };
   const refuse = (commit: string, problem: string): RulesReport => {
-    log('error', 'the rules of the router were not taken: those in use stay', { commit, problem });
+    log('error', 'rules and playbooks of the router were not taken: those in use stay', { commit, problem });
     return { ok: false, problem: problem.slice(0, 4_000) };
   };
   return (commit: string): Promise<RulesReport> => {
@@ -89,8 +115,10 @@ export function makeRouterRules({ router, options, begunOn, use, log }: RouterRu
   };
 }
 
-export function filesOf({ commit, files }: RuleBundle): readonly SourceFile[] {
-  return files.map(({ path, text }) => ({ path: `${commit.slice(0, 12)}:${path}`, text }));
+/** `files`: the rules. */
+export function filesOf(bundle: RuleBundle, of: 'files' | 'playbooks'): readonly SourceFile[] {
+  const { commit } = bundle;
+  return bundle[of].map(({ path, text }) => ({ path: `${commit.slice(0, 12)}:${path}`, text }));
 }
 
 function keep(dataFolder: string, bundle: RuleBundle, log: Log): void {
@@ -100,7 +128,7 @@ function keep(dataFolder: string, bundle: RuleBundle, log: Log): void {
     writeFileSync(`${path}.new`, JSON.stringify(bundle), { mode: 0o600 });
     renameSync(`${path}.new`, path);
   } catch (error) {
-    log('warn', 'the rules cannot be kept: a start without the router will not have them', { reason: String(error) });
+    log('warn', 'they cannot be kept: a start without the router will not have them', { reason: String(error) });
   }
 }
 

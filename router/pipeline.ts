@@ -344,7 +344,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     sync: sync && {
       run: sync.run,
       status: () => describeSync(sync),
-      rulesAt: sync.rulesAt,
+      filesAt: sync.filesAt,
       webhookSecret: () => readSecret(git?.webhook),
     },
     status: () => ({ commit: sync?.current()?.commit ?? null, playbooks: playbooks().map(({ name }) => name) }),

@@ -72,6 +72,8 @@ const DOORBELL_BYTES = 4_096;
 const SNAPSHOT_BYTES = 64 * 1024;
 /** Records handed on in one turn of the event loop: other work must not starve. */
 const RECORDS_MAX = 16_384;
+/** Before reflexes change. */
+const MOST_DRAINS = 64;
 
 /** Loads the kernel programs and starts the flow of events. The calling process's own are left out. */
 export function openCapture(options: CaptureOptions): CaptureOutcome {
@@ -270,6 +272,14 @@ export class Capture {
   /** Changes what reflexes may do, from now on. */
   setReflexControl(control: Uint8Array): void {
     if (!this.#closed) this.#native.fill('reflex_controls', control);
+  }
+
+  /** Other tests, in the bank that is not asked now, and who is spared besides. All that was told of what they replace is handed on first. */
+  setReflexTests(tests: Uint8Array, spared: readonly string[]): void {
+    if (this.#closed) return;
+    for (let turns = 0; turns < MOST_DRAINS && this.drain(); turns++);
+    for (const path of spared) this.#native.sparePath(byteStringToBytes(path));
+    this.#native.fill('reflex_tests', tests);
   }
 
   /** What the guard rails say of kills in a cgroup. */

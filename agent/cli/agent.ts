@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { loadPlaybookFiles } from '#playbooks/cli/load-files';
+import { loadPlaybooks } from '#playbooks/language/load';
 import { nodeCatalogue } from '#playbooks/language/node-catalogue';
+import type { Playbook } from '#playbooks/language/playbook';
 import { type Command, exitCodes, UsageError } from '#rules/cli/command-line';
 import { takeLock } from '#rules/cli/lock';
 import { type Log, makeLog } from '#rules/cli/log';
@@ -14,7 +16,7 @@ import { loadRulesFor } from '../load-rules.ts';
 import { serveMetrics } from '../metrics/serve.ts';
 import { renderMetrics } from '../metrics/table.ts';
 import { type RunningAgent, startAgent } from '../pipeline.ts';
-import { filesOf, readKeptRules } from '../router-rules.ts';
+import { filesOf, type RuleBundle, readKeptRules } from '../router-rules.ts';
 import { checkKernel } from './machine.ts';
 import { unblock } from './unblock.ts';
 
@@ -68,12 +70,8 @@ async function runAgent(options: AgentOptions, readAgain: () => AgentOptions): P
   const blocker = checkKernel().find(({ status }) => status === 'unsupported');
   if (blocker !== undefined) return refuse(`${blocker.detail}; ${blocker.remedy ?? 'see `lanner doctor`'}`);
 
-  const used = loadKept(options, log) ?? loadRuleSet(options, log);
+  const used = load(options, log);
   if (used === undefined) return exitCodes.failed;
-
-  const { playbooks, errors } = loadPlaybookFiles(options.playbookPaths, nodeCatalogue);
-  for (const error of errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
-  if (errors.length > 0) return exitCodes.failed;
 
   const token = readToken(options);
   if (token?.ok === false) {
@@ -91,7 +89,7 @@ async function runAgent(options: AgentOptions, readAgain: () => AgentOptions): P
     options,
     ruleSet: used.ruleSet,
     rulesCommit: used.commit,
-    playbooks,
+    playbooks: used.playbooks,
     agentVersion: VERSION,
     token: token?.text,
     log,
@@ -118,51 +116,80 @@ async function runAgent(options: AgentOptions, readAgain: () => AgentOptions): P
   return exitCodes.ok;
 }
 
-type UsedRules = { readonly ruleSet: RuleSet; readonly commit?: string };
+type Used = {
+  readonly ruleSet: RuleSet;
+  readonly playbooks: readonly Playbook[];
+  /** The router's, of which what is not this agent's own is. */
+  readonly commit?: string | undefined;
+};
 
-/** What is wrong is printed, and then there are none. */
-function loadRuleSet(options: AgentOptions, log: Log): UsedRules | undefined {
-  const loaded = loadRulesFor(options);
+/** This agent's own rules and playbooks, else the last good ones of the router. What is wrong is printed, and then there are none. */
+function load(options: AgentOptions, log: Log): Used | undefined {
+  const bundle = options.router === undefined ? undefined : readKeptRules(options.dataFolder);
+  const kept = bundle && loadKept(options, bundle, log);
+  const loaded = kept?.ruleSet === undefined ? loadRulesFor(options) : undefined;
+  const ownRules = loaded && ruleSetOf(loaded, log);
+  const own = loadPlaybookFiles(options.playbookPaths, nodeCatalogue);
+  for (const error of own.errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
+  const ruleSet = kept?.ruleSet ?? ownRules;
+  if (ruleSet === undefined || !own.ok) return undefined;
+  return { ruleSet, playbooks: kept?.playbooks ?? own.playbooks, commit: kept?.commit };
+}
+
+function ruleSetOf(loaded: ReturnType<typeof loadRulesFor>, log: Log): RuleSet | undefined {
   if (!loaded.ok) {
     for (const error of loaded.errors) process.stderr.write(`${renderDiagnostic(error)}\n`);
     return undefined;
   }
   for (const warning of loaded.warnings) log('debug', renderDiagnostic(warning));
   for (const note of loaded.notes) log('warn', note);
-  return { ruleSet: loaded.ruleSet };
+  return loaded.ruleSet;
 }
 
-/** The last good rules of the router, unless this agent was given some of its own. */
-function loadKept(options: AgentOptions, log: Log): UsedRules | undefined {
-  const kept =
-    options.router === undefined || options.rulePaths.length > 0 ? undefined : readKeptRules(options.dataFolder);
-  if (kept === undefined || kept.files.length === 0) return undefined;
-  const loaded = loadRulesFor(options, filesOf(kept));
-  if (loaded.ok) {
-    log('info', 'rules that the router gave earlier', { commit: kept.commit, rules: loaded.ruleSet.rules.length });
-    return { ruleSet: loaded.ruleSet, commit: kept.commit };
+/** Of a commit that does not load any more, nothing; of one that does, what this agent was not given itself. */
+function loadKept(options: AgentOptions, bundle: RuleBundle, log: Log): Partial<Used> | undefined {
+  const { commit } = bundle;
+  const takesRules = options.rulePaths.length === 0 && bundle.files.length > 0;
+  const loaded = takesRules ? loadRulesFor(options, filesOf(bundle, 'files')) : undefined;
+  const { playbooks, errors } = loadPlaybooks(filesOf(bundle, 'playbooks'), nodeCatalogue);
+  const wrong = [...(loaded?.ok === false ? loaded.errors : []), ...errors];
+  if (wrong.length > 0) {
+    const problem = wrong.slice(0, 5).map(diagnosticLine).join('; ');
+    log('error', 'what the router gave earlier does not load any more', { commit, problem });
+    return undefined;
   }
-  log('error', 'the rules that the router gave earlier do not load any more', {
-    problem: loaded.errors.slice(0, 5).map(diagnosticLine).join('; '),
-  });
-  return undefined;
+  const ruleSet = loaded?.ok === true ? loaded.ruleSet : undefined;
+  const counts = { rules: ruleSet?.rules.length, playbooks: playbooks.length };
+  log('info', 'rules and playbooks that the router gave earlier', { commit, ...counts });
+  return {
+    ...(ruleSet && { ruleSet }),
+    ...(options.playbookPaths.length === 0 && { playbooks }),
+    // Without rules of its own it is those that we came with, and the router is asked again.
+    ...(bundle.files.length > 0 && { commit }),
+  };
 }
 
-/** Other rules without a restart; when anything is wrong with them, those in use stay. */
+/** Other rules and playbooks without a restart; when anything is wrong with them, those in use stay. */
 function reload(running: RunningAgent, readAgain: () => AgentOptions, log: Log): void {
   try {
-    const again = readAgain();
-    const used = loadKept(again, log) ?? loadRuleSet(again, log);
+    const used = load(readAgain(), log);
     if (used !== undefined) {
-      running.useRules(used.ruleSet);
-      log('info', 'the rules were read again', { rules: running.rules().rules.length });
-      return;
+      const before = running.playbooks();
+      const isSame = used.playbooks.length === 0 && before.length === 0;
+      const swapped = isSame ? ({ ok: true } as const) : running.usePlaybooks(used.playbooks);
+      if (swapped.ok) {
+        running.useRules(used.ruleSet);
+        const counts = { rules: running.rules().rules.length, playbooks: used.playbooks.length };
+        log('info', 'rules and playbooks were read again', counts);
+        return;
+      }
+      process.stderr.write(`lanner agent: ${swapped.reason}\n`);
     }
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(`lanner agent: ${error.message}\n`);
   }
-  log('error', 'the rules were read again, and something is wrong: those in use stay');
+  log('error', 'rules and playbooks were read again, and something is wrong: those in use stay');
 }
 
 /** The kernel's verifier writes pages; the first line says what is wrong. */

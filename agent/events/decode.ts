@@ -78,14 +78,19 @@ export function environmentOf(exec: Event): string | undefined {
   return exec.u16(e.environment) === 0 ? undefined : (exec.text(e.environment) ?? '');
 }
 
-/** How an exec went on for which reflexes fired, by their numbers; `undefined`: none did. */
-export type Reflexed = { readonly verdict: (typeof reflexVerdicts)[number]; readonly numbers: readonly number[] };
+/** How an exec went on for which reflexes fired, by their numbers in one of the two banks; `undefined`: none did. */
+export type Reflexed = {
+  readonly verdict: (typeof reflexVerdicts)[number];
+  readonly bank: 0 | 1;
+  readonly numbers: readonly number[];
+};
 
 export function reflexOf(exec: Event): Reflexed | undefined {
   const bits = exec.u32(e.reflex);
-  const verdict = reflexVerdicts[(bits >>> 24) - 1];
+  const verdict = reflexVerdicts[((bits >>> 24) & 0x7f) - 1];
   if (verdict === undefined) return undefined;
-  return { verdict, numbers: Array.from({ length: 24 }, (_, number) => number).filter((at) => (bits >> at) & 1) };
+  const bank = bits >>> 31 === 1 ? 1 : 0;
+  return { verdict, bank, numbers: Array.from({ length: 24 }, (_, number) => number).filter((at) => (bits >> at) & 1) };
 }
 
 /** Arguments are separated by NUL; the last one has a NUL unless it was cut. */

@@ -53,13 +53,16 @@ async function actionsOf(
       finished_ms: 2,
     });
   };
-  const respond = makeNodeSteps({
-    playbooks,
+  // As when playbooks are swapped: those it began with are forgotten.
+  const { respond, use } = makeNodeSteps({
+    playbooks: [],
     mode: options.mode ?? 'enforce',
     perform,
     log: () => undefined,
     nowMs: () => nowMs,
   });
+  respond(options.alert ?? alert);
+  use(playbooks);
   respond(options.alert ?? alert);
   await new Promise((resolve) => setImmediate(resolve));
   return commands;

@@ -17,17 +17,23 @@ export type NodeStepOptions = {
   readonly nowMs: () => number;
 };
 
+export type NodeSteps = {
+  respond(alert: Alert): void;
+  /** Other playbooks from the next alert on; what is under way ends as it began. */
+  use(playbooks: readonly Playbook[]): void;
+};
+
 /**
  * Carries out the first steps of playbooks with `where: node` as soon as the alert is there, router or not. Each has the
  * router's own id of it: when the router comes to the step it asks as ever, and has the answer of this first time.
  */
-export function makeNodeSteps(options: NodeStepOptions): (alert: Alert) => void {
+export function makeNodeSteps(options: NodeStepOptions): NodeSteps {
   const { mode, log } = options;
   // A dry run and a shadow are the router's: nothing happens on the node by itself.
-  const acting = options.playbooks.filter(
-    (playbook) => (playbook.mode ?? mode) === 'enforce' && leadingNodeSteps(playbook).length > 0,
-  );
-  return (alert) => {
+  const findActing = (playbooks: readonly Playbook[]): readonly Playbook[] =>
+    playbooks.filter((playbook) => (playbook.mode ?? mode) === 'enforce' && leadingNodeSteps(playbook).length > 0);
+  let acting = findActing(options.playbooks);
+  const respond = (alert: Alert): void => {
     if (acting.length === 0 || alert.lanner === undefined) return;
     const { id } = alert.lanner;
     for (const playbook of matchPlaybooks(acting, alert, id)) {
@@ -35,6 +41,12 @@ export function makeNodeSteps(options: NodeStepOptions): (alert: Alert) => void 
         log('error', 'a step on this node failed unexpectedly', { playbook: playbook.name, reason: String(error) }),
       );
     }
+  };
+  return {
+    respond,
+    use(playbooks) {
+      acting = findActing(playbooks);
+    },
   };
 }
 

@@ -130,7 +130,15 @@ describe('the table of reflexes', () => {
     if (!table.ok) throw new Error(table.reason);
     for (const [at, { yes, no, otherwise }] of table.tests.entries())
       for (const to of [yes, no, otherwise]) expect(to).toBeGreaterThan(at);
-    expect(encodeReflexTests(table.tests)).toHaveLength(table.tests.length * reflexLayout.test.size);
+    const { mostTests, test, end } = reflexLayout;
+    const bytes = encodeReflexTests([table.tests, table.tests]);
+    expect(bytes).toHaveLength(2 * mostTests * test.size);
+    const view = new DataView(bytes.buffer);
+    // The second bank's tests lead into the second bank, and out of it where the first's lead out of the first.
+    for (const [at, { no }] of table.tests.entries()) {
+      expect(view.getUint16(at * test.size + test.no, true)).toBe(no);
+      expect(view.getUint16((mostTests + at) * test.size + test.no, true)).toBe(no < end ? mostTests + no : no);
+    }
     expect(makeReflexTable([formula, formula, formula, formula])).toMatchObject({ ok: false });
     expect(makeReflexTable(Array.from({ length: 25 }, () => formula))).toMatchObject({ ok: false });
   });

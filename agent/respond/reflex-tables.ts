@@ -9,6 +9,7 @@ import { byteStringToBytes } from '#rules/language/byte-string';
 
 /** Sizes and numbers of native/bpf/reflex.h; test/kernel/layout.test.ts compares the two. */
 export const reflexLayout = {
+  /** In each of two banks: one is asked while the other is filled. */
   mostTests: 1_024,
   mostReflexes: 24,
   mostPathBytes: 127,
@@ -16,16 +17,17 @@ export const reflexLayout = {
   fires: 0x8000,
   test: { subject: 0, how: 1, length: 2, yes: 4, no: 6, otherwise: 8, number: 16, text: 24, size: 88 },
   control: {
-    reflexes: 0,
-    enforced: 4,
-    stopped: 8,
-    most: 12,
-    window_ns: 16,
-    mnt_ns: 24,
-    asks_containers: 28,
-    denied: 32,
-    size: 40,
+    switches: 0,
+    window_ns: 8,
+    most: 16,
+    mnt_ns: 20,
+    asks_containers: 24,
+    size: 32,
   },
+  denying: 24,
+  any: 48,
+  off: 49,
+  second: 50,
 } as const;
 
 export const reflexOperators = ['whole', 'begins', 'ends', 'longer', 'equals', 'greater', 'has'] as const;
@@ -91,18 +93,25 @@ export function makeReflexTable(formulas: readonly KernelFormula[]): ReflexTable
   return { ok: true, tests };
 }
 
-/** The table as the kernel reads it (`struct reflex_test`). */
-export function encodeReflexTests(tests: readonly TableTest[]): Uint8Array {
-  const { test: at } = reflexLayout;
-  const bytes = new Uint8Array(Math.max(1, tests.length) * at.size);
+/** Two tables as the kernel reads them (`struct reflex_test`), each in a bank of its own. */
+export function encodeReflexTests(banks: readonly (readonly TableTest[])[]): Uint8Array {
+  const { test: at, mostTests } = reflexLayout;
+  const bytes = new Uint8Array(2 * mostTests * at.size);
+  for (const [bank, tests] of banks.entries()) encodeBank(bytes, bank * mostTests, tests);
+  return bytes;
+}
+
+function encodeBank(bytes: Uint8Array, first: number, tests: readonly TableTest[]): void {
+  const { test: at, end } = reflexLayout;
   const view = new DataView(bytes.buffer);
+  const placed = (to: number): number => (to >= end ? to : to + first);
   for (const [index, { test, yes, no, otherwise }] of tests.entries()) {
-    const from = index * at.size;
+    const from = (first + index) * at.size;
     view.setUint8(from + at.subject, reflexSubjects.indexOf(test.subject));
     view.setUint8(from + at.how, reflexOperators.indexOf(test.operator));
-    view.setUint16(from + at.yes, yes, true);
-    view.setUint16(from + at.no, no, true);
-    view.setUint16(from + at.otherwise, otherwise, true);
+    view.setUint16(from + at.yes, placed(yes), true);
+    view.setUint16(from + at.no, placed(no), true);
+    view.setUint16(from + at.otherwise, placed(otherwise), true);
     if ('text' in test) {
       const text = byteStringToBytes(test.text);
       if (text.length > MOST_TEXT_BYTES) throw new Error('a text is longer than the kernel compares');
@@ -112,7 +121,6 @@ export function encodeReflexTests(tests: readonly TableTest[]): Uint8Array {
       view.setBigUint64(from + at.number, BigInt(test.number), true);
     }
   }
-  return bytes;
 }
 
 /** What the kernel asks beside the tests (`struct reflex_control`). */
@@ -123,6 +131,8 @@ export type ReflexControl = {
   /** A bit for each that denies. */
   readonly denied: number;
   readonly isStopped: boolean;
+  /** The one that is asked. */
+  readonly bank: 0 | 1;
   /** Kills in a window. */
   readonly most: number;
   readonly windowNs: number;
@@ -133,13 +143,13 @@ export type ReflexControl = {
 };
 
 export function encodeReflexControl(control: ReflexControl): Uint8Array {
-  const { control: at } = reflexLayout;
+  const { control: at, denying, any, off, second } = reflexLayout;
+  const bits = control.enforced + control.denied * 2 ** denying;
+  const isOn = { [any]: control.reflexes > 0, [off]: control.isStopped, [second]: control.bank === 1 };
+  const switches = Object.entries(isOn).reduce((sum, [bit, on]) => (on ? sum + 2 ** Number(bit) : sum), bits);
   const bytes = new Uint8Array(at.size);
   const view = new DataView(bytes.buffer);
-  view.setUint32(at.reflexes, control.reflexes, true);
-  view.setUint32(at.enforced, control.enforced, true);
-  view.setUint32(at.denied, control.denied, true);
-  view.setUint32(at.stopped, Number(control.isStopped), true);
+  view.setBigUint64(at.switches, BigInt(switches), true);
   view.setUint32(at.most, control.most, true);
   view.setBigUint64(at.window_ns, BigInt(control.windowNs), true);
   view.setUint32(at.mnt_ns, control.mntNs, true);

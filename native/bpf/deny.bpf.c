@@ -78,14 +78,15 @@ static __noinline u32 judge_denied(struct scratch *scratch)
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 zero = 0;
 	struct reflex_control *control = bpf_map_lookup_elem(&reflex_controls, &zero);
+	u64 switches = scratch->reflex.switches;
 	u32 fired;
 
 	if (!control)
 		return 0;
-	fired = scratch->reflex.fired & control->denied & control->enforced & 0xffffff;
-	if (!fired || control->stopped || is_spared(scratch, event, task, control) || !take_kill(control))
+	fired = scratch->reflex.fired & switches & switches >> REFLEX_DENYING & 0xffffff;
+	if (!fired || switches >> REFLEX_OFF & 1 || is_spared(scratch, event, task, control) || !take_kill(control))
 		return 0;
-	event->reflex = fired | REFLEX_DENIED << 24;
+	event->reflex = fired | REFLEX_DENIED << 24 | (switches >> REFLEX_SECOND & 1 ? 1u << 31 : 0);
 	return 1;
 }
 
@@ -102,9 +103,10 @@ int BPF_PROG(deny_exec, struct linux_binprm *bprm)
 	struct exec_event *event;
 	struct file *file;
 	bool isPathCut, isDenied;
+	u64 switches = control ? *(volatile u64 *)&control->switches : 0;
 	u32 nr = NR_EXECVE;
 
-	if (!control || !control->denied || !turn || !scratch || is_ignored(task->tgid) || !is_native(bprm))
+	if (!(switches >> REFLEX_DENYING & 0xffffff) || !turn || !scratch || is_ignored(task->tgid) || !is_native(bprm))
 		return 0;
 	if (!take_turn(turn))
 		return 0;
@@ -124,7 +126,7 @@ int BPF_PROG(deny_exec, struct linux_binprm *bprm)
 	foresee_name(scratch);
 	append_cwd(scratch, &event->cwd);
 	append_cgroup(scratch, &event->cgroup_path, own_cgroup(task)->kn);
-	look_at_exec(scratch, event, task, isPathCut);
+	look_at_exec(scratch, event, task, isPathCut, switches);
 	bpf_loop(REFLEX_TESTS, reflex_step, &scratch, 0);
 	isDenied = judge_denied(scratch);
 	if (isDenied)

@@ -110,7 +110,7 @@ struct exec_event {
 	u32 vsid; /* the session in the innermost pid namespace */
 	u32 vpgid;
 	struct text environment; /* its beginning, as argv; offset 0: nobody asked */
-	u32 reflex;              /* reflex_verdict << 24 | a bit for each reflex that fired; 0: none */
+	u32 reflex;              /* bank << 31 | reflex_verdict << 24 | a bit for each reflex that fired; 0: none */
 };
 _Static_assert(sizeof(struct exec_event) == 216, "exec_event");
 
@@ -257,7 +257,8 @@ enum call_data {
  * Programs that are killed as they are started (reflex.h): a table of tests, which agent/respond/reflex-tables.ts
  * fills.
  */
-#define REFLEX_TESTS 1024
+#define REFLEX_TESTS 2048 /* of both banks: one is asked while the other is filled */
+#define REFLEX_BANK 1024
 #define REFLEX_TEXT 64 /* as reflex_walk.subject */
 #define REFLEX_PATH 128
 #define REFLEX_PATHS 256
@@ -290,7 +291,7 @@ enum reflex_operator {
 	REFLEX_HAS = 6, /* one of these bits */
 };
 
-/* How an exec for which a reflex fired went on: the upper byte of exec_event.reflex. */
+/* How an exec for which a reflex fired went on: in the upper byte of exec_event.reflex. */
 enum reflex_verdict {
 	REFLEX_KILLED = 1,
 	REFLEX_DRY_RUN = 2,
@@ -314,18 +315,22 @@ struct reflex_test {
 };
 _Static_assert(sizeof(struct reflex_test) == 88, "reflex_test");
 
+/* One word, so that a program sees either the old ones or the new ones: a bit for each reflex that kills (the others only
+ * say so), from REFLEX_DENYING on a bit for each whose programs are refused rather than killed, and these. */
+#define REFLEX_DENYING 24
+#define REFLEX_ANY 48    /* there are some */
+#define REFLEX_OFF 49    /* the off switch */
+#define REFLEX_SECOND 50 /* the second bank is asked */
+
 struct reflex_control {
-	u32 reflexes; /* how many there are */
-	u32 enforced; /* a bit for each that kills; the others only say so */
-	u32 stopped;  /* the off switch */
-	u32 most;     /* kills in a window */
+	u64 switches;
 	u64 window_ns;
+	u32 most;            /* kills in a window */
 	u32 mnt_ns;          /* the host's */
 	u32 asks_containers; /* the protected list names some: none is killed in before it was found not to be */
-	u32 denied;          /* a bit for each whose programs are refused rather than killed */
 	u32 unused;
 };
-_Static_assert(sizeof(struct reflex_control) == 40, "reflex_control");
+_Static_assert(sizeof(struct reflex_control) == 32, "reflex_control");
 
 /* Per-CPU counters; everything from COUNT_LIFECYCLE_FULL on is loss. */
 enum counter {

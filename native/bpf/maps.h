@@ -22,9 +22,10 @@ struct reflex_path {
 
 /* What the reflexes (reflex.h) look at of a program; kept here as `struct walk` is. */
 struct reflex_walk {
-	u32 at;      /* the test whose turn it is */
-	u32 fired;   /* a bit for each reflex */
-	u32 unknown; /* a bit for each subject */
+	u64 switches; /* as they are for this program */
+	u32 at;       /* the test whose turn it is */
+	u32 fired;    /* a bit for each reflex */
+	u32 unknown;  /* a bit for each subject */
 	u32 isLookedAt;
 	u32 from[4]; /* texts: where in the scratch */
 	u32 length[4];

@@ -195,7 +195,7 @@ static __always_inline void set_text(struct reflex_walk *walk, u32 subject, u32 
 
 /* What the record has, where tests look for it. What was cut off is not known. */
 static __always_inline void look_at_exec(struct scratch *scratch, struct exec_event *event, struct task_struct *task,
-					 bool isPathCut)
+					 bool isPathCut, u64 switches)
 {
 	struct reflex_walk *walk = &scratch->reflex;
 	u64 cgroup = event->header.cgroup;
@@ -203,7 +203,8 @@ static __always_inline void look_at_exec(struct scratch *scratch, struct exec_ev
 	u32 place = kind ? *kind : 0;
 	long length;
 
-	walk->at = 0;
+	walk->switches = switches;
+	walk->at = switches >> REFLEX_SECOND & 1 ? REFLEX_BANK : 0;
 	walk->fired = 0;
 	walk->unknown = 0;
 	walk->isLookedAt = 0;
@@ -297,9 +298,9 @@ static __noinline u32 reflex_verdict(struct scratch *scratch)
 	u32 zero = 0;
 	struct reflex_control *control = bpf_map_lookup_elem(&reflex_controls, &zero);
 
-	if (!control || !(scratch->reflex.fired & control->enforced))
+	if (!control || !(scratch->reflex.fired & scratch->reflex.switches & 0xffffff))
 		return REFLEX_DRY_RUN;
-	if (control->stopped)
+	if (scratch->reflex.switches >> REFLEX_OFF & 1)
 		return REFLEX_STOPPED;
 	if (is_spared(scratch, event, task, control))
 		return REFLEX_SPARED;
@@ -315,12 +316,15 @@ static __always_inline void ask_reflexes(struct scratch *scratch, struct exec_ev
 	u32 zero = 0;
 	struct reflex_control *control = bpf_map_lookup_elem(&reflex_controls, &zero);
 
-	if (!control || !control->reflexes)
+	u64 switches = control ? *(volatile u64 *)&control->switches : 0;
+
+	if (!(switches >> REFLEX_ANY & 1))
 		return;
-	look_at_exec(scratch, event, task, isPathCut);
+	look_at_exec(scratch, event, task, isPathCut, switches);
 	bpf_loop(REFLEX_TESTS, reflex_step, &scratch, 0);
 	if (scratch->reflex.fired)
-		event->reflex = (scratch->reflex.fired & 0xffffff) | reflex_verdict(scratch) << 24;
+		event->reflex = (scratch->reflex.fired & 0xffffff) | reflex_verdict(scratch) << 24 |
+				(switches >> REFLEX_SECOND & 1 ? 1u << 31 : 0);
 }
 
 #endif

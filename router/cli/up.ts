@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { type Command, exitCodes, readArgs, UsageError } from '#rules/cli/command-line';
 import { type Log, makeLog } from '#rules/cli/log';
 import { builtInPlaybooks, DEFAULT_LISTEN, defaultDataFolder, readListen } from '../config/options.ts';
+import { namesGit } from '../config/router-file.ts';
 import { readOrMakeToken, TokenError } from '../config/token.ts';
 import { type Child, keepRunning } from './child.ts';
 
@@ -57,6 +58,9 @@ export const up: Command = {
       process.stderr.write(`lanner up: ${error.message}\n`);
       return exitCodes.failed;
     }
+    // From git they come by the router, on this host as on all others.
+    const isGit = playbooks.length === 0 && namesGit(values['router-config'] ?? join(data, 'router.yaml'));
+    const ownPlaybooks = playbooks.length > 0 ? playbooks : isGit ? [] : [builtInPlaybooks];
     return supervise(log, {
       router: [
         ...['--data', data, '--listen', listen, '--nodes', '1'],
@@ -72,7 +76,7 @@ export const up: Command = {
         ...(values.profile === undefined ? [] : ['--profile', values.profile]),
         ...(values.enforce === true ? ['--enforce'] : []),
         ...rules.flatMap((path) => ['--rules', path]),
-        ...(playbooks.length > 0 ? playbooks : [builtInPlaybooks]).flatMap((path) => ['--playbooks', path]),
+        ...ownPlaybooks.flatMap((path) => ['--playbooks', path]),
       ],
     });
   },

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import * as z from 'zod';
 import { duration } from '#playbooks/language/duration';
 import { reportIssue, valueAt } from '#playbooks/language/issue';
@@ -172,6 +173,16 @@ export function readRouterFile(
 
 function shapeOf(schema: z.ZodType<unknown> | undefined): readonly string[] {
   return schema !== undefined && 'shape' in schema ? Object.keys(Object(schema.shape)) : [];
+}
+
+/** Whether this file names a repository; whatever else is the matter with it, a router that reads it says. */
+export function namesGit(path: string): boolean {
+  try {
+    const [first] = readWritten({ path, text: readFileSync(path, 'utf8') }, () => undefined, '');
+    return typeof first?.value === 'object' && first.value !== null && 'git' in first.value;
+  } catch {
+    return false; // There is none, usually.
+  }
 }
 
 /** What a secret becomes is checked when it is filled in. */

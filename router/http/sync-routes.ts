@@ -4,6 +4,8 @@ import * as z from 'zod';
 
 type Answer = { readonly status: string; readonly commit: string | undefined; readonly problems?: readonly string[] };
 
+type Files = readonly { readonly path: string; readonly text: string }[];
+
 export type SyncRoutes = {
   readonly run: (wish: {
     readonly kind: 'push' | 'person';
@@ -11,9 +13,7 @@ export type SyncRoutes = {
     readonly to?: string | undefined;
   }) => Promise<Answer>;
   readonly status: () => Promise<object>;
-  readonly rulesAt: (
-    commit: string,
-  ) => Promise<readonly { readonly path: string; readonly text: string }[] | undefined>;
+  readonly filesAt: (commit: string) => Promise<{ readonly rules: Files; readonly playbooks: Files } | undefined>;
   /** What pushes are signed with; `undefined`: none are taken. Read each time, since it may be changed. */
   readonly webhookSecret: () => string | undefined;
 };
@@ -30,16 +30,16 @@ const wishSchema = z.strictObject({
     .optional(),
 });
 
-/** `GET /api/sync`: which commit is used, and what the last look found; `POST`: look now, or use this commit; `GET /rules/COMMIT`: its rule files. */
-export function syncRoutes({ run, status, rulesAt }: SyncRoutes): Hono {
+/** `GET /api/sync`: which commit is used, and what the last look found; `POST`: look now, or use this commit; `GET /rules/COMMIT`: its files of rules and playbooks. */
+export function syncRoutes({ run, status, filesAt }: SyncRoutes): Hono {
   const app = new Hono();
   app.get('/', async (context) => context.json(await status()));
   app.get('/rules/:commit{[0-9a-f]{40,64}}', async (context) => {
     const commit = context.req.param('commit');
-    const files = await rulesAt(commit);
-    return files === undefined
+    const found = await filesAt(commit);
+    return found === undefined
       ? context.json({ error: `commit ${commit} is not known` }, 404)
-      : context.json({ commit, files });
+      : context.json({ commit, files: found.rules, playbooks: found.playbooks });
   });
   app.post('/', async (context) => {
     const text = await context.req.text();

@@ -4,11 +4,10 @@ import { loadPlaybooks } from '#playbooks/language/load';
 import type { ActionCatalogue, Playbook } from '#playbooks/language/playbook';
 import type { Alert } from '#rules/alert';
 import type { Log } from '#rules/cli/log';
-import type { SourceFile } from '#rules/language/source';
 import type { GitSettings } from '../config/git-settings.ts';
 import type { Redis } from '../redis/connection.ts';
 import { keys } from '../store/keys.ts';
-import { type Look, type Pointer, type RevisionStore, TURN_MS } from '../store/revisions.ts';
+import { type Look, type Pointer, type RevisionStore, type StoredFiles, TURN_MS } from '../store/revisions.ts';
 import { checkBundle } from './bundle.ts';
 import { type Answer, openRepository } from './repository.ts';
 
@@ -49,8 +48,8 @@ export type Sync = {
   current(): ActiveRevision | undefined;
   /** Of a commit that runs began on; `undefined`: it is forgotten. */
   playbooksAt(commit: string): Promise<readonly Playbook[] | undefined>;
-  /** The rules of a commit; `undefined`: it is forgotten. */
-  rulesAt(commit: string): Promise<readonly SourceFile[] | undefined>;
+  /** The rules and playbooks of a commit; `undefined`: it is forgotten. */
+  filesAt(commit: string): Promise<StoredFiles | undefined>;
   /** Hears of each commit that is used from now on. */
   onChange(listener: (commit: string) => void): () => void;
   run(wish: Wish): Promise<SyncResult>;
@@ -196,7 +195,7 @@ export async function openSync(parts: SyncParts): Promise<Sync> {
   return {
     current: () => active,
     playbooksAt,
-    rulesAt: async (commit) => (await store.files(commit))?.rules,
+    filesAt: (commit) => store.files(commit),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { eventually } from '../support/eventually.ts';
 import { makeWorkTree, type WorkTree } from '../support/git.ts';
+import { buildMark } from '../support/mark.ts';
 import { makePlace, type Place, type RouterProcess, startRouterAt } from '../support/router.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -111,9 +112,50 @@ describe('an agent whose router has its rules from git', () => {
     await router.end('SIGKILL');
     await agent?.end();
     await startAgent();
-    expect(agent?.lines.join('\n')).toContain('rules that the router gave earlier');
+    expect(agent?.lines.join('\n')).toContain('rules and playbooks that the router gave earlier');
     await fires('two');
     await startRouter();
     await uses(third);
+  });
+
+  it('has its playbooks as well: those of the node and of the kernel, swapped together, and after a start without a router', async () => {
+    for (const name of ['kernel-1', 'kernel-2']) buildMark(at(name));
+    const kill = (where: string, on: string, playbook: string): string =>
+      `playbook: ${playbook}\nmode: enforce\non: { ${on} }\nsteps: [{ id: kill, uses: process.kill, where: ${where} }]\n`;
+    const inKernel = (name: string): string => kill('kernel', `condition: "proc.exepath = ${at(name)}"`, name);
+    const onNode = (name: string): string => kill('node', `rules: [${name}]`, name);
+    const runs = (name: string): string =>
+      rule(name).replace(/condition: .*/, `condition: evt.type = execve and proc.args endswith ${name}`);
+    const killedBy = (name: string): boolean => spawnSync(at(name), [at('mark')]).signal === 'SIGKILL';
+    /** By its alert and the first step: long before it would end. */
+    const isKilled = async (name: string): Promise<boolean> => {
+      const child = spawn('/bin/sh', ['-c', 'read x', name], { stdio: ['pipe', 'ignore', 'ignore'] });
+      const patience = setTimeout(() => child.stdin.end('x\n'), 3_000);
+      const signal = await new Promise((resolve) => child.once('exit', (_, how) => resolve(how)));
+      clearTimeout(patience);
+      return signal === 'SIGKILL';
+    };
+    const first = tree.commit({
+      'rules/r.yaml': runs('node-1'),
+      'playbooks/k.yaml': inKernel('kernel-1'),
+      'playbooks/n.yaml': onNode('node-1'),
+    });
+    await startRouter();
+    await startAgent();
+    await uses(first);
+    expect([killedBy('kernel-1'), killedBy('kernel-2')]).toEqual([true, false]);
+    expect(await isKilled('node-1')).toBe(true);
+
+    const second = tree.commit({ 'playbooks/k.yaml': inKernel('kernel-2'), 'playbooks/n.yaml': undefined });
+    await sync();
+    await uses(second);
+    expect([killedBy('kernel-1'), killedBy('kernel-2')]).toEqual([false, true]);
+    expect(await isKilled('node-1')).toBe(false);
+
+    await router.end('SIGKILL');
+    await agent?.end();
+    expect(killedBy('kernel-2'), 'the programs of the kernel end with the agent').toBe(false);
+    await startAgent();
+    expect([killedBy('kernel-1'), killedBy('kernel-2')]).toEqual([false, true]);
   });
 });
