@@ -46,18 +46,15 @@ export async function makeOutbox(
     const listeners = (channel === keys.wakeNode ? nodes : receipts).get(subject);
     for (const listener of listeners ?? []) listener();
   });
-  const readReceipt = async (id: string): Promise<Receipt | undefined> => {
-    const json = await redis.get(keys.receipt(id));
-    return json === null ? undefined : parseReceipt(json);
-  };
-  const awaitReceipt = (id: string, signal: AbortSignal): Promise<Receipt> =>
+  /** `before`: what was there when it was asked. */
+  const awaitReceipt = (id: string, before: unknown, signal: AbortSignal): Promise<Receipt> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
-        readReceipt(id).then(
-          (receipt) => {
-            if (receipt === undefined) return;
+        redis.get(keys.receipt(id)).then(
+          (json) => {
+            if (json === null || json === before) return;
             stop();
-            resolve(receipt);
+            resolve(parseReceipt(json));
           },
           () => undefined, // Redis is away: the sweep looks again.
         );
@@ -79,9 +76,10 @@ export async function makeOutbox(
     });
   return {
     async send(node, command, signal) {
-      // An answer to an earlier attempt is replaced; a final one the node gives again.
+      // An answer to an earlier attempt will be replaced. It stays till then: another replica, which did not know that we
+      // perform this run, may ask as well, and one that took the answer away would leave us without.
       const [before] = await append(undefined, [
-        ['GETDEL', keys.receipt(command.id)],
+        ['GET', keys.receipt(command.id)],
         ['XADD', keys.outbox(node), 'MAXLEN', '~', MOST_WAITING, '*', 'json', JSON.stringify(command)],
         ['PUBLISH', keys.wakeNode, node],
       ]);
@@ -89,7 +87,7 @@ export async function makeOutbox(
       for (const wake of nodes.get(node) ?? []) wake(command);
       const known = typeof before === 'string' ? parseReceipt(before) : undefined;
       if (known !== undefined && !isPassing(known)) return known;
-      return awaitReceipt(command.id, signal);
+      return awaitReceipt(command.id, before, signal);
     },
     async waiting(node) {
       const entries = await redis.xrange(keys.outbox(node), '-', '+', 'COUNT', MOST_WAITING);

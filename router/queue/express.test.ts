@@ -61,6 +61,16 @@ describe('the way around the queue', () => {
     await vi.waitFor(() => expect(release).toHaveBeenCalledTimes(1));
   });
 
+  it('has the slow lane look again at a run that the quick one leaves to it just then', async () => {
+    const { express, finish } = setUp(true);
+    const quick = express.perform(job, never, 'quick');
+    await new Promise((resolve) => setImmediate(resolve));
+    const slow = express.perform(job, never, 'slow');
+    await new Promise((resolve) => setImmediate(resolve));
+    finish({ kind: 'slow' });
+    expect([await quick, await slow]).toEqual([{ kind: 'slow' }, { kind: 'wait', untilMs: expect.any(Number) }]);
+  });
+
   it('leaves a run to the router that holds it, and looks again', async () => {
     const { express, perform } = setUp(false);
     expect(await express.perform(job, never, 'quick')).toEqual({ kind: 'wait', untilMs: expect.any(Number) });

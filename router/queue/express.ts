@@ -68,7 +68,11 @@ export function makeExpress(
       const runId = runIdOf(job);
       const playbook = await playbookOf(job);
       const running = here.get(runId);
-      if (running !== undefined) return running;
+      if (running !== undefined) {
+        const result = await running;
+        // What the quick lane left to this one is not done with that.
+        return lane === 'slow' && result.kind === 'slow' ? { kind: 'wait', untilMs: Date.now() } : result;
+      }
       if (playbook === undefined || !isFor(playbook)) return perform(job, signal, lane, false);
       if (!(await holds.take(runId))) return { kind: 'wait', untilMs: Date.now() + ELSEWHERE_MS };
       return hold(runId, perform(job, signal, lane, false));

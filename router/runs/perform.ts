@@ -67,9 +67,14 @@ export async function performRun(request: RunRequest, ports: RunPorts, signal: A
     nowMs: nowMs(),
   });
   let saving: Promise<unknown> = Promise.resolve();
+  let isFirst = request.isNew === true;
   // One after the other: two journals on their way must not overtake each other.
   const inTurn = <T>(work: (now: Run) => Promise<T>): Promise<T> => {
-    const mine = saving.then(() => work(run));
+    const mine = saving.then(() => {
+      // It is another router's by now, whose journal is the better one.
+      signal.throwIfAborted();
+      return work(run);
+    });
     saving = mine;
     return mine;
   };
@@ -92,7 +97,11 @@ export async function performRun(request: RunRequest, ports: RunPorts, signal: A
     begin(event, key, entry) {
       note(event);
       const before = saving;
-      const begun = inTurn((now) => ledger.begin(now, key, entry));
+      const begun = inTurn((now) => {
+        const first = isFirst;
+        isFirst = false;
+        return ledger.begin(now, key, entry, first);
+      });
       return { begun, queued: () => before.then(() => undefined) };
     },
     secrets: new Set(),

@@ -17,9 +17,10 @@ export type Ledger = {
   /**
    * Replaces the journal and adds to the audit log, as one, and marks that `key` (step and attempt) is about to act:
    * `fresh` the first time, `begun` ever after. `begun` without an outcome in the journal means that an earlier worker
-   * died while acting. What is sent to a node in the same turn goes with it, and never before it.
+   * died while acting. What is sent to a node in the same turn goes with it, and never before it. `isFirst`: a journal that
+   * is there already stays: another router was faster, and may have come further by now.
    */
-  begin(run: Run, key: string, entry: AuditEntry): Promise<'fresh' | 'begun'>;
+  begin(run: Run, key: string, entry: AuditEntry, isFirst: boolean): Promise<'fresh' | 'begun'>;
   /** Replaces the journal and adds to the audit log, as one. */
   record(run: Run, entry: AuditEntry): Promise<void>;
 };

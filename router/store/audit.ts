@@ -4,7 +4,10 @@ import { type Head, link, NONE } from './audit-chain.ts';
 import { keys } from './keys.ts';
 import { makeScript } from './script.ts';
 
-/** A command of Redis: its name, its key and the rest. */
+/**
+ * A command of Redis: its name, its key and the rest. `UNLESS`, a key and a number leave so many of the next out, whose
+ * answers are null, when there is such a key.
+ */
 export type Write = readonly [string, string, ...(string | number)[]];
 
 export type AuditLog = {
@@ -38,10 +41,18 @@ for at = 1, lines do
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '0-' .. string.format('%.0f', ARGV[4] + at - 1), 'line', ARGV[5 + at])
 end
 if lines > 0 then redis.call('SET', KEYS[1], ARGV[2]) end
-local answers, at = {}, 6 + lines
+local answers, at, left = {}, 6 + lines, 0
 while at <= #ARGV do
   local words = tonumber(ARGV[at])
-  answers[#answers + 1] = redis.pcall(unpack(ARGV, at + 1, at + words))
+  if left > 0 then
+    answers[#answers + 1] = false
+    left = left - 1
+  elseif ARGV[at + 1] == 'UNLESS' then
+    left = redis.call('EXISTS', ARGV[at + 2]) * tonumber(ARGV[at + 3])
+    answers[#answers + 1] = left
+  else
+    answers[#answers + 1] = redis.pcall(unpack(ARGV, at + 1, at + words))
+  end
   at = at + words + 1
 end
 return answers`);

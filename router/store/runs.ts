@@ -50,9 +50,11 @@ export function makeRunStore(redis: Redis, append: AuditLog['append']): RunStore
       const places = [keys.run(id), keys.begun(id), keys.runs, keys.live];
       await save(redis, places, [JSON.stringify(run), KEEP_S, startedMs, id, MOST_RUNS, MOST_LIVE, keys.run('')]);
     },
-    async begin(run, key, entry) {
+    async begin(run, key, entry, isFirst) {
       const mark = ['HSETNX', keys.begun(run.id), key, Date.now()] as const;
-      const [isFresh] = await append(entry, [mark, ...journal(run)]);
+      const writes = journal(run);
+      const unless: readonly Write[] = isFirst ? [['UNLESS', keys.run(run.id), writes.length]] : [];
+      const [isFresh] = await append(entry, [mark, ...unless, ...writes]);
       return isFresh === 1 ? 'fresh' : 'begun';
     },
     async record(run, entry) {
