@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { actionCatalogue } from '../router/actions/all.ts';
 import { KubernetesStage, nodePath, owner } from './support/kubernetes-stage.ts';
+import { shellAlert } from './support/sending.ts';
 
 const stage = new KubernetesStage();
 beforeAll(() => stage.api.listen());
@@ -27,6 +29,52 @@ describe('k8s.cordon', () => {
       detail: expect.stringContaining('left as it is'),
     });
     expect(await stage.perform('k8s.cordon', { node: 'nine' })).toMatchObject({ status: 'gone' });
+  });
+});
+
+describe('node.cordon', () => {
+  const from = (node: string, fields = {}) => ({
+    alert: {
+      ...shellAlert,
+      output_fields: { ...shellAlert.output_fields, ...fields },
+      lanner: { version: 1 as const, id: '0190a0a0-0000-7000-8000-000000000000', node, boot_id: 'b' },
+    },
+  });
+
+  it('is for the node that the alert came from, and is undone', async () => {
+    expect(await stage.tryOut('node.cordon', {}, from('two'))).toEqual({
+      status: 'skipped',
+      detail: 'would cordon node two',
+    });
+    expect(await stage.perform('node.cordon', {}, from('two'))).toEqual({
+      status: 'done',
+      detail: 'cordoned node two',
+    });
+    expect(stage.api.objects.get(nodePath('two'))).toMatchObject({ spec: { unschedulable: true } });
+    expect(actionCatalogue.get('node.cordon')?.undo).toBe('node.uncordon');
+    expect(await stage.perform('node.uncordon', {}, from('two'))).toEqual({
+      status: 'done',
+      detail: 'uncordoned node two',
+    });
+    expect(stage.api.objects.get(nodePath('two'))).toMatchObject({ spec: { unschedulable: false } });
+    expect(await stage.perform('node.cordon', { node: 'three' }, from('a.host'))).toMatchObject({ status: 'done' });
+  });
+
+  it('leaves one that takes pods, no more than may be cordoned, and what is stopped or of another orchestrator', async () => {
+    expect(await stage.perform('node.cordon', {}, from('one'))).toMatchObject({ status: 'done' });
+    const more = await stage.perform('node.cordon', {}, from('two'));
+    expect(more).toEqual({ status: 'refused', detail: '1 node is cordoned by Lanner already: one' });
+    stage.set({ most_cordoned: 9 });
+    expect(await stage.perform('node.cordon', {}, from('two'))).toMatchObject({ status: 'done' });
+    const last = await stage.perform('node.cordon', {}, from('three'));
+    expect(last).toEqual({ status: 'refused', detail: 'node three is the last one that takes pods' });
+    stage.reset();
+    const ofMesos = await stage.perform('node.cordon', {}, from('two', { 'mesos.task.id': 'web.1' }));
+    expect(ofMesos).toEqual({ status: 'refused', detail: expect.stringContaining('run by Mesos') });
+    stage.set({}, () => true);
+    expect(await stage.perform('node.cordon', {}, from('two'))).toMatchObject({ status: 'refused' });
+    expect(await stage.perform('node.cordon', {})).toMatchObject({ status: 'refused' });
+    expect(stage.changes()).toEqual([]);
   });
 });
 

@@ -20,6 +20,7 @@ import { k8sLabel, k8sUnlabel } from './k8s-label.ts';
 import { log } from './log.ts';
 import { networkIsolate } from './network-isolate.ts';
 import { networkRestore } from './network-restore.ts';
+import { nodeCordon, nodeUncordon } from './node-cordon.ts';
 import { page } from './page.ts';
 import { processKill } from './process-kill.ts';
 import { processResume } from './process-resume.ts';
@@ -58,6 +59,8 @@ const kubernetesActions = [
   k8sUnannotate,
   k8sCordon,
   k8sUncordon,
+  nodeCordon,
+  nodeUncordon,
   k8sDrain,
   k8sEvent,
 ];

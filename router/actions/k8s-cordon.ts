@@ -1,7 +1,6 @@
 import * as z from 'zod';
-import { CORDONED } from './k8s/guard.ts';
-import { defineKubernetesAction, gone, objectName, told } from './k8s/kubernetes-action.ts';
-import { cordon, findNodeToCordon } from './k8s/the-node.ts';
+import { cordonNode, uncordonNode } from './k8s/cordon.ts';
+import { defineKubernetesAction, objectName } from './k8s/kubernetes-action.ts';
 
 const params = z.strictObject({ node: objectName });
 
@@ -12,14 +11,7 @@ export const k8sCordon = defineKubernetesAction({
   kind: 'destructive',
   undo: 'k8s.uncordon',
   target: ({ node }) => node,
-  async act({ node: name }, acting) {
-    const found = await findNodeToCordon(name, acting);
-    if ('end' in found) return found.end;
-    if (found.node.isCordoned)
-      return told(acting, `do nothing: node ${name} is cordoned`, `node ${name} was cordoned already`);
-    await cordon(found.node, acting);
-    return told(acting, `cordon node ${name}`, `cordoned node ${name}`);
-  },
+  act: ({ node }, acting) => cordonNode(node, acting),
 });
 
 export const k8sUncordon = defineKubernetesAction({
@@ -28,20 +20,5 @@ export const k8sUncordon = defineKubernetesAction({
   params,
   kind: 'harmless',
   target: ({ node }) => node,
-  async act({ node: name }, acting) {
-    const node = await acting.cluster.node(name);
-    if (node === undefined) return gone(`node ${name}`);
-    if (node.annotations[CORDONED] === undefined)
-      return told(
-        acting,
-        `do nothing: Lanner has not cordoned node ${name}`,
-        `Lanner has not cordoned node ${name}: left as it is`,
-      );
-    await acting.cluster.patchNode(node, {
-      version: node.version,
-      isCordoned: false,
-      annotations: { [CORDONED]: null },
-    });
-    return told(acting, `uncordon node ${name}`, `uncordoned node ${name}`);
-  },
+  act: ({ node }, acting) => uncordonNode(node, acting),
 });

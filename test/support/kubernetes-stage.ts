@@ -58,7 +58,8 @@ export class KubernetesStage {
   perform = (name: string, params: object, options: Performing = {}) =>
     perform(name, params, { alert: shellAlert, kubernetes: this.#kubernetes, ...options });
 
-  tryOut = (name: string, params: object) => this.perform(name, params, { mode: 'dry-run' });
+  tryOut = (name: string, params: object, options: Performing = {}) =>
+    this.perform(name, params, { ...options, mode: 'dry-run' });
 
   /** What was asked that changes something. */
   changes = () => this.api.asked.filter((line) => !line.startsWith('GET'));
