@@ -315,8 +315,8 @@ struct reflex_test {
 };
 _Static_assert(sizeof(struct reflex_test) == 88, "reflex_test");
 
-/* One word, so that a program sees either the old ones or the new ones: a bit for each reflex that kills (the others only
- * say so), from REFLEX_DENYING on a bit for each whose programs are refused rather than killed, and these. */
+/* In one word, so that a program meets the old reflexes or the new ones: a bit for each that kills (the others only say
+ * so), from REFLEX_DENYING on a bit for each whose programs are refused rather than killed, and these. */
 #define REFLEX_DENYING 24
 #define REFLEX_ANY 48    /* there are some */
 #define REFLEX_OFF 49    /* the off switch */
