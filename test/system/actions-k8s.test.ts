@@ -4,6 +4,7 @@ import { actionCatalogue } from '../../router/actions/all.ts';
 import { cut } from '../../router/clients/visible.ts';
 import { hostile } from '../support/hostile.ts';
 import { KubernetesStage, podPath, thePod } from '../support/kubernetes-stage.ts';
+import { shellAlert } from '../support/sending.ts';
 
 const stage = new KubernetesStage();
 beforeAll(() => stage.api.listen());
@@ -26,6 +27,21 @@ describe('hostile fields', () => {
         const result = await stage.perform(name, { ...thePod, ...more, pod: text });
         if (isName) return;
         expect(result).toMatchObject({ status: 'failed', retry: false });
+        expect(stage.api.asked).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('are no nodes, whether a step or an alert names them', async () => {
+    await fc.assert(
+      fc.asyncProperty(hostile, fc.constantFrom('node.cordon', 'node.uncordon'), async (text, name) => {
+        if (/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(text)) return;
+        stage.reset();
+        expect(await stage.perform(name, { node: text })).toMatchObject({ status: 'failed', retry: false });
+        const lanner = { version: 1 as const, id: '0190a0a0-0000-7000-8000-000000000000', node: text, boot_id: 'b' };
+        const alert = { ...shellAlert, lanner };
+        expect(await stage.perform(name, {}, { alert })).toMatchObject({ status: 'refused' });
         expect(stage.api.asked).toEqual([]);
       }),
       { numRuns: 60 },
