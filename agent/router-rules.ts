@@ -74,7 +74,9 @@ export function makeRouterRules({ router, options, begunOn, use, usePlaybooks, l
     } catch (error) {
       return refuse(commit, `they cannot be had: ${error instanceof Error ? error.message : String(error)}`);
     }
-    const hash = createHash('sha256').update(JSON.stringify([bundle.files, bundle.playbooks])).digest('hex');
+    const hash = createHash('sha256')
+      .update(JSON.stringify([bundle.files, bundle.playbooks]))
+      .digest('hex');
     if (hash === inUseHash) {
       inUse = commit;
       keep(options.dataFolder, bundle, log);

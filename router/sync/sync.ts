@@ -4,6 +4,7 @@ import { loadPlaybooks } from '#playbooks/language/load';
 import type { ActionCatalogue, Playbook } from '#playbooks/language/playbook';
 import type { Alert } from '#rules/alert';
 import type { Log } from '#rules/cli/log';
+import type { SourceFile } from '#rules/language/source';
 import type { GitSettings } from '../config/git-settings.ts';
 import type { Redis } from '../redis/connection.ts';
 import { keys } from '../store/keys.ts';
