@@ -136,7 +136,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
 
   const kubernetes = makeKubernetes(settings.file.kubernetes, () => responding.current() !== undefined);
   const loadForThese = async (playbooks: readonly Playbook[]): Promise<void> => {
-    if (!playbooks.some((playbook) => actionSteps(playbook).some(({ uses }) => uses.startsWith('k8s.')))) return;
+    if (!playbooks.some((playbook) => actionSteps(playbook).some(({ uses }) => /^(k8s|node)\./.test(uses)))) return;
     const reason = await kubernetes.load();
     if (reason !== undefined) log('warn', 'k8s actions of the playbooks will fail', { reason });
   };

@@ -5,8 +5,8 @@ import { locate } from '#rules/language/source';
 import { type ActionCatalogue, actionSteps, type Playbook, type Secrets } from '../language/playbook.ts';
 import { builtInPlaybooks, type LoadedFiles, loadPlaybookFiles } from './load-files.ts';
 
-/** Where secrets are looked for: in this folder, or where a router would. */
-export type FindSecrets = (folder: string | undefined) => Secrets;
+/** Where secrets are looked for: in this folder, or where a router would, and in the cluster that its configuration names. */
+export type FindSecrets = (folder: string | undefined, config: string | undefined) => Promise<Secrets>;
 
 /** What playbooks name and the router's configuration file at this path does not have. */
 export type FindStrays = (path: string) => (playbooks: readonly Playbook[]) => readonly string[];
@@ -17,7 +17,7 @@ export function makeCheck(catalogue: ActionCatalogue, findSecrets: FindSecrets, 
     name: 'playbooks check',
     summary: `Check playbook files: every error of all files at once, with its place. Warnings are steps that never get their turn, and
 secrets that are neither in the folder of --secrets (DATA/secrets if not given) nor in the environment.
-With --config, the router's configuration file: also destinations, groups of people and ways to ask them that are not in it.
+With --config, the router's configuration file: also secrets of the cluster that cannot be read, destinations, groups of people and ways to ask them that are not in it.
 Without FILE: the playbooks that Lanner comes with. Exit code 1 when there is an error, with --strict also after a warning.`,
     usage: '[FILE|DIR…] [--secrets DIR] [--config F] [--json | --sarif] [--strict]',
     run: async (args) => {
@@ -35,7 +35,7 @@ Without FILE: the playbooks that Lanner comes with. Exit code 1 when there is an
       const outcome = {
         ...loaded,
         ok: loaded.ok && strays.length === 0,
-        warnings: [...loaded.warnings, ...missing(loaded, findSecrets(values.secrets))],
+        warnings: [...loaded.warnings, ...missing(loaded, await findSecrets(values.secrets, values.config))],
       };
       const shown = values.json === true ? toJson(outcome) : toSarif('lanner playbooks check', outcome);
       const isText = values.json !== true && values.sarif !== true;

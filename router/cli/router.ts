@@ -9,6 +9,7 @@ import { makeFolder } from '#rules/cli/make-folder';
 import { renderDiagnostic } from '#rules/language/diagnostic';
 import type { SourceFile } from '#rules/language/source';
 import { actionCatalogue, outwardCatalogue } from '../actions/all.ts';
+import { makeKubernetes } from '../clients/kubernetes.ts';
 import { s3Schema } from '../clients/s3.ts';
 import { findStrays } from '../config/find-strays.ts';
 import { ROUTER_USAGE, type RouterOptions, readRouterOptions } from '../config/options.ts';
@@ -17,6 +18,7 @@ import { readOrMakeToken, TokenError } from '../config/token.ts';
 import { type RunningRouter, startRouter } from '../pipeline.ts';
 import type { RedisAddress } from '../redis/connection.ts';
 import { type EmbeddedRedis, startEmbedded } from '../redis/embedded.ts';
+import { openClusterSecrets } from '../runs/cluster-secrets.ts';
 import { makeSecrets } from '../runs/secrets.ts';
 import { renderRun } from './render-run.ts';
 
@@ -72,6 +74,13 @@ async function runRouter(options: RouterOptions): Promise<number> {
   const redis = await openRedis(options, log);
   if (typeof redis === 'number') return redis;
 
+  const cluster = await openClusterSecrets({
+    references: file.secrets,
+    kubernetes: makeKubernetes(file.kubernetes),
+    nowMs: Date.now,
+    log,
+    refresh: 'on',
+  });
   let running: RunningRouter;
   try {
     running = await startRouter({
@@ -84,7 +93,7 @@ async function runRouter(options: RouterOptions): Promise<number> {
       file,
       mode: options.mode,
       leastNodes: options.leastNodes,
-      secrets: makeSecrets(join(options.dataFolder, 'secrets'), process.env),
+      secrets: makeSecrets(join(options.dataFolder, 'secrets'), process.env, cluster),
       log,
       runFinished: (run) => printRun(run, options.output),
     });
@@ -97,6 +106,7 @@ async function runRouter(options: RouterOptions): Promise<number> {
   process.send?.({ kind: 'ready', lines: summary(running.url, token, file.git?.url ?? loaded.playbooks, options) });
   await stopped.promise;
   await running.close();
+  cluster.close();
   await redis.embedded?.close();
   return exitCodes.ok;
 }

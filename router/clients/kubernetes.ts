@@ -62,6 +62,8 @@ export type Cluster = {
   putPolicy(namespace: string, name: string, policy: NewPolicy): Promise<void>;
   deletePolicy(namespace: string, name: string): Promise<'deleted' | 'not there'>;
   createEvent(namespace: string, event: NewEvent): Promise<'created' | 'there already'>;
+  /** The values of a Secret by their keys. */
+  secret(namespace: string, name: string): Promise<Readonly<Record<string, string>> | undefined>;
 };
 
 /** The cluster that `k8s.*` acts on, and what holds it back. */
@@ -254,6 +256,12 @@ function openCluster({ library, config, server }: Access, signal: AbortSignal, i
     async deletePolicy(namespace, name) {
       const there = await unless(404, undefined, networking.deleteNamespacedNetworkPolicy({ namespace, name, ...how }));
       return there === undefined ? 'not there' : 'deleted';
+    },
+    async secret(namespace, name) {
+      const found = await unless(404, undefined, core.readNamespacedSecret({ namespace, name }));
+      if (found === undefined) return undefined;
+      const values = Object.entries(found.data ?? {});
+      return Object.fromEntries(values.map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]));
     },
     async createEvent(namespace, body) {
       const made = await unless(409, undefined, core.createNamespacedEvent({ namespace, body, ...how }));

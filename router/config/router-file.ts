@@ -9,6 +9,7 @@ import { type EvidenceSettings, evidenceSchema } from './evidence-settings.ts';
 import { type GitSettings, gitSchema } from './git-settings.ts';
 import { type KubernetesSettings, kubernetesSchema } from './kubernetes-settings.ts';
 import { checkPeople, noPeople, type PeopleSettings, peopleShape } from './people-settings.ts';
+import { type SecretReference, type SecretReferences, secretsSchema } from './secret-settings.ts';
 
 /** Where messages go, as the configuration file names it. */
 export type Destination = {
@@ -39,6 +40,8 @@ export type RouterFile = {
   readonly evidence: EvidenceSettings;
   /** `undefined`: the cluster of the router's own pod. */
   readonly kubernetes: KubernetesSettings | undefined;
+  /** Those that lie in the cluster, by the name that playbooks use. */
+  readonly secrets: ReadonlyMap<string, SecretReference>;
   readonly people: PeopleSettings;
 };
 
@@ -47,6 +50,7 @@ export const emptyRouterFile: RouterFile = {
   git: undefined,
   evidence: evidenceSchema.parse({}),
   kubernetes: undefined,
+  secrets: new Map(),
   people: noPeople,
 };
 
@@ -108,6 +112,7 @@ export function readRouterFile(
     git: gitSchema.optional(),
     evidence: evidenceSchema.optional(),
     kubernetes: kubernetesSchema.optional(),
+    secrets: secretsSchema.optional(),
     ...peopleShape,
   });
   const read = schema.safeParse(first.value);
@@ -116,6 +121,7 @@ export function readRouterFile(
     if (path[0] === 'kubernetes') return path.length === 1 ? Object.keys(kubernetesSchema.shape) : [];
     if (path[0] === 'git') return path.length === 1 ? Object.keys(gitSchema.shape) : [];
     if (path[0] === 'evidence') return path.length === 1 ? Object.keys(evidenceSchema.shape) : shapeOf(s3);
+    if (path[0] === 'secrets') return path.length === 2 ? ['kubernetes'] : [];
     if (path[0] === 'people') return path.length === 2 ? ['slack', 'email', 'token'] : [];
     if (path[0] === 'hooks') return path.length === 1 ? ['slack', 'pagerduty', 'opsgenie'] : [];
     if (path.length === 2) return Object.keys(destination.shape);
@@ -158,7 +164,7 @@ export function readRouterFile(
       },
     ];
   });
-  const { git, kubernetes, people, groups, silences, hooks, public_url } = read.data;
+  const { git, kubernetes, secrets, people, groups, silences, hooks, public_url } = read.data;
   const whoIsWho: PeopleSettings = {
     people,
     groups,
@@ -168,7 +174,10 @@ export function readRouterFile(
   };
   checkPeople(whoIsWho, first);
   if (errors.length > 0) return { ok: false, errors };
-  return { ok: true, file: { destinations, git, evidence, kubernetes, people: whoIsWho } };
+  return {
+    ok: true,
+    file: { destinations, git, evidence, kubernetes, secrets: referencesOf(secrets), people: whoIsWho },
+  };
 }
 
 function shapeOf(schema: z.ZodType<unknown> | undefined): readonly string[] {
@@ -184,6 +193,9 @@ export function namesGit(path: string): boolean {
     return false; // There is none, usually.
   }
 }
+
+const referencesOf = (secrets: SecretReferences | undefined): ReadonlyMap<string, SecretReference> =>
+  new Map(Object.entries(secrets ?? {}).map(([name, { kubernetes }]) => [name, kubernetes]));
 
 /** What a secret becomes is checked when it is filled in. */
 function checkSettings(

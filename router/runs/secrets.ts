@@ -1,17 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Filled, Secrets } from '#playbooks/language/playbook';
+import type { ClusterSecrets } from './cluster-secrets.ts';
 
 const MOST_LENGTH = 64 * 1024;
 const MOST_DEPTH = 8;
 
 /**
  * `%{secret.NAME}`: the file NAME in the secrets folder, else the variable LANNER_SECRET_NAME. Read when it is needed, so
- * that a rotated secret counts at once. NAME holds letters, digits and `_` only, so it cannot leave the folder.
+ * that a rotated secret counts at once. Those that the configuration takes from a cluster are there and nowhere else. NAME holds letters, digits and `_` only, so it cannot leave the folder.
  */
-export function makeSecrets(folder: string, environment: Readonly<Record<string, string | undefined>>): Secrets {
+export function makeSecrets(
+  folder: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  cluster?: ClusterSecrets,
+): Secrets {
   return (name) => {
     if (!/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name)) return undefined;
+    if (cluster?.isNamed(name) === true) return cluster.find(name);
     try {
       const text = readFileSync(join(folder, name), 'utf8').replace(/\n$/, '');
       // Half a key opens nothing, and the error would come from the other side.

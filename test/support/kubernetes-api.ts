@@ -26,7 +26,7 @@ type Asked = {
 
 /** `/api/v1/namespaces/NS/pods/NAME/eviction` and its like. */
 const route =
-  /^\/(api\/v1|apis\/networking\.k8s\.io\/v1)(?:\/namespaces\/([^/]+))?\/(pods|nodes|events|networkpolicies)(?:\/([^/]+))?(?:\/(eviction))?$/;
+  /^\/(api\/v1|apis\/networking\.k8s\.io\/v1)(?:\/namespaces\/([^/]+))?\/(pods|nodes|events|networkpolicies|secrets)(?:\/([^/]+))?(?:\/(eviction))?$/;
 
 /**
  * A small API server for tests: it knows versions, preconditions, merge patches, dry runs, selectors of nodes, disruption

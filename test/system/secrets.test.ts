@@ -4,9 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { eventually } from '../support/eventually.ts';
+import { KubernetesApi } from '../support/kubernetes-api.ts';
+import { runLanner } from '../support/lanner.ts';
 import { makePlace, type Place, type RouterProcess, startRouterAt } from '../support/router.ts';
 
 /** Of letters that JSON, shells, addresses and patterns write otherwise. */
+/** This one lies in a cluster, the others in files. */
+const CLUSTER = 'a secret-of-the-cluster';
 const secrets = {
   PLAIN: 'correct-horse-battery-staple',
   QUOTED: 'a "quoted" \\ secret\twith tab',
@@ -14,6 +18,7 @@ const secrets = {
   PATTERN: '.*(secret)$ %{x} $(id)',
   UNICODE: 'пароль-€-😀-secret',
   LONG: 'L0ng'.repeat(2_000),
+  CLUSTER,
 } as const;
 
 /** As it may stand in texts: itself, in JSON, in JSON in JSON, in an address. */
@@ -22,15 +27,20 @@ const formsOf = (secret: string): readonly string[] => {
   return [secret, inJson, JSON.stringify(inJson).slice(1, -1), encodeURIComponent(secret)];
 };
 
+const api = new KubernetesApi();
 let place: Place;
 let router: RouterProcess;
+const told: string[] = [];
 /** Says back whatever it is told, as services do in their errors. */
 const server = createServer((request, response) => {
   let body = '';
   request.on('data', (chunk) => {
     body += String(chunk);
   });
-  request.on('end', () => response.writeHead(422).end(`no such key ${request.headers['x-key']} ${body}`));
+  request.on('end', () => {
+    told.push(body);
+    response.writeHead(422).end(`no such key ${request.headers['x-key']} ${body}`);
+  });
 });
 
 beforeAll(async () => {
@@ -40,7 +50,16 @@ beforeAll(async () => {
   place = await makePlace();
   const folder = join(place.dataFolder, 'secrets');
   mkdirSync(folder, { recursive: true });
-  for (const [name, secret] of Object.entries(secrets)) writeFileSync(join(folder, name), secret);
+  for (const [name, secret] of Object.entries(secrets))
+    if (secret !== CLUSTER) writeFileSync(join(folder, name), secret);
+  await api.listen();
+  const data = { 'the.key': Buffer.from(CLUSTER).toString('base64') };
+  api.put('/api/v1/namespaces/sec/secrets/pager', { metadata: { name: 'pager', namespace: 'sec' }, data });
+  const reference = 'secrets: {CLUSTER: {kubernetes: sec/pager/the.key}}';
+  writeFileSync(
+    join(place.dataFolder, 'router.yaml'),
+    `kubernetes: {kubeconfig_file: ${api.kubeconfig}}\n${reference}\n`,
+  );
   const books = Object.keys(secrets).map((name) =>
     JSON.stringify({
       playbook: `with-${name.toLowerCase()}`,
@@ -84,6 +103,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await router.end();
   server.close();
+  await api.close();
   place.remove();
 });
 
@@ -137,5 +157,26 @@ describe('secrets of playbooks', () => {
       ),
     );
     expect(found).toEqual([]);
+    // It was there all the same: the other side, which says back what it is told, got it.
+    expect(told.some((body) => body.includes(CLUSTER))).toBe(true);
+  });
+
+  it('are looked for in the cluster by playbooks check as well', async () => {
+    const config = join(place.dataFolder, 'router.yaml');
+    const check = (...more: readonly string[]) =>
+      runLanner(
+        'playbooks',
+        'check',
+        '--secrets',
+        join(place.dataFolder, 'secrets'),
+        ...more,
+        join(place.dataFolder, 'secret.yaml'),
+      );
+    expect((await check('--config', config)).stdout).toContain('0 errors, 0 warnings');
+    expect((await check()).stdout).toContain('there is no secret CLUSTER here');
+    api.forbidden.add('GET secrets');
+    const refused = await check('--config', config);
+    expect(refused.stdout).toContain('there is no secret CLUSTER here');
+    expect(refused.stderr).toContain('secrets is forbidden');
   });
 });
