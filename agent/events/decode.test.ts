@@ -2,6 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { callNames, i386Calls, nameOfCall, numberOfCall } from './calls.ts';
 import { join, splitArgv } from './decode.ts';
 import { kinds, typeOf } from './kinds.ts';
+import { recordFlags } from './layout.ts';
+
+test('has a bit for each flag of a record', () => {
+  const flags = Object.values(recordFlags);
+  expect(new Set(flags).size).toBe(flags.length);
+  expect(flags.every((flag) => Math.clz32(flag) === 31 - Math.log2(flag))).toBe(true);
+});
 
 describe('join', () => {
   test.each([

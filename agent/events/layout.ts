@@ -116,6 +116,6 @@ export const recordFlags = {
   uring: 1024,
   noResult: 2048,
   textUnread: 4096,
-  asks: 8192,
   accepted: 8192,
+  asks: 16384,
 } as const;

@@ -46,7 +46,7 @@ enum event_flag {
 	FLAG_NO_RESULT =
 		2048, /* io_uring: how it ended is not known; of a call record: nor is more, argument 1 is the opcode */
 	FLAG_TEXT_UNREAD = 4096, /* the memory where a string lies could not be read */
-	FLAG_ASKS = 8192,        /* of a call: the filter asks what the process was started as (struct judgement) */
+	FLAG_ASKS = 16384,       /* of a call: the filter asks what the process was started as (struct judgement) */
 	FLAG_ACCEPTED = 8192,    /* a connection that this end did not begin */
 };
 

@@ -18,6 +18,7 @@
 #define SOCK_RAW 3
 #define IPPROTO_TCP 6
 #define TCP_ESTABLISHED 1
+#define TCP_LISTEN 10
 #define UNIX_PATH_MAX 108
 /* Messages of one sendmmsg or recvmmsg that are told one by one. */
 #define MESSAGES_MAX 16

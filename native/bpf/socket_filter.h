@@ -36,9 +36,11 @@ static __always_inline u32 socket_features(struct filter *filter, struct call *c
 		return features | SORT_UNIX << FEATURE_SORT_SHIFT;
 	if (family != AF_INET && family != AF_INET6)
 		return features;
+	protocol = BPF_CORE_READ(sock, sk_protocol);
+	serving = serving || BPF_CORE_READ(sock, __sk_common.skc_state) == TCP_LISTEN ||
+		  (protocol == IPPROTO_TCP && is_accepted(sock, family));
 	port = serving ? BPF_CORE_READ(sock, __sk_common.skc_num)
 		       : __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
-	protocol = BPF_CORE_READ(sock, sk_protocol);
 	if (!port || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
 		return unknown;
 	sort = (family == AF_INET ? SORT_TCP4 : SORT_TCP6) + (protocol == IPPROTO_UDP);

@@ -57,6 +57,7 @@ export const seen: fc.Arbitrary<Seen> = fc
     namesPeer: fc.boolean(),
     isNewPeer: fc.boolean(),
     connected: fc.boolean(),
+    accepted: fc.boolean(),
     isIn: fc.boolean(),
     comm,
     exe: maybe(exe),
@@ -75,11 +76,12 @@ export const seen: fc.Arbitrary<Seen> = fc
     const header = { ret, uid };
     if (isSocketCall(type)) {
       const isNamed = type === 'connect' || type === 'bind';
-      const isServer = type === 'bind' || type === 'accept4';
+      const isAccepted = !isNamed && protocol === 6 && rest.accepted;
+      const isServer = type === 'bind' || type === 'accept4' || isAccepted;
       const isOpen = type !== 'accept4' || ret >= 0;
       const isOwn = (ret >= 0 || ret === -115) && (port !== 0 || family === 1 || family === 16);
       // What a call names may be of another family; so may what it has room for, whatever comes.
-      const isGiven = isNamed ? !isOwn : !isServer && rest.namesPeer;
+      const isGiven = isNamed ? !isOwn : type !== 'accept4' && rest.namesPeer;
       const told = isGiven ? rest.otherFamily : isOpen ? family : 0;
       const isInternet = told === 2 || told === 10;
       const [local, remote] = isServer ? [rest.address, rest.otherAddress] : [rest.otherAddress, rest.address];
@@ -91,7 +93,8 @@ export const seen: fc.Arbitrary<Seen> = fc
         type: protocol === 17 ? 2 : protocol === 1 ? 3 : 1,
         // A datagram socket has a peer's port only when it is connected.
         state: isNamed || (port !== 0 && rest.connected) || (port !== 0 && protocol === 17) ? 1 : 7,
-        flags: !isNamed && !isServer && rest.namesPeer && rest.isNewPeer ? 512 : 0,
+        flags:
+          (!isNamed && type !== 'accept4' && rest.namesPeer && rest.isNewPeer ? 512 : 0) | (isAccepted ? 8_192 : 0),
         remote_port: remotePort,
         local_port: localPort,
         remote: inNetworkOrder(remote),

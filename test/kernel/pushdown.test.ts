@@ -91,7 +91,7 @@ const socketRules: readonly string[] = [
   'evt.type in (recvfrom, recvmsg) and fd.name_changed = true',
   'evt.type = sendmsg and fd.sport = 80 and evt.failed = true and fd.l4proto = tcp',
   'evt.type = sendto and fd.sockfamily = unix and proc.name = stormy',
-  'evt.type in (connect, shutdown) and fd.cip = 10.1.2.3 and fd.rport > 100',
+  'evt.type in (connect, accept) and fd.cip = 10.1.2.3 and fd.rport > 100',
   'evt.type = connect and evt.res = EINPROGRESS and fd.ip = 8.8.8.8',
   'evt.type = connect and proc.exe endswith ssh and fd.typechar = 4 and evt.rawres >= 0',
   'evt.type = shutdown and not proc.exe endswith ssh and proc.exepath contains lanner',

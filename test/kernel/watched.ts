@@ -74,7 +74,11 @@ export function openWatched(ruleSet: Pick<RuleSet, 'rules'>, filtering: 'on' | '
     sockets,
     capture,
     close() {
-      capture.drain();
+      // A turn takes so many at most.
+      for (let before = -1; before !== engine.counters.events; ) {
+        before = engine.counters.events;
+        capture.drain();
+      }
       capture.close();
       return { ...capture.counters(), filtered: capture.filtered() };
     },
