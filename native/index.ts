@@ -30,8 +30,8 @@ export type NativeCapture = {
   /** Moves whole records into `bytes` while they fit; returns how many bytes. */
   drain(ring: Ring, bytes: Uint8Array): number;
   /**
-   * The ring's pages as they are: the reader's position, the writer's, and the data, twice in a row. Only the first may be
-   * written to: a write to the others kills the process. They stay readable after `close()`. `undefined`: refused here.
+   * The ring's pages as they are: the reader's position, the writer's, and the data, with their beginning once
+   * more behind their end. Only the first may be written to: a write to the others kills the process. They stay readable after `close()`. `undefined`: refused here.
    */
   map(ring: Ring): readonly [reader: ArrayBuffer, writer: ArrayBuffer, data: ArrayBuffer] | undefined;
   /** Calls back while the ring has records; again after `pause`: resumes. */

@@ -21,7 +21,10 @@ const DISCARDED = 0x4000_0000;
 const GIVE_BACK = 1 / 4;
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** A ring's pages: the reader's position, the writer's, and the data, which lie there twice in a row. */
+/**
+ * A ring's pages: the reader's position, the writer's, and the data, whose size is a power of two. Behind their end lies
+ * their beginning once more, or some of it, so that no record is in two parts.
+ */
 export type RingPages = readonly [reader: ArrayBuffer, writer: ArrayBuffer, data: ArrayBuffer];
 
 /**
@@ -48,7 +51,7 @@ export class InPlaceReader implements RingReader {
     this.#reader = new BigUint64Array(reader, 0, 1);
     this.#writer = new BigUint64Array(writer, 0, 1);
     this.#heads = new Int32Array(data);
-    this.#size = data.byteLength / 2;
+    this.#size = 2 ** (31 - Math.clz32(data.byteLength - 1));
     this.batch = toBatch(Buffer.from(data), texts);
     this.#head = new Event(this.batch);
     this.#position = Number(Atomics.load(this.#reader, 0));

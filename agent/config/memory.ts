@@ -16,7 +16,7 @@ export type MemoryProfile = {
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** A ring counts twice in the agent's resident memory once it was full: it is mapped twice in a row. */
+/** A ring is in the agent's resident memory from the start. */
 export const memoryProfiles = {
   small: {
     lifecycleBytes: 512 * KIB,

@@ -134,7 +134,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
 		napi_value parts[3];
 		if (!Share(env, pages, pages->reader(), pages->page(), &parts[0]) ||
 		    !Share(env, pages, pages->writer(), pages->page(), &parts[1]) ||
-		    !Share(env, pages, pages->data(), 2 * pages->size(), &parts[2]))
+		    !Share(env, pages, pages->data(), pages->span(), &parts[2]))
 			return env.Undefined();
 		Napi::Array out = Napi::Array::New(env, 3);
 		for (uint32_t i = 0; i < 3; i++)

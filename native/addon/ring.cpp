@@ -1,28 +1,36 @@
 #include "ring.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <linux/bpf.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+namespace {
+// RECORD_MAX of native/bpf/maps.h and its header, in whole pages of any usual size.
+constexpr size_t kLongestRecord = 64 * 1024;
+} // namespace
+
 RingPages::~RingPages() {
 	munmap(reader_, page_);
-	munmap(writer_, page_ + 2 * size_);
+	munmap(writer_, page_ + span_);
 }
 
 int Ring::Open(int fd, size_t size) {
 	auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
 	void* reader = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (reader == MAP_FAILED) return errno;
-	void* writer = mmap(nullptr, page + 2 * size, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page));
+	size_t span = size + std::min(size, kLongestRecord);
+	void* writer = mmap(nullptr, page + span, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page));
 	if (writer == MAP_FAILED) {
 		int error = errno;
 		munmap(reader, page);
 		return error;
 	}
 	fd_ = fd;
-	pages_ = std::make_shared<RingPages>(static_cast<uint8_t*>(reader), static_cast<uint8_t*>(writer), page, size);
+	pages_ = std::make_shared<RingPages>(static_cast<uint8_t*>(reader), static_cast<uint8_t*>(writer), page, size,
+					     span);
 	return 0;
 }
 

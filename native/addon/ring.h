@@ -1,5 +1,6 @@
 // A BPF ring buffer as this process sees it (kernel/bpf/ringbuf.c): one page with the reader's position, one with the
-// writer's, and the data, mapped twice in a row so that a record never wraps.
+// writer's, and the data. Behind their end their beginning is mapped once more, so that a record never wraps: as much
+// as the longest record needs, and not all, because what is mapped twice counts twice in resident memory.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,8 +9,8 @@
 // The pages of one ring. Whoever looks into them holds a share: they are unmapped when the last share is gone.
 class RingPages {
       public:
-	RingPages(uint8_t* reader, uint8_t* writer, size_t page, size_t size)
-	    : reader_(reader), writer_(writer), page_(page), size_(size) {}
+	RingPages(uint8_t* reader, uint8_t* writer, size_t page, size_t size, size_t span)
+	    : reader_(reader), writer_(writer), page_(page), size_(size), span_(span) {}
 	RingPages(const RingPages&) = delete;
 	RingPages& operator=(const RingPages&) = delete;
 	~RingPages();
@@ -21,12 +22,15 @@ class RingPages {
 	size_t page() const { return page_; }
 	// Of the data, once.
 	size_t size() const { return size_; }
+	// Of the data and what is mapped again.
+	size_t span() const { return span_; }
 
       private:
 	uint8_t* reader_;
 	uint8_t* writer_;
 	size_t page_;
 	size_t size_;
+	size_t span_;
 };
 
 class Ring {
