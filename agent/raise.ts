@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Alert, AlertFieldValue } from '#rules/alert';
 import type { Log } from '#rules/cli/log';
 import { compileRuleSet } from '#rules/language/compile';
@@ -68,7 +68,7 @@ function occurrence({ clock, options, bootId }: AlertPorts, wallNs: bigint, part
     offsetMinutes: clock.offsetMinutes(),
     hostname: options.hostname,
     isoTimes: options.isoTimes,
-    random: randomBytes(10),
+    random: randomUUID(),
     part: { node: options.node, boot_id: bootId, ...part },
   };
 }

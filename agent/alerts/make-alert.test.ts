@@ -8,7 +8,7 @@ import { falcoJson } from './falco-json.ts';
 import { makeAlert } from './make-alert.ts';
 
 const wallNs = 1_795_439_100_123_456_789n;
-const random = new Uint8Array(10).fill(0xab);
+const random = 'abababab-abab-4bab-abab-abababababab';
 const match = {
   rule: 'A rule',
   priority: 'Warning',
@@ -44,7 +44,8 @@ describe('clockTime', () => {
 describe('makeAlertId', () => {
   it('is a version 7 UUID that sorts by time', () => {
     const earlier = makeAlertId(1_000_000_000_000, random);
-    const later = makeAlertId(1_000_000_000_001, new Uint8Array(10));
+    const later = makeAlertId(1_000_000_000_001, '00000000-0000-4000-8000-000000000000');
+    expect(earlier).toBe('00e8d4a5-1000-7bab-abab-abababababab');
     expect(earlier).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(earlier < later).toBe(true);
   });

@@ -23,8 +23,8 @@ export type Occurrence = {
   /** The text begins with the UTC date and time instead of the local time of day. */
   readonly isoTimes: boolean;
   readonly part: Omit<LannerPart, 'version' | 'id'>;
-  /** Ten random bytes or more. */
-  readonly random: Uint8Array;
+  /** A UUID of version 4. */
+  readonly random: string;
 };
 
 /** The alert as it goes to every output. `evt.time` in the fields is in nanoseconds, as in Falco's JSON. */

@@ -155,7 +155,7 @@ const { makeRouterOutput } = await import(${JSON.stringify(new URL('../../agent/
 const { makeAlertId } = await import(${JSON.stringify(new URL('../../agent/alerts/alert-id.ts', import.meta.url).href)});
 const output = makeRouterOutput({ url: new URL(url), token, dataFolder, spoolMaxBytes: 16777216, log: () => undefined });
 for (let number = Number(from); number <= Number(to); number++) {
-  const id = makeAlertId(Date.now(), crypto.getRandomValues(new Uint8Array(10)));
+  const id = makeAlertId(Date.now(), crypto.randomUUID());
   const alert = { time: '2026-11-23T14:00:00Z', rule: 'Written', priority: 'Notice', source: 'syscall', hostname: 'h',
     output: 'n' + number, output_fields: {}, tags: [], lanner: { version: 1, id, node: 'n' } };
   output.write(alert);
