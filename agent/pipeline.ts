@@ -241,6 +241,9 @@ export function startAgent(start: PipelineOptions): AgentStart {
     processes: processes.counters,
     containers: containers.counters,
     users: users.counters,
+    names: names.counters,
+    kubernetes: kubernetes?.counters,
+    mesos: mesos?.counters,
     outputs: Object.fromEntries(outputs.map((output) => [output.name, output.counters()])),
   });
   const losses = () => joinLosses(capture, engine);

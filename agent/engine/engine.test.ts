@@ -38,10 +38,14 @@ const details = makeDetails({
   mounts: [],
 });
 
+function compileRule(name: string, condition: string) {
+  const yaml = `- rule: ${name}\n  desc: d\n  condition: ${condition}\n  output: "%proc.name %proc.pname %container.name"\n  priority: INFO\n`;
+  const loaded = loadRules([{ path: 'r.yaml', text: yaml }], { fields: fieldCatalogue });
+  return compileRuleSet<Scene>(loaded.ruleSet, bindField, { matching: 'first' });
+}
+
 /** An engine with one container, whose state the test decides. */
 function setUp(status: Container['status'], condition = 'evt.type=execve') {
-  const yaml = `- rule: R\n  desc: d\n  condition: ${condition}\n  output: "%proc.name %proc.pname %container.name"\n  priority: INFO\n`;
-  const loaded = loadRules([{ path: 'r.yaml', text: yaml }], { fields: fieldCatalogue });
   const processes = new ProcessTable(() => undefined);
   const texts: string[] = [];
   const parts: unknown[] = [];
@@ -54,7 +58,7 @@ function setUp(status: Container['status'], condition = 'evt.type=execve') {
   const see = vi.fn(containerOf);
   const expected: string[] = [];
   const engine = new Engine({
-    rules: compileRuleSet<Scene>(loaded.ruleSet, bindField, { matching: 'first' }),
+    rules: compileRule('R', condition),
     processes,
     look: { cwd: () => undefined, capabilities: () => undefined, groups: () => undefined },
     cgroups: new Cgroups({ locate: () => undefined }),
@@ -100,6 +104,18 @@ describe('the engine', () => {
     engine.handle(writeRecord('fork', 'clone', { numbers: { ...fork, child_start_ns: 20 * second, cgroup: 5 } }));
     engine.handle(execOf('ls', { pid: 20, ppid: 10 }));
     expect(texts).toEqual(['bash <NA> host', 'ls bash host']);
+  });
+
+  it('counts what fires the rules that are in use', () => {
+    const { engine } = setUp('known');
+    engine.handle(execOf('ls'));
+    engine.use(compileRule('R', 'evt.type=execve and proc.name=ls'));
+    engine.handle(execOf('ls'));
+    expect([...engine.matches]).toEqual([['R', 2]]);
+    engine.use(compileRule('Other', 'evt.type=execve'));
+    expect([...engine.matches]).toEqual([]);
+    engine.handle(execOf('ls'));
+    expect([...engine.matches]).toEqual([['Other', 1]]);
   });
 
   it('finds the parent by its start time, not by its pid alone', () => {

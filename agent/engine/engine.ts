@@ -67,7 +67,7 @@ export class Engine {
   readonly counters: EngineCounters = { events: 0, matched: 0, waited: 0, pending: 0 };
   /** What events lacked, by cause and type. */
   readonly losses = new LossTally();
-  /** Events that fired a rule, by its name. */
+  /** Events that fired a rule that is in use, by its name. */
   readonly matches = new Map<string, number>();
   /** Calls that rules may have missed. */
   readonly hidden = new HiddenCalls();
@@ -143,6 +143,8 @@ export class Engine {
   /** Events are asked about by these rules from now on, those that wait, too. */
   use(rules: CompiledRuleSet<Scene>): void {
     this.#rules = rules;
+    const names = new Set(rules.rules.map(({ name }) => name));
+    for (const name of this.matches.keys()) if (!names.has(name)) this.matches.delete(name);
   }
 
   /** An engine has answered for this container, or will not: what waited for it goes on. */

@@ -5,7 +5,10 @@ import type { EventCost } from '../engine/event-costs.ts';
 import type { Losses } from '../events/losses.ts';
 import type { OutputCounters } from '../outputs/output.ts';
 import type { ContainerCounters } from '../state/containers/table.ts';
+import type { NameCounters } from '../state/names.ts';
 import type { NssCounters } from '../state/nss.ts';
+import type { KubernetesCounters } from '../state/orchestrators/kubernetes.ts';
+import type { MesosCounters } from '../state/orchestrators/mesos.ts';
 import type { ProcessCounters } from '../state/process-table.ts';
 
 export type AgentCounters = {
@@ -15,6 +18,11 @@ export type AgentCounters = {
   readonly containers: ContainerCounters;
   /** Only if NSS is asked. */
   readonly users: NssCounters | undefined;
+  /** Host names that rules compare with. */
+  readonly names: NameCounters;
+  /** Only where they are asked. */
+  readonly kubernetes: KubernetesCounters | undefined;
+  readonly mesos: MesosCounters | undefined;
   readonly outputs: Readonly<Record<string, OutputCounters>>;
 };
 

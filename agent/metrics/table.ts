@@ -27,6 +27,12 @@ const by =
 
 const filtered = ({ filtered: types }: Facts) => Object.entries(types);
 const outputs = ({ counters }: Facts) => Object.entries(counters.outputs);
+/** What only some outputs count. */
+const outputsWith =
+  <K extends 'limited' | 'exposed' | 'spool'>(key: K) =>
+  (facts: Facts) =>
+    outputs(facts).flatMap(([name, { [key]: value }]) => (value === undefined ? [] : [[name, value] as const]));
+const spools = outputsWith('spool');
 const times = ({ ruleTimes }: Facts) => ruleTimes.map((time) => [time.name, time] as const);
 
 /** Everything that the agent counts, under the names that /metrics shows; agent/README.md lists them. */
@@ -145,6 +151,45 @@ export const metrics = {
     doc: 'Alerts that the output gave up.',
     read: by('output', outputs, ({ lost }) => lost),
   },
+  lanner_agent_output_limited_total: {
+    kind: 'counter',
+    labels: ['output'],
+    doc: 'Alerts that the output kept back because of its own rate.',
+    read: by('output', outputsWith('limited'), Number),
+  },
+  lanner_agent_output_exposed: {
+    kind: 'gauge',
+    labels: ['output'],
+    doc: 'Alerts held in memory only, by an output with a spool: a kill of the agent loses them.',
+    read: by('output', outputsWith('exposed'), Number),
+  },
+  lanner_agent_spool_bytes: {
+    kind: 'gauge',
+    labels: ['output'],
+    doc: 'Room on the disk that the spool takes.',
+    read: by('output', spools, ({ bytes }) => bytes),
+  },
+  lanner_agent_spool_segments: {
+    kind: 'gauge',
+    labels: ['output'],
+    doc: 'Files of the spool.',
+    read: by('output', spools, ({ segments }) => segments),
+  },
+  lanner_agent_spool_waiting: {
+    kind: 'gauge',
+    labels: ['output'],
+    doc: 'Alerts that wait on the disk and not in memory.',
+    read: by('output', spools, ({ waiting }) => waiting),
+  },
+  lanner_agent_spool_faults_total: {
+    kind: 'counter',
+    labels: ['output', 'what'],
+    doc: 'Alerts that the spool gave up (lost), damaged places and segments without an end found at the start (damaged, torn), refusals of the disk (refused).',
+    read: (facts) =>
+      spools(facts).flatMap(([output, { lost, damaged, torn, refused }]) =>
+        Object.entries({ lost, damaged, torn, refused }).map(([what, value]) => ({ labels: { output, what }, value })),
+      ),
+  },
   lanner_agent_process_table_total: {
     kind: 'counter',
     labels: ['what'],
@@ -162,6 +207,30 @@ export const metrics = {
     labels: ['what'],
     doc: 'Users and groups asked of NSS, where it is asked: questions, failed, found, missing, tooMany to be remembered.',
     read: by('what', ({ counters }) => Object.entries(counters.users ?? {}), Number),
+  },
+  lanner_agent_host_name_lookups_total: {
+    kind: 'counter',
+    labels: ['what'],
+    doc: 'Questions for host names that rules compare with (asked), and those without an answer (failed).',
+    read: by('what', ({ counters: { names } }) => Object.entries({ asked: names.asked, failed: names.failed }), Number),
+  },
+  lanner_agent_host_names_left_out: {
+    kind: 'gauge',
+    labels: [],
+    doc: 'Host names of rules that are not asked for, because there are too many.',
+    read: one(({ counters }) => counters.names.tooMany),
+  },
+  lanner_agent_kubernetes_total: {
+    kind: 'counter',
+    labels: ['what'],
+    doc: 'Lists and watches of the API server (lists, watches), what they told (events), failures, and what was refused.',
+    read: by('what', ({ counters }) => Object.entries(counters.kubernetes ?? {}), Number),
+  },
+  lanner_agent_mesos_total: {
+    kind: 'counter',
+    labels: ['what'],
+    doc: 'Questions to the Mesos agent and Marathon (asked), and failures.',
+    read: by('what', ({ counters }) => Object.entries(counters.mesos ?? {}), Number),
   },
   lanner_agent_cpu_seconds_total: {
     kind: 'counter',

@@ -1,4 +1,5 @@
 import type { Alert } from '#rules/alert';
+import type { SpoolCounters } from '../spool/spool.ts';
 
 /** Where alerts go. `write` never blocks and never throws: an output that cannot keep up counts what it loses. */
 export type Output = {
@@ -19,4 +20,7 @@ export type OutputCounters = {
   readonly lost: number;
   /** Kept back by the output's own rate. */
   readonly limited?: number;
+  /** Of these that it holds, in memory only: a kill of this process loses them. Where there is a spool. */
+  readonly exposed?: number;
+  readonly spool?: SpoolCounters;
 };

@@ -28,13 +28,15 @@ export type MesosOptions = {
   readonly soonMs?: number;
 };
 
+export type MesosCounters = { asked: number; failures: number };
+
 export type Mesos = {
   task(id: string): MesosTask | undefined;
   /** By the id of a container of the Mesos containerizer, or of one that it had Docker start. */
   taskOfContainer(id: string): MesosTask | undefined;
   app(id: string): MarathonApp | undefined;
   appOfTask(id: string): MarathonApp | undefined;
-  readonly counters: { asked: number; failures: number };
+  readonly counters: MesosCounters;
   close(): void;
 };
 
@@ -48,7 +50,7 @@ const MOST = 8_192;
 export function openMesos(options: MesosOptions): Mesos {
   const { nowMs, log, everyMs = EVERY_MS, soonMs = SOON_MS } = options;
   const stop = new AbortController();
-  const counters = { asked: 0, failures: 0 };
+  const counters: MesosCounters = { asked: 0, failures: 0 };
   let tasks: TaskBook = { byId: new Map(), byContainer: new Map() };
   let apps: AppBook = { byId: new Map(), byTask: new Map() };
   const silent = new Set<string>();
