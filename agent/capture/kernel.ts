@@ -107,7 +107,7 @@ export class Capture {
   readonly #readers: readonly RingReader[];
   readonly #doorbell: Uint8Array;
   readonly #merge: Merge<RingReader>;
-  readonly #pace = new Pace();
+  readonly #pace: Pace;
   #timer: NodeJS.Timeout | undefined;
   #next: NodeJS.Immediate | undefined;
   #isDraining = false;
@@ -133,6 +133,7 @@ export class Capture {
     this.#readers = [lifecycle, bulk];
     this.#merge = new Merge(bulk, lifecycle);
     this.#cursor = new Event(lifecycle.batch);
+    this.#pace = new Pace(Math.min(options.lifecycleBytes, options.bulkBytes));
     this.#doorbell = new Uint8Array(DOORBELL_BYTES);
     native.watch(rings.doorbell, () => {
       native.drain(rings.doorbell, this.#doorbell);
