@@ -18,7 +18,10 @@ function setUp({ map = '0 0 4294967295\n' } = {}) {
   folders.push(proc);
   const root = join(proc, String(own.pid), 'root');
   mkdirSync(join(root, 'etc'), { recursive: true });
-  writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0::/root:/bin/ash\nweb:x:1000:1000::/srv:/bin/false\n');
+  writeFileSync(
+    join(root, 'etc/passwd'),
+    'root:x:0:0::/root:/bin/ash\nweb:x:1000:1000::/srv:/bin/false\nmüller:x:1001:1000::/:/bin/sh\n',
+  );
   writeFileSync(join(root, 'etc/group'), 'root:x:0:\nwww:x:33:\n');
   for (const name of ['uid_map', 'gid_map']) writeFileSync(join(proc, String(own.pid), name), map);
   const world = { nowMs: 0, isAlive: true };
@@ -37,6 +40,8 @@ describe('users of a container', () => {
     expect(users.of('c', inside)?.user(1000)).toEqual({ name: 'web', home: '/srv', shell: '/bin/false' });
     expect(users.of('c', inside)?.groupName(33)).toBe('www');
     expect(users.of('c', inside)?.user(5)).toBeUndefined();
+    // Text is byte strings.
+    expect(users.of('c', inside)?.user(1001)?.name).toBe('m\xc3\xbcller');
   });
 
   it('are those inside when the container has a user namespace', () => {

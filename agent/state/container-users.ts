@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { toByteString } from '#rules/language/byte-string';
 import { readBounded, readWithin } from './bounded-file.ts';
 import type { OwnFile, OwnUsers, Range } from './containers/own-files.ts';
 import type { Process } from './process.ts';
@@ -92,8 +93,8 @@ function lookUp(
   uids: readonly Range[],
   gids: readonly Range[],
 ): Users {
-  const users = parsePasswd(passwd ?? '');
-  const groups = parseGroup(group ?? '');
+  const users = parsePasswd(toByteString(passwd ?? ''));
+  const groups = parseGroup(toByteString(group ?? ''));
   return { user: (uid) => find<User>(users, uids, uid), groupName: (gid) => find(groups, gids, gid) };
 }
 

@@ -47,6 +47,7 @@ describe('where a container’s users stand', () => {
     const files = lay({ [`${bundle}/config.json`]: { ...spec, root: { path: 'rootfs' }, ...changes } });
     return files.usersOf({ id, engine: 'unknown' });
   };
+  const bind = (destination: string, source: string) => ({ destination, source, type: 'bind', options: ['rbind'] });
   const etc = { passwd: ['etc', 'passwd'], group: ['etc', 'group'] };
 
   it('is below its root, relative to the bundle or not', () => {
@@ -54,11 +55,10 @@ describe('where a container’s users stand', () => {
     expect(found).toMatchObject({ passwd: { parts: etc.passwd }, group: { parts: etc.group } });
     expect(found?.passwd?.folder).toMatch(new RegExp(`/${bundle}/rootfs$`));
     expect(found?.uids).toEqual([{ inside: 0, outside: 0, length: 0xffff_ffff }]);
-    expect(usersOf({ root: { path: '/var/merged' } })?.group).toEqual({ folder: '/var/merged', parts: etc.group });
+    expect(usersOf({ root: { path: '/var/ü' } })?.group).toEqual({ folder: '/var/ü', parts: etc.group });
   });
 
   it('is where a mount leads, and not known if that is no folder of the host', () => {
-    const bind = (destination: string, source: string) => ({ destination, source, type: 'bind', options: ['rbind'] });
     expect(usersOf({ mounts: [bind('/etc', '/a'), bind('/etc/passwd', '/b/users')] })).toMatchObject({
       passwd: { folder: '/b', parts: ['users'] },
       group: { folder: '/a', parts: ['group'] },
@@ -67,6 +67,11 @@ describe('where a container’s users stand', () => {
       passwd: undefined,
       group: undefined,
     });
+  });
+
+  it('is not known where there are more mounts than are kept', () => {
+    const mounts = new Array(300).fill(bind('/data', '/d'));
+    expect(usersOf({ mounts: [...mounts, bind('/etc/passwd', '/b/users')] })).toBeUndefined();
   });
 
   it('has the numbers of its user namespace, and is not known in another’s', () => {

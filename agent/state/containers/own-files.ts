@@ -1,4 +1,5 @@
 import { isAbsolute, join, relative } from 'node:path';
+import { fromByteString } from '#rules/language/byte-string';
 import { isJson, listOf, partOf, textOf, textsOf } from './json.ts';
 
 /** A file of a container's as the host has it: a folder, and the way down from it, in which no link is followed. */
@@ -23,16 +24,18 @@ const same: readonly Range[] = [{ inside: 0, outside: 0, length: 0xffff_ffff }];
  */
 export function readOwnUsers(spec: unknown, bundle: string): OwnUsers | undefined {
   if (!isJson(spec)) return undefined;
-  const root = textOf(partOf(spec, 'root')['path']);
+  const root = pathOf(partOf(spec, 'root')['path']);
   const linux = partOf(spec, 'linux');
   const ofUsers = listOf(linux['namespaces']).find(({ type }) => type === 'user');
   if (root === undefined || ofUsers?.['path'] !== undefined) return undefined;
   const mounts = listOf(spec['mounts']).map((mount) => {
     const options = textsOf(mount['options']) ?? [];
     const isBind = mount['type'] === 'bind' || options.includes('bind') || options.includes('rbind');
-    const source = textOf(mount['source']) ?? '';
-    return { at: textOf(mount['destination']) ?? '', source: isBind && isAbsolute(source) ? source : undefined };
+    const source = pathOf(mount['source']) ?? '';
+    return { at: pathOf(mount['destination']) ?? '', source: isBind && isAbsolute(source) ? source : undefined };
   });
+  // More than are kept: one of them might be the one.
+  if (Array.isArray(spec['mounts']) && spec['mounts'].length > mounts.length) return undefined;
   const fileAt = (path: string): OwnFile | undefined => {
     // The last one lies above the others.
     const mount = mounts.findLast(({ at }) => path === at || path.startsWith(`${at.replace(/\/+$/, '')}/`));
@@ -57,6 +60,12 @@ export function readOwnUsers(spec: unknown, bundle: string): OwnUsers | undefine
     uids: ranges(linux['uidMappings']),
     gids: ranges(linux['gidMappings']),
   };
+}
+
+/** As the file system takes it. */
+function pathOf(value: unknown): string | undefined {
+  const text = textOf(value);
+  return text === undefined ? undefined : fromByteString(text);
 }
 
 const partsOf = (path: string): readonly string[] => path.split('/').filter((part) => part !== '');
