@@ -46,6 +46,12 @@ async function startEngine(answer: (path: string, response: ServerResponse) => v
 
 type Set = { readonly timeoutMs?: number; readonly file?: FileAnswer; readonly name?: EngineName };
 
+const machine = (image: string | undefined): FileAnswer => ({
+  engine: 'systemd-nspawn',
+  details: makeDetails({ name: 'box', image }),
+  isComplete: true,
+});
+
 function openTable(sockets: readonly string[], { timeoutMs = 2_000, file, name = 'docker' }: Set = {}) {
   const settled: Container[] = [];
   const changes: string[] = [];
@@ -70,6 +76,18 @@ function openTable(sockets: readonly string[], { timeoutMs = 2_000, file, name =
 const describeIt = (_: string, response: ServerResponse) => void response.end(JSON.stringify(described));
 
 describe('the table of containers', () => {
+  it('reads a machine once machined has noted it, before its first event, and once only', () => {
+    const named = { id: 'box', engine: 'systemd-nspawn' } as const;
+    const { table } = openTable([], { file: machine(undefined) });
+    table.expect(named);
+    expect(table.size).toBe(0);
+    const { table: noted } = openTable([], { file: machine('/var/lib/machines/box') });
+    noted.expect(named);
+    noted.expect(named);
+    expect(noted.see(named)).toMatchObject({ status: 'known', details: { image: '/var/lib/machines/box' } });
+    expect(noted.counters).toMatchObject({ fromFiles: 1, expected: 1 });
+  });
+
   it('asks once, gives what is known meanwhile, and tells when it knows', async () => {
     const engine = await startEngine(describeIt);
     const { table, settled } = openTable([engine.path]);

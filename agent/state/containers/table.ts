@@ -92,13 +92,11 @@ export class ContainerTable {
 
   /** A container whose group was just made. An engine may not know it yet: then its first event asks anew. */
   expect(named: CgroupContainer): void {
-    // Its scope is made before machined has noted the machine.
-    if (named.engine === 'systemd-nspawn') return;
     if (this.#byId.has(named.id) || this.#expected.size >= MOST_EXPECTED) return;
     this.counters.expected++;
     const seen = this.#meet(named, this.#options.nowMs());
     if (seen.status === 'waiting') this.#expected.set(named.id, 'alone');
-    else if (seen.status === 'unknown') this.#forget(named.id);
+    else if (seen.status === 'unknown' || isNotNoted(seen)) this.#forget(named.id);
   }
 
   /** The container as it is known now; asks the engine when that is worth it. */
@@ -192,6 +190,10 @@ export class ContainerTable {
     this.#askedMs.set(container.id, nowMs);
   }
 }
+
+/** machined has not noted the machine yet: its scope is made before, the group in the scope after that. */
+const isNotNoted = ({ engine, details }: Container): boolean =>
+  engine === 'systemd-nspawn' && details?.image === undefined;
 
 const describe = ({ id, podUid }: CgroupContainer) => ({ id, ...(podUid !== undefined && { podUid }) });
 
