@@ -4,7 +4,7 @@ import { KubernetesStage, nodePath, podPath, policies, thePod } from './support/
 import { shellAlert } from './support/sending.ts';
 
 const stage = new KubernetesStage();
-beforeAll(() => stage.api.listen());
+beforeAll(() => stage.open());
 afterAll(() => stage.api.close());
 beforeEach(() => stage.reset());
 

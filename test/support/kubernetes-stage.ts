@@ -49,6 +49,11 @@ export class KubernetesStage {
     this.api.put(nodePath(name), { metadata: { name, labels }, spec });
   }
 
+  /** The library is large: it is loaded before a step's time counts. */
+  async open(): Promise<void> {
+    await Promise.all([this.api.listen(), import('@kubernetes/client-node')]);
+  }
+
   /** What the router's configuration says. */
   set(settings: object, isStopped = () => false): void {
     const read = kubernetesSchema.parse({ kubeconfig_file: this.api.kubeconfig, ...settings });

@@ -7,7 +7,7 @@ import { KubernetesStage, podPath, thePod } from '../support/kubernetes-stage.ts
 import { shellAlert } from '../support/sending.ts';
 
 const stage = new KubernetesStage();
-beforeAll(() => stage.api.listen());
+beforeAll(() => stage.open());
 afterAll(() => stage.api.close());
 beforeEach(() => stage.reset());
 
