@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { get, type IncomingMessage } from 'node:http';
-import { get as getTls } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { loadPlaybooks } from '#playbooks/language/load';
 import { nodeCatalogue } from '#playbooks/language/node-catalogue';
 import type { Playbook } from '#playbooks/language/playbook';
+import { builtin } from '#rules/cli/builtin';
 import type { Log } from '#rules/cli/log';
 import { makeFolder } from '#rules/cli/make-folder';
 import { diagnosticLine } from '#rules/language/diagnostic';
@@ -150,7 +150,8 @@ function download(url: URL, token: string): Promise<string> {
         else reject(new Error(`HTTP ${response.statusCode}: ${text.slice(0, 500)}`));
       });
     };
-    const asked = url.protocol === 'https:' ? getTls(url, options, read) : get(url, options, read);
+    const { get } = url.protocol === 'https:' ? builtin.https : builtin.http;
+    const asked = get(url, options, read);
     asked.on('error', reject);
   });
 }

@@ -1,6 +1,8 @@
-import { chmodSync, rmSync } from 'node:fs';
-import { createServer, get, type Server } from 'node:http';
+import { chmodSync, existsSync, rmSync } from 'node:fs';
+import type { Server as HttpServer } from 'node:http';
+import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { builtin } from '#rules/cli/builtin';
 import type { Log } from '#rules/cli/log';
 import { makeFolder } from '#rules/cli/make-folder';
 import type { ListenAddress } from '../config/limits.ts';
@@ -28,8 +30,18 @@ export type ServeOptions = {
  */
 export async function serveMetrics({ render, dataFolder, listen, log }: ServeOptions): Promise<MetricsServer> {
   const servers: Server[] = [];
+  const sockets = new Set<Socket>();
+  let http: HttpServer | undefined;
+  // HTTP is loaded for the first who asks: it takes 14 MB, and most agents are never asked.
+  const serve = (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    http ??= makeHttp(render);
+    http.emit('connection', socket);
+  };
   const open = async (where: string, begin: (server: Server, done: () => void) => void) => {
-    const server = makeServer(render);
+    const server = createServer(serve);
+    server.maxConnections = MOST_CONNECTIONS;
     try {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
@@ -57,16 +69,15 @@ export async function serveMetrics({ render, dataFolder, listen, log }: ServeOpt
   }
   return {
     close() {
-      for (const server of servers.splice(0)) {
-        server.close();
-        server.closeAllConnections();
-      }
+      for (const server of servers.splice(0)) server.close();
+      for (const socket of sockets) socket.destroy();
     },
   };
 }
 
-function makeServer(render: () => string): Server {
-  const server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS }, (request, response) => {
+function makeHttp(render: () => string): HttpServer {
+  const settings = { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS };
+  return builtin.http.createServer(settings, (request, response) => {
     if (request.method !== 'GET' || request.url !== '/metrics') {
       response.writeHead(404).end();
       return;
@@ -74,8 +85,6 @@ function makeServer(render: () => string): Server {
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8', connection: 'close' });
     response.end(render());
   });
-  server.maxConnections = MOST_CONNECTIONS;
-  return server;
 }
 
 /** Takes away what an agent that was killed left behind. Not free: another one answers there, or the folder cannot be used. */
@@ -83,7 +92,7 @@ async function isFree(path: string, dataFolder: string): Promise<boolean> {
   if (Buffer.byteLength(path) > MOST_PATH_BYTES) return false;
   try {
     makeFolder(dataFolder);
-    if ((await askMetrics({ socketPath: path })) !== undefined) return false;
+    if (existsSync(path) && (await askMetrics({ socketPath: path })) !== undefined) return false;
     rmSync(path, { force: true });
     return true;
   } catch {
@@ -97,7 +106,7 @@ const MOST_ANSWER_BYTES = 16 * 1024 * 1024;
 /** The text of a running agent; `undefined`: none answers. */
 export function askMetrics(where: { readonly socketPath: string }): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const request = get({ ...where, path: '/metrics', timeout: REQUEST_MS }, (response) => {
+    const request = builtin.http.get({ ...where, path: '/metrics', timeout: REQUEST_MS }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (part: string) => {

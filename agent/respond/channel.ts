@@ -1,4 +1,4 @@
-import { WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import { CHANNEL_VERSION, fromRouterSchema, type NodeCommand, type Receipt, type Stop } from '#playbooks/command';
 import type { Log } from '#rules/cli/log';
 
@@ -41,8 +41,11 @@ export function openChannel(options: ChannelOptions): Channel {
   let closed = false;
   let running = 0;
 
-  const connect = () => {
-    const opened = new WebSocket(target, {
+  const connect = async (): Promise<void> => {
+    // Loads node:http and more, 14 MB that an agent without a router does not need.
+    const { WebSocket: Socket } = await import('ws');
+    if (closed) return;
+    const opened = new Socket(target, {
       headers: { authorization: `Bearer ${token}` },
       maxPayload: MOST_MESSAGE_BYTES,
       handshakeTimeout: 5_000,
@@ -53,7 +56,7 @@ export function openChannel(options: ChannelOptions): Channel {
     let reason = 'closed';
     const watch = setInterval(() => {
       if (Date.now() - heardMs > SILENCE_MS) opened.terminate();
-      else if (opened.readyState === WebSocket.OPEN) opened.ping();
+      else if (opened.readyState === opened.OPEN) opened.ping();
     }, PING_MS);
     opened.on('pong', () => {
       heardMs = Date.now();
@@ -89,7 +92,7 @@ export function openChannel(options: ChannelOptions): Channel {
       failures++;
       if (failures === 2) log('warn', 'no channel to the router; commands cannot reach this node', { reason });
       const waitMs = Math.min(MOST_WAIT_MS, 100 * 2 ** Math.min(failures, 7)) * (0.5 + Math.random() / 2);
-      retry = setTimeout(connect, waitMs);
+      retry = setTimeout(() => void connect(), waitMs);
     });
   };
 
@@ -104,20 +107,19 @@ export function openChannel(options: ChannelOptions): Channel {
     if (message.kind === 'revision') {
       const { commit } = message;
       const report = await options.revision(commit);
-      if (socket?.readyState === WebSocket.OPEN)
-        send(socket, { version: CHANNEL_VERSION, kind: 'rules', commit, ...report });
+      if (isOpen(socket)) send(socket, { version: CHANNEL_VERSION, kind: 'rules', commit, ...report });
       return;
     }
     if (running >= MOST_AT_ONCE) return; // The router's sweep sends it again.
     running++;
     const receipt = await options.perform(message).finally(() => running--);
     // The socket may be another one by now; without any, the receipt goes with the next `hello`.
-    if (socket?.readyState === WebSocket.OPEN) send(socket, receipt);
+    if (isOpen(socket)) send(socket, receipt);
   };
 
-  connect();
+  void connect();
   return {
-    isConnected: () => socket?.readyState === WebSocket.OPEN,
+    isConnected: () => isOpen(socket),
     close() {
       closed = true;
       clearTimeout(retry);
@@ -126,6 +128,9 @@ export function openChannel(options: ChannelOptions): Channel {
     },
   };
 }
+
+const isOpen = (socket: WebSocket | undefined): socket is WebSocket =>
+  socket !== undefined && socket.readyState === socket.OPEN;
 
 function readMessage(text: string) {
   try {
