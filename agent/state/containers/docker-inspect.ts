@@ -60,11 +60,17 @@ const readMount = (mount: Json, mode: unknown): Mount => ({
   propagation: textOf(mount['Propagation']) ?? '',
 });
 
-/** `["CMD", program, …]` or `["CMD-SHELL", line]`; `["NONE"]` turns the image's check off. */
+/**
+ * `["CMD", program, …]` or `["CMD-SHELL", line]`; `["NONE"]` turns the image's check off. What has no such word first, podman runs as
+ * it is.
+ */
 function readHealthcheck(check: unknown): string | undefined {
-  const [kind, ...command] = textsOf(partOf(check)['Test']) ?? [];
-  if (command.length === 0 || kind === 'NONE') return undefined;
-  return (kind === 'CMD-SHELL' ? ['/bin/sh', '-c', ...command] : command).join(' ');
+  const words = textsOf(partOf(check)['Test']) ?? [];
+  const [kind = '', ...command] = words;
+  if (kind === '' || kind === 'NONE') return undefined;
+  if (kind !== 'CMD' && kind !== 'CMD-SHELL') return words.join(' ');
+  if (command.length === 0) return undefined;
+  return (kind === 'CMD' ? command : ['/bin/sh', '-c', ...command]).join(' ');
 }
 
 function readAddress(network: Json): string | undefined {
