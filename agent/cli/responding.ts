@@ -3,8 +3,10 @@ import { hostname, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as z from 'zod';
 import { type Command, exitCodes, readArgs, UsageError } from '#rules/cli/command-line';
+import { livingOwner } from '#rules/cli/lock';
 import { makeFolder } from '#rules/cli/make-folder';
 import { defaultDataFolder } from '../config/options.ts';
+import { askMetrics, socketPath } from '../metrics/serve.ts';
 import { readStop, writeStop } from '../respond/off-switch.ts';
 
 const DEFAULT_ROUTER = 'http://127.0.0.1:7470';
@@ -31,14 +33,17 @@ When the router cannot be reached, this node stops all the same and the exit cod
     const stop = { since_ms: Date.now(), reason: values.reason.slice(0, 1_024), by: whoAmI() };
     if (!place.nodeOnly) {
       const answer = await tell(place, { stopped: true, reason: stop.reason, by: stop.by });
-      if (answer.ok)
-        return say(`stopped on all nodes; ${answer.nodes} are connected now, the others stop when they are`);
+      if (answer.ok) {
+        say(`stopped on all nodes; ${answer.nodes} are connected now, the others stop when they are`);
+        return tellHanging(place.data);
+      }
       process.stderr.write(`lanner stop-responding: the router does not know: ${answer.reason}\n`);
     }
     makeFolder(place.data);
     writeStop(place.data, 'node', stop);
     say(`stopped on this node (${place.data})`);
-    return place.nodeOnly ? exitCodes.ok : exitCodes.failed;
+    const told = await tellHanging(place.data);
+    return place.nodeOnly ? told : exitCodes.failed;
   },
 };
 
@@ -91,6 +96,17 @@ function readPlace(values: {
     data,
     nodeOnly: values['node-only'],
   };
+}
+
+/** An agent that hangs hears nothing, and its steps in the kernel go on: whoever stops them has to know. */
+async function tellHanging(dataFolder: string): Promise<number> {
+  const owner = livingOwner(join(dataFolder, 'agent.lock'));
+  const isWell = owner === undefined || (await askMetrics({ socketPath: socketPath(dataFolder) })) !== undefined;
+  if (isWell) return exitCodes.ok;
+  process.stderr.write(
+    `lanner stop-responding: the agent of this node does not answer; if it hangs, its steps in the kernel go on until it ends: kill -9 ${owner}\n`,
+  );
+  return exitCodes.failed;
 }
 
 const answerSchema = z.looseObject({ nodes_connected: z.int() });

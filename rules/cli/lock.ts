@@ -72,7 +72,8 @@ function releaseLock(path: string): void {
   if (livingOwner(path) === process.pid) unlinkSync(path);
 }
 
-function livingOwner(path: string): number | undefined {
+/** The pid of the process that holds the lock; `undefined`: nobody does. */
+export function livingOwner(path: string): number | undefined {
   try {
     const [pid = '', ticks = ''] = readFileSync(path, 'utf8').trim().split(' ');
     return ticks !== '' && startTicks(Number(pid)) === ticks ? Number(pid) : undefined;

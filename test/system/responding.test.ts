@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { takeLock } from '../../rules/cli/lock.ts';
 import { docker, image, inspect, remove } from '../support/docker.ts';
 import { eventually } from '../support/eventually.ts';
 import { endOf, startShell } from '../support/interactive-shell.ts';
@@ -67,6 +68,23 @@ describe('lanner stop-responding', () => {
     expect(doctor.stdout).toMatch(/responding +limited +stopped on this node since .* a bad rule/);
     expect(await runLanner('resume-responding', '--node-only', '--data', place.dataFolder)).toMatchObject({ code: 0 });
     expect((await runLanner('doctor', '--data', place.dataFolder)).stdout).toMatch(/responding +ok/);
+  });
+});
+
+describe('an agent that hangs', () => {
+  it('is told of by whoever stops responding on its host', async () => {
+    const place = await makePlace();
+    closers.push(() => place.remove());
+    const stop = () => runLanner('stop-responding', '--node-only', '--data', place.dataFolder);
+    // It has the folder, and does not answer.
+    const lock = takeLock(`${place.dataFolder}/agent.lock`);
+    if (!lock.ok) throw new Error('the folder is new');
+    closers.push(() => lock.release());
+    const told = await stop();
+    expect(told).toMatchObject({ code: 1, stdout: expect.stringContaining('stopped on this node') });
+    expect(told.stderr).toContain(`kill -9 ${process.pid}`);
+    lock.release();
+    expect(await stop()).toMatchObject({ code: 0, stderr: '' });
   });
 });
 
