@@ -9,16 +9,16 @@ import { promisify } from 'node:util';
 /** What one run of a loop took, itself and its children. */
 export type Timing = { readonly count: number; readonly wallNs: number; readonly cpuNs: number };
 
+/** What its children printed comes before its own line. */
+export type Run = Timing & { readonly said: string };
+
 /** The compiled loops.c, in a folder of its own. */
 export type Loops = {
   readonly folder: string;
   readonly program: string;
   /** A copy of it: rules look at a program's name. */
   named(name: string): string;
-  run(
-    args: readonly (string | number)[],
-    options?: { readonly cwd?: string; readonly program?: string },
-  ): Promise<Timing>;
+  run(args: readonly (string | number)[], options?: { readonly cwd?: string; readonly program?: string }): Promise<Run>;
   /** Runs without waiting for its end. */
   start(args: readonly (string | number)[], program?: string): Running;
   close(): void;
@@ -54,7 +54,7 @@ export function compileLoops(): Loops {
     async run(args, options = {}) {
       const words = args.map(String);
       const { stdout } = await promisify(execFile)(options.program ?? program, words, { cwd: options.cwd ?? folder });
-      return readTiming(stdout);
+      return { ...readTiming(stdout), said: stdout };
     },
     start(args, by = program) {
       const child = spawn(by, args.map(String), { cwd: folder, stdio: ['pipe', 'pipe', 'inherit'] });
@@ -83,7 +83,7 @@ export function compileLoops(): Loops {
 }
 
 export function readTiming(text: string): Timing {
-  const [count, wallNs, cpuNs] = text.trim().split(' ').map(Number);
+  const [count, wallNs, cpuNs] = (text.trim().split('\n').at(-1) ?? '').split(' ').map(Number);
   if (count === undefined || wallNs === undefined || cpuNs === undefined) throw new Error(`no timing: ${text}`);
   return { count, wallNs, cpuNs };
 }

@@ -2,23 +2,27 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Bench, type Figure, percentile, spreadOf } from './bench.ts';
 import { compileLoops, type Loops } from './loops.ts';
+import { macroLoops, type Served } from './macro.ts';
 import { type Variant, variants } from './watcher.ts';
-
-const root = join(import.meta.dirname, '../..');
-const loopsSource = join(import.meta.dirname, 'loops.c');
 
 const ROUNDS = 7;
 /** Runs of a loop in a round; the fastest counts, because whatever else runs only ever makes it slower. */
 const TRIES = 5;
 
 /** A loop whose CPU time is compared, with and without somebody watching. */
-type Loop = {
+export type Loop = {
   readonly bench: string;
   /** Of the CPU time without, in nanoseconds. */
   readonly target: (baselineNs: number) => number;
   readonly unit: 'ns' | 'µs';
   readonly args: (folder: string) => readonly (string | number)[];
   readonly cwd?: (folder: string) => string;
+  /** Instead of `TRIES`. */
+  readonly tries?: number;
+  /** Runs beside the loop, which then is its client. */
+  readonly serve?: () => Promise<Served>;
+  /** Operations, by what the client says. */
+  readonly countOf?: (said: string) => number;
 };
 
 /** Three folders deep, as most of what is built or packed; no rule wants it. */
@@ -55,28 +59,7 @@ export const loops = {
     },
   ],
   connect: [{ bench: 'overhead-connect', target: (base) => base * 1.05, unit: 'µs', args: () => ['connect', 4_000] }],
-  macro: [
-    // The loop's own CPU time is a fork and an exec: what counts is its child's.
-    {
-      name: 'tar',
-      command: ['/bin/tar', '-cf', 'tree.tar', '-C', root, 'agent', 'rules', 'router', 'test'],
-      count: 4,
-    },
-    { name: 'gcc', command: ['/usr/bin/gcc', '-O1', '-c', '-o', '/dev/null', loopsSource], count: 2 },
-    {
-      name: 'git-grep',
-      command: ['/usr/bin/git', '-C', root, 'grep', '-q', '--and', '-e', 'a', '-e', 'zzzzzz'],
-      count: 4,
-    },
-    { name: 'find', command: ['/usr/bin/find', '/usr/share', '-name', 'nothing'], count: 1 },
-  ].map(
-    ({ name, command, count }): Loop => ({
-      bench: `overhead-macro.${name}`,
-      target: (base) => base * 1.05,
-      unit: 'µs',
-      args: () => ['exec', count, ...command],
-    }),
-  ),
+  macro: macroLoops,
 } as const satisfies Readonly<Record<string, readonly Loop[]>>;
 
 /** The CPU time of these loops with each watcher, against the same without one. */
@@ -111,11 +94,19 @@ async function compare(compiled: Loops, compared: readonly Loop[], by: readonly 
   return compared.flatMap((loop) => figuresOf(loop, by, (name) => samples.get(`${loop.bench} ${name}`) ?? []));
 }
 
-async function fastest({ folder, run }: Loops, { args, cwd }: Loop): Promise<number> {
+async function fastest({ folder, run }: Loops, { args, cwd, tries, serve, countOf }: Loop): Promise<number> {
   let best = Number.POSITIVE_INFINITY;
-  for (let index = 0; index < TRIES; index++) {
-    const { count, cpuNs } = await run(args(folder), { cwd: cwd?.(folder) ?? folder });
-    best = Math.min(best, cpuNs / count);
+  const where = { cwd: cwd?.(folder) ?? folder };
+  const served = await serve?.();
+  try {
+    for (let index = 0; index < (tries ?? TRIES); index++) {
+      const before = served?.cpuNs() ?? 0;
+      const { count, cpuNs, said } = await run(served ? ['exec', 1, ...served.command] : args(folder), where);
+      const all = cpuNs + (served?.cpuNs() ?? 0) - before;
+      best = Math.min(best, all / (countOf?.(said) ?? count));
+    }
+  } finally {
+    await served?.close();
   }
   return best;
 }
