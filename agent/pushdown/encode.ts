@@ -4,7 +4,8 @@ import { filterKinds, GUARDS } from './features.ts';
 import { maskOf, NETWORKS, type Servers } from './servers.ts';
 
 /** `struct filter` of native/bpf/filter.h: sizes of its parts, and where they begin. */
-const STATES = 16_384;
+/** Rows of the automaton begin at multiples of this. */
+export const ROW_UNIT = 8;
 const CELLS = 1 << 19;
 const OUTPUTS = 2_048;
 export const OUTPUT_BYTES = 32;
@@ -18,7 +19,8 @@ export const COMM_BYTES = 16;
 
 export const layout = {
   start: 0,
-  classes: 4,
+  /** The cell of each row that says what holds of a path that ends there. */
+  outputCell: 4,
   otherGuards: 8,
   /** At 12 the capture puts a number that tells filters apart. */
   judged: 16,
@@ -33,15 +35,19 @@ export const layout = {
   networks: 29_080,
   networkClasses: 29_336,
   columns: 29_368,
-  outputOf: 553_656,
-  outputs: 586_424,
-  next: 651_960,
-  bytes: 1_700_536,
+  outputs: 553_656,
+  next: 619_192,
+  bytes: 1_667_768,
 } as const;
 
+/** A row for each state: by class the next state, then one for NUL, then what holds of a path that ends in it. */
+const strideOf = ({ classes }: Automaton): number => Math.ceil((classes + 2) / ROW_UNIT) * ROW_UNIT;
+
 /** Whether the kernel's tables have room for it. */
-export const fits = ({ states, classes, output }: Automaton): boolean =>
-  states <= STATES && states * classes <= CELLS && new Set(output).size <= OUTPUTS;
+export const fits = (automaton: Automaton): boolean =>
+  automaton.classes < 255 &&
+  automaton.states * strideOf(automaton) <= CELLS &&
+  new Set(automaton.output).size <= OUTPUTS;
 
 /** The tables as the kernel side reads them. */
 export function encodeFilter({ calls, automaton, guards, otherGuards, judges, servers }: Filter): Uint8Array {
@@ -72,20 +78,26 @@ export function encodeFilter({ calls, automaton, guards, otherGuards, judges, se
 const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
   one.length === other.length && one.every((byte, at) => byte === other[at]);
 
-function writeAutomaton(
-  { classOf, classes, start, states, next, output }: Automaton,
-  bytes: Uint8Array,
-  view: DataView,
-): void {
-  view.setUint32(layout.start, start, true);
-  view.setUint32(layout.classes, classes, true);
+function writeAutomaton(automaton: Automaton, bytes: Uint8Array, view: DataView): void {
+  const { classOf, classes, start, states, next, output } = automaton;
+  const stride = strideOf(automaton);
+  const rowOf = (state: number): number => (state * stride) / ROW_UNIT;
+  view.setUint32(layout.start, rowOf(start), true);
+  view.setUint32(layout.outputCell, classes + 1, true);
   bytes.set(classOf, layout.classOf);
+  // No path has a NUL: the kernel puts some before it, which change nothing.
+  bytes[layout.classOf] = classes;
   const places = new Map<bigint, number>();
   for (let state = 0; state < states; state++) {
     const mask = output[state] ?? 0n;
     const place = places.get(mask) ?? places.size;
     places.set(mask, place);
-    view.setUint16(layout.outputOf + state * 2, place, true);
+    const at = layout.next + state * stride * 2;
+    for (let kind = 0; kind < classes; kind++) {
+      view.setUint16(at + kind * 2, rowOf(next[state * classes + kind] ?? 0), true);
+    }
+    view.setUint16(at + classes * 2, rowOf(start), true);
+    view.setUint16(at + (classes + 1) * 2, place, true);
   }
   for (const [mask, place] of places) {
     for (let word = 0; word < OUTPUT_BYTES / 8; word++) {
@@ -93,7 +105,6 @@ function writeAutomaton(
       view.setBigUint64(at, BigInt.asUintN(64, mask >> BigInt(64 * word)), true);
     }
   }
-  for (let cell = 0; cell < next.length; cell++) view.setUint16(layout.next + cell * 2, next[cell] ?? 0, true);
 }
 
 /** `false`: a name finds no place; then every guard has to hold for every name. */

@@ -1,5 +1,5 @@
 import { ALWAYS, NEVER } from './columns.ts';
-import { COMM_BYTES, encodeName, hashName, layout, NAMES, OUTPUT_BYTES, PROBES } from './encode.ts';
+import { COMM_BYTES, encodeName, hashName, layout, NAMES, OUTPUT_BYTES, PROBES, ROW_UNIT } from './encode.ts';
 import {
   ACCESS_SHIFT,
   ADDRESS_SHIFT,
@@ -160,13 +160,13 @@ export class FilterModel {
   }
 
   #run(path: string): number {
-    const classes = this.#view.getUint32(layout.classes, true);
+    const cell = (state: number, place: number): number =>
+      this.#view.getUint16(layout.next + (state * ROW_UNIT + place) * 2, true);
     let state = this.#view.getUint32(layout.start, true);
     for (let at = 0; at < path.length; at++) {
-      const kind = this.#bytes[layout.classOf + path.charCodeAt(at)] ?? 0;
-      state = this.#view.getUint16(layout.next + (state * classes + kind) * 2, true);
+      state = cell(state, this.#bytes[layout.classOf + path.charCodeAt(at)] ?? 0);
     }
-    return layout.outputs + this.#view.getUint16(layout.outputOf + state * 2, true) * OUTPUT_BYTES;
+    return layout.outputs + cell(state, this.#view.getUint32(layout.outputCell, true)) * OUTPUT_BYTES;
   }
 }
 

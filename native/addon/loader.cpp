@@ -244,11 +244,17 @@ Failure Programs::Fill(const char* name, const uint8_t* bytes, size_t size) {
 }
 
 Failure Programs::Ignore(uint32_t tgid, bool ignored) {
-	int fd = bpf_map__fd(Map("ignored"));
-	uint8_t yes = 1;
-	if (ignored && bpf_map_update_elem(fd, &tgid, &yes, BPF_ANY)) return Fail(errno, "cannot ignore a process");
-	if (!ignored && bpf_map_delete_elem(fd, &tgid) && errno != ENOENT)
-		return Fail(errno, "cannot stop ignoring a process");
+	uint32_t zero = 0;
+	ignored_processes all = {};
+	std::vector<uint32_t> next;
+	for (uint32_t each : ignored_)
+		if (each != tgid) next.push_back(each);
+	if (ignored) next.push_back(tgid);
+	if (next.size() > IGNORED_MOST) return Fail(ENOSPC, "cannot ignore a process");
+	std::copy(next.begin(), next.end(), all.tgids);
+	if (bpf_map_update_elem(bpf_map__fd(Map("ignored")), &zero, &all, BPF_ANY))
+		return Fail(errno, "cannot ignore a process");
+	ignored_ = next;
 	return {};
 }
 

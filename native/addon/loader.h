@@ -59,6 +59,7 @@ class Programs {
 
 	bpf_object* object_ = nullptr;
 	std::vector<bpf_link*> links_;
+	std::vector<uint32_t> ignored_;
 	std::vector<std::string> blind_spots_;
 	Ring rings_[RINGS];
 	int snapshot_ = -1;

@@ -46,8 +46,8 @@ enum event_flag {
 	FLAG_NO_RESULT =
 		2048, /* io_uring: how it ended is not known; of a call record: nor is more, argument 1 is the opcode */
 	FLAG_TEXT_UNREAD = 4096, /* the memory where a string lies could not be read */
-	FLAG_ASKS = 16384,       /* of a call: the filter asks what the process was started as (struct judgement) */
 	FLAG_ACCEPTED = 8192,    /* a connection that this end did not begin */
+	FLAG_ASKS = 16384,       /* of a call: the filter asks what the process was started as (struct judgement) */
 };
 
 /* The longest string in a record, PATH_MAX. */
@@ -331,6 +331,12 @@ struct reflex_control {
 	u32 unused;
 };
 _Static_assert(sizeof(struct reflex_control) == 32, "reflex_control");
+
+/* Processes that are left out; zeros behind them. */
+#define IGNORED_MOST 8
+struct ignored_processes {
+	u32 tgids[IGNORED_MOST];
+};
 
 /* Per-CPU counters; everything from COUNT_LIFECYCLE_FULL on is loss. */
 enum counter {

@@ -55,62 +55,56 @@ static __always_inline u32 open_features(u32 flags, u32 mode)
 #include "socket_filter.h"
 #include "path_filter.h"
 
-static __always_inline u8 column_of(struct filter *filter, struct filter_call *call, u32 features)
+static __always_inline bool decide(struct question *question, struct call *call, struct call_shape *shape, s64 ret)
 {
-	return filter->columns[(call->columns * 256 + features) & (FILTER_COLUMN_BYTES - 1)];
-}
-
-static __always_inline bool decide(struct filter *filter, struct filter_call *entry, struct call *call,
-				   struct call_shape *shape, u32 features, struct maker *maker, u64 cgroup, s64 ret)
-{
+	struct filter_call *entry = question->entry;
 	bool known = true;
 	u32 flags, mode;
-	u32 *kind;
-	u8 column;
 
 	if (entry->kind == FILTER_OPEN) {
 		flags = open_flags_of(call, shape, &mode, &known);
 		if (!known)
 			return true;
-		features |= open_features(flags, mode);
+		question->features |= open_features(flags, mode);
 	} else if (entry->kind == FILTER_SOCKET) {
 		if (names_peer(call))
 			return true;
-		features |= socket_features(filter, call, shape, ret);
+		question->features |= socket_features(question->filter, call, shape, ret);
 	}
-	column = column_of(filter, entry, features);
-	if (column == COLUMN_NEVER)
+	question->column = column_of(question->filter, entry, question->features);
+	if (question->column == COLUMN_NEVER)
 		return false;
-	kind = bpf_map_lookup_elem(&cgroup_kinds, &cgroup);
-	if (kind) {
-		features |= (*kind & 3) << FEATURE_CONTAINER_SHIFT;
-		column = column_of(filter, entry, features);
-		if (column == COLUMN_NEVER)
-			return false;
-	}
-	if (maker->unjudged && maker->told &&
-	    column_of(filter, entry, features & ~(maker->unjudged << FEATURE_GUARD_SHIFT)) != column) {
-		call->flags |= FLAG_ASKS;
-		if (!maker->told->asked_ns)
-			maker->told->asked_ns = bpf_ktime_get_boot_ns();
-	}
-	if (column == COLUMN_ALWAYS || entry->kind != FILTER_OPEN)
-		return true;
-	return is_path_wanted(filter, call, shape, column, column_of(filter, entry, features & ~FEATURE_CLIMBS), ret);
+	if (question->column == COLUMN_ALWAYS)
+		add_place(question);
+	if (question->column == COLUMN_NEVER)
+		return false;
+	return question->column == COLUMN_ALWAYS || is_path_wanted(question, call, shape);
+}
+
+/* What is sent because the agent could not be asked yet asks it. */
+static __always_inline void ask_agent(struct question *question, struct maker *maker, struct call *call)
+{
+	u32 judged = question->features & ~(maker->unjudged << FEATURE_GUARD_SHIFT);
+
+	if (!maker->unjudged || !maker->told ||
+	    column_of(question->filter, question->entry, judged) == question->column)
+		return;
+	call->flags |= FLAG_ASKS;
+	if (!maker->told->asked_ns)
+		maker->told->asked_ns = bpf_ktime_get_boot_ns();
 }
 
 /* Whether the agent needs a record of the call. */
 static __noinline bool is_wanted(struct call *call, struct call_shape *shape, s64 ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 zero = 0, nr = call->nr, features;
+	u32 zero = 0, nr = call->nr;
+	struct question question = {};
 	struct maker maker;
 	void *map = bpf_map_lookup_elem(&filters, &zero);
 	struct filtered *counts;
 	struct filter *filter;
-	struct filter_call *entry;
 	bool wanted;
-	u64 cgroup;
 
 	if (!map)
 		return true;
@@ -118,14 +112,19 @@ static __noinline bool is_wanted(struct call *call, struct call_shape *shape, s6
 	if (!filter || nr >= CALLS)
 		return true;
 	hide(nr); /* Linux 6.1 forgets the bound when the number goes through the stack: it is made anew. */
-	entry = &filter->calls[nr & (CALLS - 1)];
-	cgroup = cgroup_number(own_cgroup(task));
-	wanted = note(filter, task, cgroup, &maker);
-	if (entry->kind == FILTER_SEND)
+	question.filter = filter;
+	question.entry = &filter->calls[nr & (CALLS - 1)];
+	question.cgroup = cgroup_number(own_cgroup(task));
+	wanted = note(filter, task, question.cgroup, &maker);
+	if (question.entry->kind == FILTER_SEND)
 		return true;
-	features = maker.guards << FEATURE_GUARD_SHIFT | (ret < 0 ? FEATURE_FAILED : 0) |
-		   (task->cred->uid.val == 0 ? FEATURE_ROOT : 0);
-	wanted = wanted || decide(filter, entry, call, shape, features, &maker, cgroup, ret);
+	if (!wanted) {
+		question.features = maker.guards << FEATURE_GUARD_SHIFT | (ret < 0 ? FEATURE_FAILED : 0) |
+				    (task->cred->uid.val == 0 ? FEATURE_ROOT : 0);
+		wanted = decide(&question, call, shape, ret);
+		if (wanted)
+			ask_agent(&question, &maker, call);
+	}
 	counts = bpf_map_lookup_elem(&filtered, &nr);
 	if (counts) {
 		if (wanted)

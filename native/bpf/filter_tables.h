@@ -2,7 +2,6 @@
 #ifndef LANNER_FILTER_TABLES_H
 #define LANNER_FILTER_TABLES_H
 
-#define FILTER_STATES 16384
 #define FILTER_CELLS (1 << 19)
 #define FILTER_COLUMN_BYTES (1 << 19)
 #define FILTER_NETWORKS 32
@@ -69,8 +68,8 @@ struct filter_network {
 
 /* One value of a map of its own: a new filter is a new map, put in the place of the old one. */
 struct filter {
-	u32 start;
-	u32 classes;
+	u32 start;        /* a row */
+	u32 output;       /* the cell of a row that says what holds of a path that ends in it */
 	u32 other_guards; /* of processes whose name is not in the table */
 	u32 generation;
 	u32 judged; /* guards that what a process was started as decides as well: the agent is asked */
@@ -85,11 +84,10 @@ struct filter {
 	struct filter_network networks[FILTER_NETWORKS];
 	u8 network_classes[FILTER_NETWORKS];
 	u8 columns[FILTER_COLUMN_BYTES];
-	u16 output_of[FILTER_STATES];
 	u64 outputs[FILTER_OUTPUTS][4]; /* columns for which a path that ends in such a state is wanted */
-	u16 next[FILTER_CELLS];         /* state * classes + class → state */
+	u16 next[FILTER_CELLS]; /* a state is a row: of a multiple of eight cells, by class of byte the next row / 8 */
 };
-_Static_assert(sizeof(struct filter) == 1700536, "filter");
+_Static_assert(sizeof(struct filter) == 1667768, "filter");
 
 struct filter_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

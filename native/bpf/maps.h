@@ -117,10 +117,10 @@ struct {
 
 /* Thread-group ids whose events are left out: the agent's own. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 64);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, u8);
+	__type(value, struct ignored_processes);
 } ignored SEC(".maps");
 
 static __always_inline void count(u32 counter)
@@ -178,7 +178,18 @@ static __always_inline struct scratch *take_scratch(u32 kind, u32 nr)
 
 static __always_inline bool is_ignored(u32 tgid)
 {
-	return bpf_map_lookup_elem(&ignored, &tgid) != 0;
+	u32 zero = 0;
+	struct ignored_processes *all = bpf_map_lookup_elem(&ignored, &zero);
+
+	if (!all)
+		return false;
+	for (u32 i = 0; i < IGNORED_MOST; i++) {
+		if (all->tgids[i] == tgid)
+			return true;
+		if (!all->tgids[i])
+			return false;
+	}
+	return false;
 }
 
 /* Wake-ups are the kernel's: only when the reader had caught up. */

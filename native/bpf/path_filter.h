@@ -32,12 +32,12 @@ struct pass {
 
 static __always_inline u32 step(struct filter *filter, u32 state, u8 byte)
 {
-	u32 cell = state * filter->classes + filter->class_of[byte];
+	u32 cell = state * 8 + filter->class_of[byte];
 
 	return filter->next[cell & (FILTER_CELLS - 1)];
 }
 
-/* Over what a walk left in the scratch. */
+/* Over what a walk left in the scratch, and over NULs before it: they lead from the first state to itself. */
 static long pass_walked(u32 index, void *context)
 {
 	struct pass *pass = context;
@@ -46,15 +46,13 @@ static long pass_walked(u32 index, void *context)
 	struct progress *progress = pass->progress;
 	u32 state = progress->state, at = progress->at;
 
-	for (int i = 0; i < STRIDE; i++) {
-		if (at >= TEXT_MAX)
-			break;
-		state = step(filter, state, scratch->path[at & (TEXT_MAX - 1)]);
-		at++;
-	}
+	if (at > TEXT_MAX - STRIDE)
+		return 1;
+	for (u32 i = 0; i < STRIDE; i++)
+		state = step(filter, state, scratch->path[at + i]);
 	progress->state = state;
-	progress->at = at;
-	return at >= TEXT_MAX;
+	progress->at = at + STRIDE;
+	return 0;
 }
 
 static __always_inline bool ends_oddly(u32 last)
@@ -93,9 +91,13 @@ static __always_inline bool run_walked(struct pass *pass, struct scratch *scratc
 {
 	u32 at = scratch->walk.position;
 
-	if (scratch->lost || scratch->path[at & (TEXT_MAX - 1)] != '/')
+	if (scratch->lost || at < STRIDE || at >= TEXT_MAX || scratch->path[at] != '/')
 		return false;
-	pass->progress->at = at;
+	hide(at);
+	at = (at - STRIDE) & (TEXT_MAX - 1);
+	*(u64 *)&scratch->path[at] = 0;
+	*(u64 *)&scratch->path[at + 8] = 0;
+	pass->progress->at = (at + STRIDE) & ~(STRIDE - 1);
 	bpf_loop(TEXT_MAX / STRIDE, pass_walked, pass, 0);
 	return pass->progress->at >= TEXT_MAX;
 }
@@ -191,21 +193,46 @@ static __always_inline bool run_failed(struct pass *pass, struct scratch *scratc
 
 static __always_inline bool has_column(struct filter *filter, u32 state, u32 column)
 {
-	u32 output = filter->output_of[state & (FILTER_STATES - 1)];
+	u32 output = filter->next[(state * 8 + filter->output) & (FILTER_CELLS - 1)];
 
 	return filter->outputs[output & (FILTER_OUTPUTS - 1)][column >> 6 & 3] >> (column & 63) & 1;
 }
 
-/* `column` is the one for a path with `../` in it, `strict` for one without. */
-static __noinline bool ask_path(struct filter *filter, struct scratch *scratch, struct call *call,
-				struct call_shape *shape, u32 columns)
+/* What is asked of a call. */
+struct question {
+	struct filter *filter;
+	struct filter_call *entry;
+	u32 features;
+	u32 column;
+	u64 cgroup;
+	bool knows_place; /* the features say whether it is in a container, as far as that is known */
+};
+
+static __always_inline u8 column_of(struct filter *filter, struct filter_call *call, u32 features)
 {
+	return filter->columns[(call->columns * 256 + features) & (FILTER_COLUMN_BYTES - 1)];
+}
+
+/* What is not known of the place is asked last: it costs a look into a hash table. */
+static __always_inline void add_place(struct question *question)
+{
+	u32 *kind = bpf_map_lookup_elem(&cgroup_kinds, &question->cgroup);
+
+	if (kind)
+		question->features |= (*kind & 3) << FEATURE_CONTAINER_SHIFT;
+	question->column = column_of(question->filter, question->entry, question->features);
+	question->knows_place = true;
+}
+
+static __noinline bool ask_path(struct question *question, struct scratch *scratch, struct call *call,
+				struct call_shape *shape)
+{
+	struct filter *filter = question->filter;
 	struct pass pass = { .filter = filter, .scratch = scratch };
-	u32 zero = 0;
+	u32 zero = 0, strict;
 	const void *given = (void *)argument(call, shape->path);
 	s64 ret = call->args[ARGUMENT_RETURN];
 	s32 dirfd = shape->base && shape->base <= 6 ? (s32)argument(call, shape->base) : FD_CWD;
-	u8 column = columns, strict = columns >> 8;
 
 	pass.progress = bpf_map_lookup_elem(&progresses, &zero);
 	if (!pass.progress)
@@ -216,8 +243,19 @@ static __noinline bool ask_path(struct filter *filter, struct scratch *scratch, 
 		given = 0;
 	if (ret >= 0 ? !run_opened(&pass, scratch, given, ret) : !run_failed(&pass, scratch, given, dirfd))
 		return true;
-	if (!has_column(filter, pass.progress->state, column))
+	if (!has_column(filter, pass.progress->state, question->column))
 		return false;
+	if (!question->knows_place) {
+		add_place(question);
+		if (question->column == COLUMN_NEVER)
+			return false;
+		if (question->column == COLUMN_ALWAYS)
+			return true;
+		if (!has_column(filter, pass.progress->state, question->column))
+			return false;
+	}
+	/* Of a path without `../` in it. */
+	strict = column_of(filter, question->entry, question->features & ~FEATURE_CLIMBS);
 	if (strict == COLUMN_ALWAYS || has_column(filter, pass.progress->state, strict))
 		return true;
 	if (ret < 0)
@@ -228,15 +266,14 @@ static __noinline bool ask_path(struct filter *filter, struct scratch *scratch, 
 	return pass.progress->climbs;
 }
 
-static __always_inline bool is_path_wanted(struct filter *filter, struct call *call, struct call_shape *shape,
-					   u8 column, u8 strict, s64 ret)
+static __always_inline bool is_path_wanted(struct question *question, struct call *call, struct call_shape *shape)
 {
 	struct scratch *scratch = borrow_scratch();
 	bool wanted;
 
 	if (!scratch)
 		return true;
-	wanted = ask_path(filter, scratch, call, shape, (u32)column | (u32)strict << 8);
+	wanted = ask_path(question, scratch, call, shape);
 	scratch->busy = 0;
 	return wanted;
 }
