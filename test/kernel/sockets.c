@@ -169,6 +169,11 @@ int main(int argc, char** argv) {
 		make_network();
 	}
 	listener = listen_here();
+	if (argc > 4) {
+		/* What it was started as is asked about by then. */
+		storm(listener, 50);
+		sleep(1);
+	}
 	storm(listener, count);
 	if (argc > 4) return 0;
 	child = fork();
