@@ -119,6 +119,12 @@ describe.for(services)('$service', (one: Service) => {
     expect(server.seen.length).toBeLessThanOrEqual(reply === 'reset' ? 2 : 1);
   });
 
+  it.for(['slowly', 'half'] as const)('is taken at its word when it answers %s', async (pace) => {
+    server.answer(() => (typeof one.taken === 'string' ? one.taken : { ...one.taken, pace }));
+    expect(await tell(one)).toMatchObject({ status: 'done' });
+    expect(server.seen).toHaveLength(1);
+  });
+
   it('waits as long as it asks in its own words', async () => {
     server.answer(() => one.busy ?? { status: 429, headers: { 'retry-after': '3' } });
     const result = await tell(one);

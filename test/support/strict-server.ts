@@ -11,7 +11,13 @@ export type SeenRequest = {
 
 /** What a server says to a request; `undefined`: nothing, ever. */
 export type Reply =
-  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+  | {
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: string;
+      /** Letter by letter, or no more than the first half of it. */
+      readonly pace?: 'slowly' | 'half';
+    }
   | 'reset'
   | 'half'
   | 'never';
@@ -61,5 +67,19 @@ function say(reply: Reply, response: ServerResponse): void {
   if (reply === 'reset') response.destroy();
   else if (reply === 'half')
     response.writeHead(200, { 'content-length': '100' }).write('half', () => response.destroy());
-  else response.writeHead(reply.status, reply.headers).end(reply.body);
+  // 204 has no body that could come slowly.
+  else if (reply.pace === undefined || reply.status === 204)
+    response.writeHead(reply.status, reply.headers).end(reply.body);
+  else sayInParts(reply.pace, reply.body ?? 'ok', response.writeHead(reply.status, reply.headers));
+}
+
+function sayInParts(pace: 'slowly' | 'half', body: string, response: ServerResponse): void {
+  const letters = [...body].slice(0, pace === 'half' ? Math.ceil(body.length / 2) : undefined);
+  const next = (): void => {
+    const letter = letters.shift();
+    if (letter !== undefined) response.write(letter, () => setTimeout(next, 5));
+    else if (pace === 'half') response.destroy();
+    else response.end();
+  };
+  next();
 }

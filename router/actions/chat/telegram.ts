@@ -27,7 +27,8 @@ export function telegramCall(said: Said, { token, chat_id, url }: z.output<typeo
   return {
     url: new URL(`/bot${token}/sendMessage`, url),
     body: JSON.stringify(body),
-    isTaken: (answer) => answer.status === 200 && answerPart(answer, 'ok') === true,
+    // An answer that breaks off says nothing against it.
+    isTaken: (answer) => answer.status === 200 && answerPart(answer, 'ok') !== false,
     wait: (answer) => secondsToWait(answerPart(answer, 'parameters', 'retry_after')),
   };
 }
