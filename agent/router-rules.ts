@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import { loadPlaybooks } from '#playbooks/language/load';
 import { nodeCatalogue } from '#playbooks/language/node-catalogue';
@@ -32,6 +33,9 @@ export type RulesReport = { readonly ok: boolean; readonly problem?: string };
 /** The router lets no commit grow beyond 16 MiB; JSON may need twice as much. */
 const MOST_BYTES = 40 * 1024 * 1024;
 const ANSWER_MS = 30_000;
+/** A router that was just busy, or a connection that it closed as we used it: asked again after 0.2 s, 0.4 s, … */
+const MOST_TRIES = 6;
+const FIRST_WAIT_MS = 200;
 const FILE = 'router-rules.json';
 
 /** The last good rules and playbooks that a router gave; `undefined`: none, or they cannot be read. */
@@ -61,6 +65,19 @@ export function makeRouterRules({ router, options, begunOn, use, usePlaybooks, l
   let inUse = begunOn;
   let inUseHash: string | undefined;
   let turn: Promise<unknown> = Promise.resolve();
+  let newest = '';
+  const fetchFor = async (commit: string): Promise<string> => {
+    const url = new URL(`/api/sync/rules/${commit}`, router.url);
+    for (let tries = 1; ; tries++) {
+      try {
+        return await download(url, router.token);
+      } catch (error) {
+        const isOver = error instanceof NoRulesError || tries === MOST_TRIES || newest !== commit;
+        if (isOver) throw error;
+        await sleep(FIRST_WAIT_MS * 2 ** (tries - 1));
+      }
+    }
+  };
   const take = async (commit: string): Promise<RulesReport> => {
     const takes = { rules: options.rulePaths.length === 0, playbooks: options.playbookPaths.length === 0 };
     if (!takes.rules && !takes.playbooks)
@@ -68,9 +85,7 @@ export function makeRouterRules({ router, options, begunOn, use, usePlaybooks, l
     if (commit === inUse) return { ok: true };
     let bundle: RuleBundle;
     try {
-      bundle = bundleSchema.parse(
-        JSON.parse(await download(new URL(`/api/sync/rules/${commit}`, router.url), router.token)),
-      );
+      bundle = bundleSchema.parse(JSON.parse(await fetchFor(commit)));
     } catch (error) {
       return refuse(commit, `they cannot be had: ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -110,6 +125,7 @@ export function makeRouterRules({ router, options, begunOn, use, usePlaybooks, l
     return { ok: false, problem: problem.slice(0, 4_000) };
   };
   return (commit: string): Promise<RulesReport> => {
+    newest = commit;
     // One after the other: the last that was said wins.
     const mine = turn.then(() => take(commit));
     turn = mine.catch(() => undefined);
@@ -134,6 +150,16 @@ function keep(dataFolder: string, bundle: RuleBundle, log: Log): void {
   }
 }
 
+/** The router has no such rules for us, and will have none later. */
+class NoRulesError extends Error {
+  override readonly name = 'NoRulesError';
+}
+
+function refusalOf(status: number, said: string): Error {
+  const isFinal = status < 500 && status !== 408 && status !== 429;
+  return new (isFinal ? NoRulesError : Error)(`HTTP ${status}: ${said}`);
+}
+
 function download(url: URL, token: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const options = { headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(ANSWER_MS) };
@@ -147,7 +173,7 @@ function download(url: URL, token: string): Promise<string> {
       response.on('error', reject);
       response.on('end', () => {
         if (response.statusCode === 200) resolve(text);
-        else reject(new Error(`HTTP ${response.statusCode}: ${text.slice(0, 500)}`));
+        else reject(refusalOf(response.statusCode ?? 0, text.slice(0, 500)));
       });
     };
     const { get } = url.protocol === 'https:' ? builtin.https : builtin.http;
