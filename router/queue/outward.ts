@@ -9,6 +9,7 @@ import type { ActionResult } from '../runs/action.ts';
 import type { Ask, Asked, Message, OutwardAction } from '../runs/outward.ts';
 import type { AuditEntry, RunPorts } from '../runs/ports.ts';
 import { fillSecrets } from '../runs/secrets.ts';
+import { within } from '../runs/within.ts';
 import type { DestinationHealth, DestinationStore } from '../store/destinations.ts';
 import { type Attempted, type Deliveries, type Delivery, type DeliveryCounts, makeDeliveries } from './deliveries.ts';
 
@@ -140,7 +141,7 @@ async function attempt(
   }
   const restMs = await store.admit(name, breaker, timeoutMs + 1_000);
   if (restMs > 0) return { kind: 'rest', restMs };
-  const result = await send(delivery, to, ports, AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]));
+  const result = await within(timeoutMs, stop, (signal) => send(delivery, to, ports, signal));
   // Not the destination's fault; whoever takes over sends it again.
   if (stop.aborted) return { kind: 'again', reason: 'the router stopped meanwhile', restMs: 0 };
   if (result.status === 'done') {

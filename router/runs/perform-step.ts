@@ -8,6 +8,7 @@ import type { Action, ActionResult } from './action.ts';
 import { ofKernel } from './kernel-step.ts';
 import type { LiveRun, RunRequest } from './perform.ts';
 import type { RunPorts } from './ports.ts';
+import { within } from './within.ts';
 
 export type StepRequest = RunRequest & {
   readonly live: LiveRun;
@@ -107,21 +108,21 @@ async function act(
   if (step?.where === 'kernel') return ofKernel(alert, `${playbook.name}/${step.id}`);
   if (mode === 'shadow') return shadow(action, value);
   const timeoutMs = step?.timeoutMs ?? UNDO_TIMEOUT_MS;
-  return action.perform(value, {
+  const context = {
     alert,
     alertId,
     playbook: playbook.name,
     mode,
     idempotencyKey: key,
     deadlineMs: ports.nowMs() + timeoutMs,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-    mask: (text) => maskSecrets(text, [...live.secrets]),
+    mask: (text: string) => maskSecrets(text, [...live.secrets]),
     sendToNode: ports.sendToNode,
     hand: ports.hand,
     explainHand: ports.explainHand,
     pages: ports.pages,
     kubernetes: ports.kubernetes,
-  });
+  };
+  return within(timeoutMs, signal, (own) => action.perform(value, { ...context, signal: own }));
 }
 
 /** A dry run asks nobody. */
