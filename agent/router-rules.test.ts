@@ -43,7 +43,8 @@ function follow() {
     router: { url: new URL(`http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`), token: 't' },
     options: readAgentOptions(['--data', folder], { isTerminal: false, hostnameOverride: undefined }),
     begunOn: undefined,
-    use: ({ rules }) => used.push(rules.length),
+    use: ({ rules }) => void used.push(rules.length),
+    usePlaybooks: () => ({ ok: true }),
     log: () => undefined,
   });
   return { take, used };
@@ -54,7 +55,7 @@ it('asks again when the router is busy or breaks off, and keeps what it got', as
   const { take, used } = follow();
   expect(await take(commit)).toEqual({ ok: true });
   expect({ asked, used }).toEqual({ asked: 3, used: [1] });
-  expect(readKeptRules(folder)).toEqual({ commit, files });
+  expect(readKeptRules(folder)).toEqual({ commit, files, playbooks: [] });
 });
 
 it('does not ask again for what the router has not', async () => {

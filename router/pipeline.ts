@@ -7,6 +7,7 @@ import type { Log } from '#rules/cli/log';
 import { actionCatalogue, outwardCatalogue } from './actions/all.ts';
 import { makeKubernetes } from './clients/kubernetes.ts';
 import { findStrays } from './config/find-strays.ts';
+import type { FolderRules } from './config/folder-rules.ts';
 import type { Listen } from './config/options.ts';
 import { OPERATOR } from './config/people-settings.ts';
 import type { RouterFile } from './config/router-file.ts';
@@ -58,6 +59,8 @@ export type RouterSettings = {
   readonly token: string;
   readonly playbooks: readonly Playbook[];
   readonly file: RouterFile;
+  /** For agents, out of files. */
+  readonly rules?: FolderRules | undefined;
   readonly dataFolder: string;
   readonly mode: RunMode;
   /** `/readyz` says no before so many nodes are connected here. */
@@ -102,7 +105,7 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     log('warn', stop === undefined ? 'nodes may respond again' : 'nodes are told not to respond', { ...stop }),
   );
   const revision = {
-    current: () => sync?.current()?.commit,
+    current: () => sync?.current()?.commit ?? settings.rules?.commit,
     onChange: (listener: (commit: string) => void) => sync?.onChange(listener) ?? (() => undefined),
   };
   const channel = makeChannel({
@@ -344,9 +347,10 @@ export async function startRouter(settings: RouterSettings): Promise<RunningRout
     sync: sync && {
       run: sync.run,
       status: () => describeSync(sync),
-      filesAt: sync.filesAt,
       webhookSecret: () => readSecret(git?.webhook),
     },
+    filesAt: async (commit) =>
+      settings.rules?.commit === commit ? { rules: settings.rules.files } : sync?.filesAt(commit),
     status: () => ({ commit: sync?.current()?.commit ?? null, playbooks: playbooks().map(({ name }) => name) }),
     failed: (error) => log('error', 'a request failed', { reason: error.message }),
   });

@@ -12,6 +12,7 @@ import { actionCatalogue, outwardCatalogue } from '../actions/all.ts';
 import { makeKubernetes } from '../clients/kubernetes.ts';
 import { s3Schema } from '../clients/s3.ts';
 import { findStrays } from '../config/find-strays.ts';
+import { readFolderRules } from '../config/folder-rules.ts';
 import { ROUTER_USAGE, type RouterOptions, readRouterOptions } from '../config/options.ts';
 import { emptyRouterFile, type RouterFile, readRouterFile } from '../config/router-file.ts';
 import { readOrMakeToken, TokenError } from '../config/token.ts';
@@ -58,6 +59,11 @@ async function runRouter(options: RouterOptions): Promise<number> {
     process.stderr.write('lanner router: playbooks come from git (--config) or from --playbooks, not from both\n');
     return exitCodes.usage;
   }
+  const folder = file.rules.length === 0 ? undefined : readFolderRules(file.rules);
+  if (folder?.ok === false) {
+    for (const problem of folder.problems) process.stderr.write(`${problem}\n`);
+    return exitCodes.failed;
+  }
   const strays = findStrays(loaded.playbooks, file);
   for (const stray of strays) process.stderr.write(`lanner router: ${stray}\n`);
   if (strays.length > 0) return exitCodes.failed;
@@ -91,6 +97,7 @@ async function runRouter(options: RouterOptions): Promise<number> {
       playbooks: loaded.playbooks,
       dataFolder: options.dataFolder,
       file,
+      rules: folder?.rules,
       mode: options.mode,
       leastNodes: options.leastNodes,
       secrets: makeSecrets(join(options.dataFolder, 'secrets'), process.env, cluster),

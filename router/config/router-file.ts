@@ -37,6 +37,8 @@ export type RouterFile = {
   readonly destinations: readonly Destination[];
   /** Where rules and playbooks come from instead of files. */
   readonly git: GitSettings | undefined;
+  /** Files and folders with the rules that agents get. */
+  readonly rules: readonly string[];
   readonly evidence: EvidenceSettings;
   /** `undefined`: the cluster of the router's own pod. */
   readonly kubernetes: KubernetesSettings | undefined;
@@ -48,6 +50,7 @@ export type RouterFile = {
 export const emptyRouterFile: RouterFile = {
   destinations: [],
   git: undefined,
+  rules: [],
   evidence: evidenceSchema.parse({}),
   kubernetes: undefined,
   secrets: new Map(),
@@ -59,6 +62,10 @@ export type RouterFileResult =
   | { readonly ok: false; readonly errors: readonly Diagnostic[] };
 
 const MOST_DESTINATIONS = 64;
+const rulePath = z
+  .string()
+  .regex(/^\/[^\0\n]*$/, 'expected an absolute path')
+  .max(4_096);
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'a destination is named by small letters, digits and -');
 
 const digestSchema = z.strictObject({
@@ -110,6 +117,7 @@ export function readRouterFile(
   const schema = z.strictObject({
     destinations: z.record(name, destination).default({}),
     git: gitSchema.optional(),
+    rules: z.array(rulePath).max(64).default([]),
     evidence: evidenceSchema.optional(),
     kubernetes: kubernetesSchema.optional(),
     secrets: secretsSchema.optional(),
@@ -164,7 +172,7 @@ export function readRouterFile(
       },
     ];
   });
-  const { git, kubernetes, secrets, people, groups, silences, hooks, public_url } = read.data;
+  const { git, rules, kubernetes, secrets, people, groups, silences, hooks, public_url } = read.data;
   const whoIsWho: PeopleSettings = {
     people,
     groups,
@@ -173,10 +181,11 @@ export function readRouterFile(
     ...(public_url === undefined ? {} : { public_url }),
   };
   checkPeople(whoIsWho, first);
+  if (git !== undefined && rules.length > 0) first.fail(['rules'], 'rules come from git, or from files: not from both');
   if (errors.length > 0) return { ok: false, errors };
   return {
     ok: true,
-    file: { destinations, git, evidence, kubernetes, secrets: referencesOf(secrets), people: whoIsWho },
+    file: { destinations, git, rules, evidence, kubernetes, secrets: referencesOf(secrets), people: whoIsWho },
   };
 }
 

@@ -59,6 +59,7 @@ function appOver(parts: Partial<AppParts> = {}, alerts: Partial<AppParts['alerts
     },
     audit: { read: async () => [] },
     sync: undefined,
+    filesAt: async () => undefined,
     status: () => ({}),
     destinations: {
       names: [],

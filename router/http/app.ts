@@ -19,7 +19,7 @@ import { type PlaybookRoutes, playbookRoutes } from './playbook-routes.ts';
 import { type RespondingRoutes, respondingRoutes } from './responding-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { type SilenceRoutes, silenceRoutes } from './silence-routes.ts';
-import { hookRoutes, type SyncRoutes, syncRoutes } from './sync-routes.ts';
+import { type FilesAt, hookRoutes, ruleRoutes, type SyncRoutes, syncRoutes } from './sync-routes.ts';
 
 export type AppParts = {
   /** Whose token an `Authorization` header holds. */
@@ -36,6 +36,7 @@ export type AppParts = {
   readonly evidence: EvidenceRoutes;
   /** `undefined`: rules and playbooks come from files. */
   readonly sync: SyncRoutes | undefined;
+  readonly filesAt: FilesAt;
   readonly answers: AnswerRoutes;
   readonly hooks: HookSettings;
   readonly silences: SilenceRoutes;
@@ -58,6 +59,7 @@ export function makeApp(parts: AppParts): Hono {
   app.route('/api/events', liveRoutes(parts.feed));
   app.get('/api/nodes', async (context) => context.json({ nodes: await parts.nodes.all() }));
   app.get('/api/status', (context) => context.json(parts.status()));
+  app.route('/api/sync/rules', ruleRoutes(parts.filesAt));
   if (parts.sync !== undefined) {
     app.route('/api/sync', syncRoutes(parts.sync));
     app.route('/hooks', hookRoutes(parts.sync));

@@ -6,6 +6,11 @@ type Answer = { readonly status: string; readonly commit: string | undefined; re
 
 type Files = readonly { readonly path: string; readonly text: string }[];
 
+/** What agents get of a commit, or out of files by their hash; `undefined`: it is not known. */
+export type FilesAt = (
+  commit: string,
+) => Promise<{ readonly rules: Files; readonly playbooks?: Files | undefined } | undefined>;
+
 export type SyncRoutes = {
   readonly run: (wish: {
     readonly kind: 'push' | 'person';
@@ -13,7 +18,6 @@ export type SyncRoutes = {
     readonly to?: string | undefined;
   }) => Promise<Answer>;
   readonly status: () => Promise<object>;
-  readonly filesAt: (commit: string) => Promise<{ readonly rules: Files; readonly playbooks: Files } | undefined>;
   /** What pushes are signed with; `undefined`: none are taken. Read each time, since it may be changed. */
   readonly webhookSecret: () => string | undefined;
 };
@@ -30,23 +34,29 @@ const wishSchema = z.strictObject({
     .optional(),
 });
 
-/** `GET /api/sync`: which commit is used, and what the last look found; `POST`: look now, or use this commit; `GET /rules/COMMIT`: its files of rules and playbooks. */
-export function syncRoutes({ run, status, filesAt }: SyncRoutes): Hono {
+/** `GET /api/sync`: which commit is used, and what the last look found; `POST`: look now, or use this commit. */
+export function syncRoutes({ run, status }: SyncRoutes): Hono {
   const app = new Hono();
   app.get('/', async (context) => context.json(await status()));
-  app.get('/rules/:commit{[0-9a-f]{40,64}}', async (context) => {
-    const commit = context.req.param('commit');
-    const found = await filesAt(commit);
-    return found === undefined
-      ? context.json({ error: `commit ${commit} is not known` }, 404)
-      : context.json({ commit, files: found.rules, playbooks: found.playbooks });
-  });
   app.post('/', async (context) => {
     const text = await context.req.text();
     const read = wishSchema.safeParse(text.length > MOST_BYTES ? undefined : parseJson(text));
     if (!read.success) return context.json({ error: 'expected {"by": "…"}, or {"by": "…", "to": "COMMIT"}' }, 400);
     const result = await run({ kind: 'person', ...read.data });
     return context.json(result, result.status === 'refused' ? 409 : 200);
+  });
+  return app;
+}
+
+/** `GET /rules/COMMIT`: its files of rules and playbooks. */
+export function ruleRoutes(filesAt: FilesAt): Hono {
+  const app = new Hono();
+  app.get('/:commit{[0-9a-f]{40,64}}', async (context) => {
+    const commit = context.req.param('commit');
+    const found = await filesAt(commit);
+    if (found === undefined) return context.json({ error: `commit ${commit} is not known` }, 404);
+    const { rules: files, playbooks } = found;
+    return context.json({ commit, files, ...(playbooks && { playbooks }) });
   });
   return app;
 }

@@ -11,6 +11,8 @@ export type NodeEnd = {
   readonly acknowledged: readonly string[];
   /** The router's words on whether nodes may respond; `null`: they may. */
   readonly responding: readonly (Stop | null)[];
+  /** Whose rules it is told to use. */
+  readonly revisions: readonly string[];
   /** Sends anything at all. */
   say(message: unknown): void;
   answer(command: NodeCommand, outcome?: Outcome, detail?: string): void;
@@ -34,11 +36,13 @@ export async function openNodeEnd(place: Place, headers: object = place.headers(
   const commands: NodeCommand[] = [];
   const acknowledged: string[] = [];
   const responding: (Stop | null)[] = [];
+  const revisions: string[] = [];
   socket.on('message', (data) => {
     const message = fromRouterSchema.parse(JSON.parse(String(data)));
     if (message.kind === 'command') commands.push(message);
     else if (message.kind === 'ack') acknowledged.push(message.command);
     else if (message.kind === 'responding') responding.push(message.stop);
+    else if (message.kind === 'revision') revisions.push(message.commit);
   });
   const closed = new Promise<number>((resolve) => socket.once('close', resolve));
   await once(socket, 'open');
@@ -47,6 +51,7 @@ export async function openNodeEnd(place: Place, headers: object = place.headers(
     commands,
     acknowledged,
     responding,
+    revisions,
     closed,
     say: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
     answer: ({ id }, outcome = 'done', detail = 'killed') =>
