@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { loadPlaybooks } from '#playbooks/language/load';
+import { type Playbook, withoutSteps } from '#playbooks/language/playbook';
 import type { Run, RunMode } from '#playbooks/language/run';
 import { alertSchema } from '#rules/alert';
 import { actionCatalogue } from '../actions/all.ts';
@@ -111,9 +112,9 @@ steps:
   const request = { runId: 'run', alertId: 'alert', alert, playbook, mode };
   let desk = makeDesk();
   /** Another router each time: what is known is what was kept. */
-  const run = () => {
+  const run = (changed: Playbook = playbook) => {
     desk = makeDesk();
-    return performRun(request, { ...ports, approvals: desk }, new AbortController().signal);
+    return performRun({ ...request, playbook: changed }, { ...ports, approvals: desk }, new AbortController().signal);
   };
   const idOf = async () => (await desk.open())[0]?.id ?? '';
   const answer = async (verdict: 'approved' | 'denied', person = 'anna', way = 'console') =>
@@ -226,6 +227,15 @@ describe('a step that people must agree to', () => {
     await run();
     await desk().sweep();
     expect(woken).toEqual(['run', 'run']);
+  });
+
+  it('is over for everybody when the playbook was changed meanwhile', async () => {
+    const { run, desk, idOf } = setUp(usual);
+    await run();
+    const id = await idOf();
+    expect(await run(withoutSteps('p'))).toMatchObject({ kind: 'finished', run: { state: 'failed' } });
+    expect(await desk().open()).toEqual([]);
+    expect(await desk().answer(id, 'approved', { person: 'anna', way: 'console' })).toMatchObject({ kind: 'over' });
   });
 
   it('asks nobody when its condition does not hold, nor in a dry run', async () => {

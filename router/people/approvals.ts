@@ -82,6 +82,10 @@ export function makeApprovalDesk(ports: ApprovalPorts): ApprovalDesk {
       const record = await store.change(id, (value) => ({ value, dueMs: undefined }));
       if (record?.answer !== undefined) ports.counted(record.answer.verdict);
     },
+    async drop(id) {
+      const answer: Answer = { verdict: 'late', by: '', way: '', atMs: nowMs() };
+      await store.change(id, (value) => ({ value: { ...value, answer: value.answer ?? answer }, dueMs: undefined }));
+    },
     async answer(id, verdict, who) {
       const found = await store.read(id);
       if (found === undefined) return { kind: 'unknown' };

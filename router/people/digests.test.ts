@@ -56,12 +56,12 @@ function setUp(kind = 'email') {
   const clock = { nowMs: startMs };
   const sent = new Map<string, Message>();
   const store = memoryStore();
-  const state = { isFull: false };
+  const state = { isFull: false, isThere: true };
   /** Another router each time. */
   const digests = () =>
     makeDigests({
       store,
-      kindOf: () => kind,
+      kindOf: () => (state.isThere ? kind : undefined),
       async handNow(message) {
         if (state.isFull) return { status: 'failed', retry: true, reason: 'full' };
         sent.set(message.key, message);
@@ -129,6 +129,15 @@ describe('a digest', () => {
     expect([...sent.values()]).toMatchObject([
       { key: 'digest-mail-1/digest', params: { subject: '1 alert: Notice: r' } },
     ]);
+  });
+
+  it('waits for a destination that is missing from the configuration', async () => {
+    const { tell, at, state } = setUp();
+    await tell('a');
+    state.isThere = false;
+    expect(await at(10)).toEqual([]);
+    state.isThere = true;
+    expect(await at(20)).toHaveLength(1);
   });
 
   it('is a title and a text in a chat', async () => {

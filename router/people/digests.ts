@@ -33,13 +33,15 @@ export function makeDigests({ store, kindOf, handNow, nowMs }: DigestPorts): Dig
     },
     async sweep() {
       for (const via of await store.due(nowMs())) {
+        // A destination that is missing from the configuration may come back.
+        if (kindOf(via) === undefined) continue;
         const batch = await store.take(via);
         if (batch === undefined) continue;
         // What is written there was written by `gather`. The same batch is the same message, whoever hands it over.
         const rows = batch.rows.map((json): DigestRow => JSON.parse(json));
         const handed = await handNow(messageOf(via, kindOf(via), batch.id, rows));
-        // A queue that is full takes it at the next look; a destination that is gone never does.
-        if (handed.status === 'done' || (handed.status === 'failed' && !handed.retry)) await store.done(via, batch.id);
+        // A queue that is full takes it at a later look.
+        if (handed.status === 'done') await store.done(via, batch.id);
       }
     },
   };

@@ -118,16 +118,17 @@ export function openPeopleSide(redis: Redis, ports: PeoplePorts): PeopleSide {
   const sweep = async (): Promise<void> => {
     if (isSweeping) return;
     isSweeping = true;
-    try {
-      await approvals.sweep();
-      await pages.sweep();
-      await digests.sweep();
-    } catch (error) {
-      // Redis is away: its connection says so, and the next look is soon.
-      log('debug', 'questions to people were not looked at', { reason: String(error) });
-    } finally {
-      isSweeping = false;
+    for (const [what, one] of [
+      ['questions', approvals],
+      ['pages', pages],
+      ['digests', digests],
+    ] as const) {
+      await one.sweep().catch((error: unknown) => {
+        // Redis is away: its connection says so, and the next look is soon.
+        log('debug', `${what} were not looked at`, { reason: String(error) });
+      });
     }
+    isSweeping = false;
   };
   const timer = setInterval(() => void sweep(), SWEEP_MS);
   return { approvals, pages, digests, answers: makeAnswers(approvals, pages), close: () => clearInterval(timer) };

@@ -39,6 +39,7 @@ export async function ask(request: AskRequest, ports: RunPorts): Promise<void> {
 
 /** Takes into the journal what people have answered meanwhile. */
 export async function takeAnswers(live: LiveRun, { alertId }: RunRequest, ports: RunPorts): Promise<void> {
+  for (const id of leftIn(live.current())) await ports.approvals.drop(id);
   for (const { id: step, approval } of openIn(live.current())) {
     const answer = await ports.approvals.look(approval.id);
     if (answer === undefined) continue;
@@ -57,6 +58,14 @@ function openIn({ steps, finishedMs }: Run) {
   if (finishedMs !== undefined) return [];
   return steps.flatMap(({ id, approval, state }) =>
     approval !== undefined && approval.answer === undefined && state === 'waiting' ? [{ id, approval }] : [],
+  );
+}
+
+/** The playbook was changed meanwhile. */
+function leftIn({ steps, finishedMs }: Run): readonly string[] {
+  if (finishedMs === undefined) return [];
+  return steps.flatMap(({ approval }) =>
+    approval !== undefined && approval.answer === undefined ? [approval.id] : [],
   );
 }
 

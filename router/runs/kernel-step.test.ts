@@ -39,7 +39,7 @@ async function stateAfter(verdict: string | undefined, steps = ['p/kill']) {
       record: save,
     },
     hand: sendToNode,
-    approvals: { ask: sendToNode, look: sendToNode, taken: sendToNode },
+    approvals: { ask: sendToNode, look: sendToNode, taken: sendToNode, drop: sendToNode },
     pages: { start: sendToNode, settled: sendToNode },
     explainHand: () => ({ status: 'failed', retry: false, reason: 'no destination here' }),
     sendToNode,

@@ -65,7 +65,7 @@ function setUp(steps: string, action: Perform = async () => done, mode: RunMode 
     actions,
     ledger: memory.ledger,
     hand: () => Promise.reject(new Error('no destination here')),
-    approvals: { ask: nobody, look: nobody, taken: nobody },
+    approvals: { ask: nobody, look: nobody, taken: nobody, drop: nobody },
     pages: { start: nobody, settled: nobody },
     explainHand: () => ({ status: 'failed', retry: false, reason: 'no destination here' }),
     sendToNode: () => Promise.reject(new Error('no node')),

@@ -49,6 +49,8 @@ export type Approvals = {
   look(id: string): Promise<Answer | undefined>;
   /** The run has it in its journal. */
   taken(id: string): Promise<void>;
+  /** The run has ended without it: whoever answers now is told that it is over. */
+  drop(id: string): Promise<void>;
 };
 
 /** Pages that somebody has to acknowledge. */

@@ -34,7 +34,7 @@ function perform(more: Partial<RunRequest>) {
       },
       record: save,
     },
-    approvals: { ask: nobody, look: nobody, taken: nobody },
+    approvals: { ask: nobody, look: nobody, taken: nobody, drop: nobody },
     pages: { start: nobody, settled: nobody },
     hand: nobody,
     explainHand: () => ({ status: 'skipped', detail: '' }),

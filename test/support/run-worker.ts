@@ -25,7 +25,7 @@ export async function work({ socket, runId, playbook: text }: Work): Promise<Run
       ledger: makeRunStore(redis, makeAuditLog(redis, Date.now).append),
       sendToNode: () => Promise.reject(new Error('no node here')),
       hand: () => Promise.reject(new Error('no destination here')),
-      approvals: { ask: noPeople, look: noPeople, taken: noPeople },
+      approvals: { ask: noPeople, look: noPeople, taken: noPeople, drop: noPeople },
       pages: { start: noPeople, settled: noPeople },
       explainHand: () => ({ status: 'failed', retry: false, reason: 'no destination here' }) as const,
       secrets: () => undefined,
