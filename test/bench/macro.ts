@@ -65,7 +65,8 @@ function makeProject(folder: string): string {
   writeFileSync(join(project, 'package.json'), JSON.stringify(own));
   const all = { '': own, ...Object.fromEntries(entries) };
   writeFileSync(join(project, 'package-lock.json'), JSON.stringify({ ...own, lockfileVersion: 3, packages: all }));
-  execFileSync('/bin/sh', ['-c', npm], { cwd: project, stdio: 'inherit' });
+  // Its words are none of ours: figures go to the standard output.
+  execFileSync('/bin/sh', ['-c', npm], { cwd: project, stdio: ['ignore', 'ignore', 'inherit'] });
   return project;
 }
 
