@@ -344,6 +344,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
       facts: () => ({
         counters: counters(),
         losses: losses(),
+        way: capture.way(),
         filtered: capture.filtered(),
         costs: costs.costs(),
         ruleTimes: live.current().times,

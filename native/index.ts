@@ -11,9 +11,11 @@ type Addon = {
     bulkBytes: number,
     leaveOut: string,
     deny: boolean,
+    byPerf: boolean,
   ) => NativeCapture;
   readonly findBlindSpots: () => readonly string[];
   readonly tryWays: () => readonly string[];
+  readonly takesOtherEntries: () => boolean;
 } & Pidfds;
 
 /** pidfd_open(2) and pidfd_send_signal(2), which Node has not. Both throw with the `code` of the kernel's error. */
@@ -27,6 +29,11 @@ export type Pidfds = {
 export type NativeCapture = {
   /** From here on records arrive. */
   attach(): void;
+  /**
+   * Only with `byPerf`: puts the program that sees calls on exactly these tracepoints (`syscalls/sys_exit_openat`). What it
+   * was on stays untouched, new ones come before old ones go. Returns those that the kernel has not.
+   */
+  hook(events: readonly string[]): readonly string[];
   /** Moves whole records into `bytes` while they fit; returns how many bytes. */
   drain(ring: Ring, bytes: Uint8Array): number;
   /**
@@ -38,7 +45,7 @@ export type NativeCapture = {
   watch(ring: Ring, callback: () => void): void;
   pause(ring: Ring): void;
   /** Writes a table from its first element on. */
-  fill(table: 'shapes' | 'compat_calls' | 'reflex_tests' | 'reflex_controls', bytes: Uint8Array): void;
+  fill(table: Table, bytes: Uint8Array): void;
   ignore(pid: number, ignored: boolean): void;
   /** What is dropped in the kernel (`struct filter`), from now on; `undefined`: nothing. */
   setFilter(tables: Uint8Array | undefined): void;
@@ -57,7 +64,7 @@ export type NativeCapture = {
    */
   losses(): Float64Array;
   /** In the order of `enum counter` in native/bpf/event.h, then the runs that the kernel skipped. */
-  counters(): readonly number[];
+  counters(): Float64Array;
   /**
    * Writes the next processes of the host into `bytes`, 32 KiB or more: exec records in a row, though many of them were
    * started long ago. Returns how many bytes; 0: that was all, and the next call begins anew. `undefined`: not on this kernel.
@@ -75,6 +82,8 @@ export type NativeCapture = {
 export const rings = { lifecycle: 0, bulk: 1, doorbell: 2 } as const;
 export type Ring = (typeof rings)[keyof typeof rings];
 
+export type Table = 'shapes' | 'compat_calls' | '.data.looked_at' | 'reflex_tests' | 'reflex_controls';
+
 export type Support = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
 export type NativeOptions = {
@@ -85,6 +94,8 @@ export type NativeOptions = {
   readonly leaveOut?: string | undefined;
   /** Loads the program that refuses execs, which takes a kernel with BPF LSM. */
   readonly deny?: boolean | undefined;
+  /** Calls are seen where `hook()` says, not by the typed tracepoint. */
+  readonly byPerf?: boolean | undefined;
 };
 
 export type OpenOutcome =
@@ -146,6 +157,11 @@ export function tryOtherWays(): readonly string[] {
   return checkSupport().ok ? load().tryWays() : [];
 }
 
+/** Whether calls can be made through another entry than that of x86_64: the 32-bit one, or x32's numbers. Yes, if unknown. */
+export function takesOtherEntries(): boolean {
+  return checkSupport().ok ? load().takesOtherEntries() : true;
+}
+
 /** Loads the programs; `attach()` starts them. Fails with a sentence when the kernel or the machine does not allow it. */
 export function openNative(options: NativeOptions): OpenOutcome {
   const support = checkSupport();
@@ -160,6 +176,7 @@ export function openNative(options: NativeOptions): OpenOutcome {
         options.bulkBytes,
         options.leaveOut ?? '',
         options.deny ?? false,
+        options.byPerf ?? false,
       ),
     };
   } catch (error) {

@@ -1,5 +1,6 @@
 import { i386Calls, numberOfCall, x32Calls } from '../events/calls.ts';
 
+const CALLS = 512;
 const COMPAT_CALLS = 576;
 const CALL_UNKNOWN = 0xffff;
 
@@ -68,6 +69,28 @@ const repacked: ReadonlyMap<number, Repack> = new Map([
   [378, ['position', 4]], // preadv2
   [379, ['position', 4]], // pwritev2
 ]);
+
+/** Calls of 32 bits that are many: native/bpf/compat.h, `unpack_socketcall` and `unpack_ipc`. */
+const many: Readonly<Record<string, readonly string[]>> = {
+  socketcall: `socket bind connect listen accept getsockname getpeername socketpair sendto recvfrom shutdown setsockopt
+    getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg`.split(/\s+/),
+  ipc: 'semop semget semctl semtimedop msgsnd msgrcv msgget msgctl shmat shmdt shmget shmctl'.split(' '),
+};
+
+/**
+ * A bit for each number that a register may hold when one of these calls is made, by whatever entry: `looked_at` in
+ * native/bpf/call.bpf.c. What x32 alone has lies above them all, and is always looked at.
+ */
+export function encodeLookedAt(types: Iterable<string>): Uint8Array {
+  const wanted = new Set(types);
+  const bits = new Uint8Array(CALLS / 8);
+  const look = (number: number | undefined): void => {
+    if (number !== undefined && number < CALLS) bits[number >> 3] = (bits[number >> 3] ?? 0) | (1 << (number & 7));
+  };
+  for (const type of wanted) look(numberOfCall(type));
+  for (const [number, name] of i386Calls) if ((many[name] ?? [name]).some((call) => wanted.has(call))) look(number);
+  return bits;
+}
 
 /**
  * The kernel's table: what a 32-bit number stands for, and from 512 on what a number of x32 does. The number of the 64-bit

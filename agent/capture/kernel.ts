@@ -1,16 +1,18 @@
-import { type NativeCapture, openNative, type Ring, rings } from '#native';
+import { release } from 'node:os';
+import { type NativeCapture, openNative, type Ring, rings, takesOtherEntries } from '#native';
 import { byteStringToBytes } from '#rules/language/byte-string';
 import { nameOfCall } from '../events/calls.ts';
 import { type Batch, Event } from '../events/event.ts';
 import { headerLayout } from '../events/layout.ts';
 import type { Losses } from '../events/losses.ts';
 import { TextCache } from '../events/text-cache.ts';
-import { encodeCompatCalls } from './compat.ts';
+import { encodeCompatCalls, encodeLookedAt } from './compat.ts';
 import { readLosses } from './losses.ts';
 import { Merge } from './merge.ts';
 import { Pace } from './pace.ts';
 import { CopyingReader, InPlaceReader, type RingReader, toBatch } from './ring-reader.ts';
 import { type Details, encodeShapes } from './shapes.ts';
+import { type Choice, chooseWay, describeWay, Hooks, type Way } from './ways.ts';
 
 export type CaptureOptions = {
   /** Event types wanted. Exec, fork and exit of processes always come. */
@@ -36,6 +38,8 @@ export type CaptureOptions = {
     | undefined;
   /** A tracepoint that is treated as if the kernel had it not: tests see what follows. */
   readonly leaveOut?: string | undefined;
+  /** How calls are come by, in the place of what this kernel is best watched by: tests compare them. */
+  readonly way?: Way | undefined;
   /** Records are read where the kernel put them, unless foreign memory is refused here. */
   readonly reading?: 'in-place' | 'copy' | undefined;
 };
@@ -77,12 +81,22 @@ const MOST_DRAINS = 64;
 
 /** Loads the kernel programs and starts the flow of events. The calling process's own are left out. */
 export function openCapture(options: CaptureOptions): CaptureOutcome {
-  const outcome = openNative({ ...options, deny: options.reflexes?.isDenying });
+  if (options.way !== undefined) return openBy({ way: options.way, reason: 'it was asked for' }, options);
+  const choice = chooseWay({ release: release(), takesOtherEntries: takesOtherEntries() });
+  const outcome = openBy(choice, options);
+  if (outcome.ok || choice.way === 'typed') return outcome;
+  return openBy({ way: 'typed', reason: `the other ways fail here: ${outcome.reason}` }, options);
+}
+
+function openBy(choice: Choice, options: CaptureOptions): CaptureOutcome {
+  const outcome = openNative({ ...options, deny: options.reflexes?.isDenying, byPerf: choice.way !== 'typed' });
   if (!outcome.ok) return outcome;
   const native = outcome.capture;
   try {
     native.fill('compat_calls', encodeCompatCalls());
-    native.fill('shapes', encodeShapes(options.types, options.details));
+    const hooks = new Hooks(choice, (events) => native.hook(events));
+    const types = [...options.types];
+    describe(native, types, options.details);
     native.ignore(process.pid, true);
     if (options.reflexes !== undefined) {
       const { tests, control, spared } = options.reflexes;
@@ -91,16 +105,24 @@ export function openCapture(options: CaptureOptions): CaptureOutcome {
       native.fill('reflex_controls', control);
     }
     native.attach();
-    return { ok: true, capture: new Capture(native, options), blindSpots: native.blindSpots() };
+    hooks.use(types);
+    return { ok: true, capture: new Capture(native, hooks, { ...options, types }), blindSpots: native.blindSpots() };
   } catch (error) {
     native.close();
     return { ok: false, reason: error instanceof Error ? error.message : String(error) };
   }
 }
 
+/** Tells the kernel side what is wanted: before it is hooked where that comes. */
+function describe(native: NativeCapture, types: readonly string[], details: Details | undefined): void {
+  native.fill('shapes', encodeShapes(types, details));
+  native.fill('.data.looked_at', encodeLookedAt(types));
+}
+
 /** The flow of events out of the kernel; owns the programs, the rings and the timer. */
 export class Capture {
   readonly #native: NativeCapture;
+  readonly #hooks: Hooks;
   readonly #options: CaptureOptions;
   readonly #texts: TextCache;
   readonly #cursor: Event;
@@ -123,8 +145,9 @@ export class Capture {
   #wanted: { readonly types: readonly string[]; readonly details: Details };
   #shed: ReadonlySet<string> = new Set();
 
-  constructor(native: NativeCapture, options: CaptureOptions) {
+  constructor(native: NativeCapture, hooks: Hooks, options: CaptureOptions) {
     this.#native = native;
+    this.#hooks = hooks;
     this.#options = options;
     this.#wanted = { types: [...options.types], details: options.details ?? {} };
     this.#texts = new TextCache(options.texts);
@@ -232,7 +255,14 @@ export class Capture {
   setShed(shed: ReadonlySet<string>): void {
     const { types, details } = this.#wanted;
     this.#shed = shed;
-    this.#native.fill('shapes', encodeShapes(types, { ...details, shed }));
+    describe(this.#native, types, { ...details, shed });
+    this.#hooks.use(types);
+  }
+
+  /** How calls are come by, and by how many hooks. */
+  way(): { readonly name: Way; readonly text: string; readonly hooks: number } {
+    const { choice, count } = this.#hooks;
+    return { name: choice.way, text: describeWay(choice), hooks: count };
   }
 
   /**

@@ -244,11 +244,16 @@ function readToken({ router }: AgentOptions): Token | undefined {
 }
 
 /** Tells people on standard error, and `lanner up` through its channel, what is watched. */
-function announce({ rules: inUse, engines, counters, losses }: RunningAgent, options: AgentOptions, log: Log): void {
+function announce(
+  { rules: inUse, engines, counters, losses, facts }: RunningAgent,
+  options: AgentOptions,
+  log: Log,
+): void {
   const rules = inUse();
   const events = rules.eventTypes === 'all' ? 'every event type' : `${rules.eventTypes.size} event types`;
   const lines = [
     `watching ${options.node}: ${rules.rules.length} rules on ${events}`,
+    `seeing ${facts().way.text}`,
     engines.length === 0
       ? 'no container engine found: containers are seen without names and images'
       : `container engine: ${engines.join(', ')}`,

@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { findBlindSpots, tryOtherWays } from '#native';
+import { checkSupport, findBlindSpots, takesOtherEntries, tryOtherWays } from '#native';
+import { chooseWay, describeWay } from '../capture/ways.ts';
 import { findEngines } from '../state/containers/engine.ts';
 
 /**
@@ -142,16 +143,17 @@ function checkHooks(): Finding {
 }
 
 /**
- * How each event is come by. One hook for all calls costs each call more than tracepoints of single calls would, but those
- * do not see 32-bit calls. Of what else the kernel has, native/README.md says why it is not used.
+ * How each event is come by, as it is chosen where nothing fails. Of what else the kernel has, native/README.md says why it
+ * is not used.
  */
 function checkWays(): Finding {
-  const calls =
-    'system calls by one hook (sys_exit) and a table of numbers, because hooks of single calls miss 32-bit ones';
+  const check = 'ways to see';
+  if (!checkSupport().ok) return { check, status: 'ok', detail: 'none: see above' };
+  const calls = describeWay(chooseWay({ release: release(), takesOtherEntries: takesOtherEntries() }));
   const kprobe = existsSync('/sys/bus/event_source/devices/kprobe') ? 'available' : 'not in this kernel';
   const others = [...tryOtherWays(), `kprobe: ${kprobe}`].join('; ');
   const detail = `exec, fork, exit, io_uring by typed tracepoints (tp_btf); ${calls}; not used: ${others}`;
-  return { check: 'ways to see', status: 'ok', detail };
+  return { check, status: 'ok', detail };
 }
 
 function checkCompiler(): Finding {

@@ -1,5 +1,6 @@
 import type { RuleTime } from '#rules/language/rule-time';
 import type { CaptureCounters, FilterCounters } from '../capture/kernel.ts';
+import type { Way } from '../capture/ways.ts';
 import type { EngineCounters } from '../engine/engine.ts';
 import type { EventCost } from '../engine/event-costs.ts';
 import type { Losses } from '../events/losses.ts';
@@ -37,6 +38,8 @@ export function readUsage(): Pick<Facts, 'cpuSeconds' | 'residentBytes' | 'heapB
 export type Facts = {
   readonly counters: AgentCounters;
   readonly losses: Losses;
+  /** How calls are come by, and by how many hooks. */
+  readonly way: { readonly name: Way; readonly text: string; readonly hooks: number };
   /** What the kernel's filter sent and dropped, by type. */
   readonly filtered: Readonly<Record<string, FilterCounters>>;
   readonly costs: ReadonlyMap<string, EventCost>;

@@ -29,6 +29,7 @@ const facts: Facts = {
     },
   },
   losses: { cpu_limit: { openat: 10 } },
+  way: { name: 'each', text: 't', hooks: 37 },
   filtered: { openat: { sent: 11, dropped: 12 } },
   costs: new Map([['openat', { events: 13, totalNs: 14e9 }]]),
   ruleTimes: [{ name: 'a "rule"', evaluated: 2, totalNs: 1e6, longestNs: 9e5 }],

@@ -55,6 +55,12 @@ export const metrics = {
         Object.entries(types).map(([type, value]) => ({ labels: { cause, type }, value })),
       ),
   },
+  lanner_agent_hooks: {
+    kind: 'gauge',
+    labels: ['way'],
+    doc: 'Hooks by which system calls are seen: one for all (typed, perf), or one for each that is asked for (each).',
+    read: ({ way: { name, hooks } }) => [{ labels: { way: name }, value: hooks }],
+  },
   lanner_agent_filter_sent_total: {
     kind: 'counter',
     labels: ['type'],

@@ -57,10 +57,11 @@ class Capture : public Napi::ObjectWrap<Capture> {
 	static Napi::Function Define(Napi::Env env) {
 		return DefineClass(
 			env, "Capture",
-			{InstanceMethod("attach", &Capture::Attach), InstanceMethod("drain", &Capture::Drain),
-			 InstanceMethod("map", &Capture::MapRing), InstanceMethod("watch", &Capture::Watch),
-			 InstanceMethod("pause", &Capture::Pause), InstanceMethod("fill", &Capture::Fill),
-			 InstanceMethod("ignore", &Capture::Ignore), InstanceMethod("setFilter", &Capture::SetFilter),
+			{InstanceMethod("attach", &Capture::Attach), InstanceMethod("hook", &Capture::Hook),
+			 InstanceMethod("drain", &Capture::Drain), InstanceMethod("map", &Capture::MapRing),
+			 InstanceMethod("watch", &Capture::Watch), InstanceMethod("pause", &Capture::Pause),
+			 InstanceMethod("fill", &Capture::Fill), InstanceMethod("ignore", &Capture::Ignore),
+			 InstanceMethod("setFilter", &Capture::SetFilter),
 			 InstanceMethod("setCgroupKind", &Capture::SetCgroupKind),
 			 InstanceMethod("judge", &Capture::Judge), InstanceMethod("sparePath", &Capture::SparePath),
 			 InstanceMethod("clearCgroup", &Capture::ClearCgroup),
@@ -70,21 +71,21 @@ class Capture : public Napi::ObjectWrap<Capture> {
 			 InstanceMethod("blindSpots", &Capture::BlindSpots), InstanceMethod("close", &Capture::Close)});
 	}
 
-	// new Capture(objectPath, lifecycleBytes, bulkBytes, leaveOut, deny): loaded, not attached. `deny`: with the
-	// LSM program.
+	// new Capture(objectPath, lifecycleBytes, bulkBytes, leaveOut, deny, byPerf): loaded, not attached. `deny`:
+	// with the LSM program; `byPerf`: calls are seen where hook() says.
 	explicit Capture(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Capture>(info) {
 		Napi::Env env = info.Env();
 		if (!info[0].IsString() || !info[1].IsNumber() || !info[2].IsNumber() || !info[3].IsString() ||
-		    !info[4].IsBoolean()) {
-			Throw(env, "EINVAL", "Capture expects a path, two sizes, a name and a boolean");
+		    !info[4].IsBoolean() || !info[5].IsBoolean()) {
+			Throw(env, "EINVAL", "Capture expects a path, two sizes, a name and two booleans");
 			return;
 		}
 		Sizes sizes;
 		sizes.lifecycle = info[1].As<Napi::Number>().Uint32Value();
 		sizes.bulk = info[2].As<Napi::Number>().Uint32Value();
-		Failure failure =
-			programs_.Load(info[0].As<Napi::String>().Utf8Value(), sizes,
-				       info[3].As<Napi::String>().Utf8Value(), info[4].As<Napi::Boolean>().Value());
+		Failure failure = programs_.Load(
+			info[0].As<Napi::String>().Utf8Value(), sizes, info[3].As<Napi::String>().Utf8Value(),
+			info[4].As<Napi::Boolean>().Value(), info[5].As<Napi::Boolean>().Value());
 		if (failure.code) {
 			programs_.Close();
 			ThrowFailure(env, failure);
@@ -109,6 +110,19 @@ class Capture : public Napi::ObjectWrap<Capture> {
 		if (programs_.closed()) return Closed(info.Env());
 		Failure failure = programs_.Attach();
 		return failure.code ? ThrowFailure(info.Env(), failure) : info.Env().Undefined();
+	}
+
+	// hook(events): those that the kernel has not.
+	Napi::Value Hook(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		if (!info[0].IsArray()) return Throw(env, "EINVAL", "hook expects an array of names");
+		auto names = info[0].As<Napi::Array>();
+		std::vector<std::string> events, missing;
+		for (uint32_t i = 0; i < names.Length(); i++)
+			events.push_back(names.Get(i).ToString().Utf8Value());
+		Failure failure = programs_.Hook(events, &missing);
+		return failure.code ? ThrowFailure(env, failure) : Texts(env, missing);
 	}
 
 	// drain(ring, bytes): how many bytes were written.
@@ -195,7 +209,8 @@ class Capture : public Napi::ObjectWrap<Capture> {
 		if (!info[0].IsString() || !IsBytes(info[1]))
 			return Throw(env, "EINVAL", "fill expects a map and a Uint8Array");
 		std::string map = info[0].As<Napi::String>().Utf8Value();
-		if (map != "shapes" && map != "compat_calls" && map != "reflex_tests" && map != "reflex_controls")
+		if (map != "shapes" && map != "compat_calls" && map != "reflex_tests" && map != "reflex_controls" &&
+		    map != ".data.looked_at")
 			return Throw(env, "EINVAL", "no map " + map);
 		auto bytes = info[1].As<Napi::Uint8Array>();
 		Failure failure = programs_.Fill(map.c_str(), bytes.Data(), bytes.ByteLength());
@@ -242,17 +257,22 @@ class Capture : public Napi::ObjectWrap<Capture> {
 		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
 	}
 
-	// setCgroupKind(id, kind): ids are exact, below 2^53.
-	Napi::Value SetCgroupKind(const Napi::CallbackInfo& info) {
+	// Says something of a cgroup: (id, number). Ids are exact, below 2^53.
+	Napi::Value TellOfCgroup(const Napi::CallbackInfo& info, Failure (*tell)(bpf_object*, uint64_t, uint32_t)) {
 		Napi::Env env = info.Env();
 		if (programs_.closed()) return Closed(env);
-		if (!info[0].IsNumber() || !info[1].IsNumber())
-			return Throw(env, "EINVAL", "setCgroupKind expects two numbers");
-		Failure failure = ::SetCgroupKind(programs_.object(),
-						  static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()),
-						  info[1].As<Napi::Number>().Uint32Value());
+		if (!info[0].IsNumber() || !info[1].IsNumber()) return Throw(env, "EINVAL", "expects two numbers");
+		Failure failure =
+			tell(programs_.object(), static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()),
+			     info[1].As<Napi::Number>().Uint32Value());
 		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
 	}
+
+	// setCgroupKind(id, kind)
+	Napi::Value SetCgroupKind(const Napi::CallbackInfo& info) { return TellOfCgroup(info, ::SetCgroupKind); }
+
+	// clearCgroup(id, verdict)
+	Napi::Value ClearCgroup(const Napi::CallbackInfo& info) { return TellOfCgroup(info, ::ClearCgroup); }
 
 	// sparePath(bytes)
 	Napi::Value SparePath(const Napi::CallbackInfo& info) {
@@ -261,18 +281,6 @@ class Capture : public Napi::ObjectWrap<Capture> {
 		if (!IsBytes(info[0])) return Throw(env, "EINVAL", "sparePath expects a Uint8Array");
 		auto path = info[0].As<Napi::Uint8Array>();
 		Failure failure = ::SparePath(programs_.object(), path.Data(), path.ByteLength());
-		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
-	}
-
-	// clearCgroup(id, verdict): ids are exact, below 2^53.
-	Napi::Value ClearCgroup(const Napi::CallbackInfo& info) {
-		Napi::Env env = info.Env();
-		if (programs_.closed()) return Closed(env);
-		if (!info[0].IsNumber() || !info[1].IsNumber())
-			return Throw(env, "EINVAL", "clearCgroup expects two numbers");
-		Failure failure = ::ClearCgroup(programs_.object(),
-						static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()),
-						info[1].As<Napi::Number>().Uint32Value());
 		return failure.code ? ThrowFailure(env, failure) : env.Undefined();
 	}
 
@@ -285,19 +293,14 @@ class Capture : public Napi::ObjectWrap<Capture> {
 
 	// By type of event, LOSSES numbers.
 	Napi::Value Losses(const Napi::CallbackInfo& info) {
-		if (programs_.closed()) return Closed(info.Env());
-		return Numbers(info.Env(), programs_.Losses());
+		return programs_.closed() ? Closed(info.Env()) : Numbers(info.Env(), programs_.Losses());
 	}
 
 	// In the order of enum counter in event.h, then the skipped runs.
 	Napi::Value Counters(const Napi::CallbackInfo& info) {
 		Napi::Env env = info.Env();
 		if (programs_.closed()) return Closed(env);
-		std::vector<uint64_t> sums = programs_.Counters();
-		Napi::Array out = Napi::Array::New(env, sums.size());
-		for (uint32_t i = 0; i < sums.size(); i++)
-			out.Set(i, Napi::Number::New(env, static_cast<double>(sums[i])));
-		return out;
+		return Numbers(env, programs_.Counters());
 	}
 
 	// snapshot(bytes): how many bytes of the list of processes were written, 0 at its end; undefined: none can be
@@ -374,20 +377,19 @@ Napi::Value SignalProcess(const Napi::CallbackInfo& info) {
 	return error ? ThrowFailure(env, {-error, "pidfd_send_signal"}) : env.Undefined();
 }
 
-// tryWays(): a sentence for each other way to see what happens.
-Napi::Value TryOtherWays(const Napi::CallbackInfo& info) {
-	return Texts(info.Env(), TryWays());
-}
-
-// findBlindSpots(): as blindSpots(), without loading anything.
-Napi::Value FindSpots(const Napi::CallbackInfo& info) {
-	return Texts(info.Env(), FindBlindSpots(""));
+// A function without arguments.
+template <typename Answer> Napi::Function Asking(Napi::Env env, Answer answer) {
+	return Napi::Function::New(env, [answer](const Napi::CallbackInfo& info) { return answer(info.Env()); });
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
 	exports.Set("Capture", Capture::Define(env));
-	exports.Set("tryWays", Napi::Function::New(env, TryOtherWays));
-	exports.Set("findBlindSpots", Napi::Function::New(env, FindSpots));
+	// A sentence for each other way to see what happens.
+	exports.Set("tryWays", Asking(env, [](Napi::Env in) { return Texts(in, TryWays()); }));
+	exports.Set("takesOtherEntries",
+		    Asking(env, [](Napi::Env in) { return Napi::Boolean::New(in, TakesOtherEntries()); }));
+	// As blindSpots(), without loading anything.
+	exports.Set("findBlindSpots", Asking(env, [](Napi::Env in) { return Texts(in, FindBlindSpots("")); }));
 	exports.Set("openPidfd", Napi::Function::New(env, OpenProcess));
 	exports.Set("signalPidfd", Napi::Function::New(env, SignalProcess));
 	return exports;

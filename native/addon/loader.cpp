@@ -17,6 +17,10 @@
 
 namespace {
 
+// The same program, on the tracepoint itself and through perf.
+const char* const kTypedExit = "sys_exit";
+const char* const kPerfExit = "sys_exit_perf";
+
 const char* const kRingMaps[RINGS] = {"lifecycle", "bulk", "doorbell"};
 
 // What libbpf last complained about. The verifier's log is long and its end tells most.
@@ -161,7 +165,8 @@ Failure Programs::Open(const std::string& path, const Sizes& sizes) {
 	return {};
 }
 
-Failure Programs::Load(const std::string& path, const Sizes& sizes, const std::string& leave_out, bool deny) {
+Failure Programs::Load(const std::string& path, const Sizes& sizes, const std::string& leave_out, bool deny,
+		       bool by_perf) {
 	libbpf_set_print(Complain);
 	std::vector<const Optional*> chosen = Choose(leave_out, &blind_spots_);
 	bool has_snapshot = true;
@@ -174,6 +179,7 @@ Failure Programs::Load(const std::string& path, const Sizes& sizes, const std::s
 			bool wanted = !optional || std::find(chosen.begin(), chosen.end(), optional) != chosen.end();
 			if (!strcmp(bpf_program__name(program), kSnapshot)) wanted = has_snapshot;
 			if (!strcmp(bpf_program__name(program), "deny_exec")) wanted = deny;
+			if (!strcmp(bpf_program__name(program), by_perf ? kTypedExit : kPerfExit)) wanted = false;
 			bpf_program__set_autoload(program, wanted);
 		}
 		int error = LoadUndisturbed(object_);
@@ -206,11 +212,12 @@ Failure Programs::Attach() {
 	complaints.clear();
 	bpf_program* program;
 	bpf_object__for_each_program(program, object_) {
-		if (!bpf_program__autoload(program) || !strcmp(bpf_program__name(program), kSnapshot)) continue;
+		const char* name = bpf_program__name(program);
+		if (!bpf_program__autoload(program) || !strcmp(name, kSnapshot) || !strcmp(name, kPerfExit)) continue;
 		bpf_link* link = bpf_program__attach(program);
 		if (!link) {
-			Failure failure = Fail(errno, std::string("cannot attach ") + bpf_program__name(program));
-			const Optional* optional = FindOptional(bpf_program__name(program));
+			Failure failure = Fail(errno, std::string("cannot attach ") + name);
+			const Optional* optional = FindOptional(name);
 			if (!optional) return failure;
 			blind_spots_.push_back(std::string(optional->purpose) + ": " + failure.message);
 			continue;
@@ -220,7 +227,14 @@ Failure Programs::Attach() {
 	return {};
 }
 
+Failure Programs::Hook(const std::vector<std::string>& events, std::vector<std::string>* missing) {
+	bpf_program* program = bpf_object__find_program_by_name(object_, kPerfExit);
+	if (!program || !bpf_program__autoload(program)) return {ENOTSUP, "calls are not seen through perf"};
+	return hooks_.Hook(bpf_program__fd(program), events, missing);
+}
+
 void Programs::Close() {
+	hooks_.Close();
 	for (bpf_link* link : links_)
 		bpf_link__destroy(link);
 	links_.clear();

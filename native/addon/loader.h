@@ -6,17 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "failure.h"
+#include "hooks.h"
 #include "ring.h"
 
 struct Sizes {
 	uint32_t lifecycle = 0;
 	uint32_t bulk = 0;
-};
-
-// What failed, for a person; empty when all went well. `code` is an errno.
-struct Failure {
-	int code = 0;
-	std::string message;
 };
 
 enum RingName { LIFECYCLE = 0, BULK = 1, DOORBELL = 2, RINGS = 3 };
@@ -32,9 +28,13 @@ class Programs {
 	~Programs() { Close(); }
 
 	// Loads; nothing is attached yet, so that the tables can be filled.
-	// `leave_out` names a tracepoint that is treated as if the kernel had it not.
-	Failure Load(const std::string& path, const Sizes& sizes, const std::string& leave_out, bool deny);
+	// `leave_out` names a tracepoint that is treated as if the kernel had it not. `by_perf`: calls are seen where
+	// Hook() says.
+	Failure Load(const std::string& path, const Sizes& sizes, const std::string& leave_out, bool deny,
+		     bool by_perf);
 	Failure Attach();
+	// See PerfHooks.
+	Failure Hook(const std::vector<std::string>& events, std::vector<std::string>* missing);
 	void Close();
 	bool closed() const { return object_ == nullptr; }
 
@@ -61,6 +61,7 @@ class Programs {
 	std::vector<bpf_link*> links_;
 	std::vector<uint32_t> ignored_;
 	std::vector<std::string> blind_spots_;
+	PerfHooks hooks_;
 	Ring rings_[RINGS];
 	int snapshot_ = -1;
 };

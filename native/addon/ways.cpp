@@ -3,9 +3,12 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <linux/bpf.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 namespace {
@@ -40,7 +43,29 @@ std::string Try(const Way& way, int function) {
 	return reason;
 }
 
+constexpr long kX32Bit = 0x40000000;
+constexpr int kRefused = 1;
+
+// getpid(2) through int 0x80. Where the kernel has no 32-bit entry, the instruction is a fault.
+[[noreturn]] void MakeOldCall() {
+	signal(SIGSEGV, [](int) { _exit(kRefused); });
+	long result = 20;
+	asm volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
+	_exit(result > 0 ? 0 : kRefused);
+}
+
 } // namespace
+
+bool TakesOtherEntries() {
+	if (syscall(SYS_getpid | kX32Bit) > 0) return true;
+	pid_t child = vfork();
+	if (child < 0) return true;
+	if (child == 0) MakeOldCall();
+	int status = 0;
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return !WIFEXITED(status) || WEXITSTATUS(status) != kRefused;
+}
 
 std::vector<std::string> TryWays() {
 	std::vector<std::string> found;

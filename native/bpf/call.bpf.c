@@ -172,10 +172,19 @@ static __noinline int look_at(struct pt_regs *regs, s64 ret, u32 nr, u32 repack,
 	return send(&call, shape);
 }
 
-/* include/trace/events/syscalls.h: TP_PROTO(struct pt_regs *regs, long ret). One hook for all calls, 32-bit ones too; a
- * call that nobody asked for costs one look-up. What io_uring does is not seen here. */
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
+/* A bit for each number below CALLS, as a register has it, that may be a call that is asked for: of x86_64, or of 32
+ * bits. Most calls are none of them. */
+u64 looked_at[CALLS / 64] SEC(".data.looked_at");
+
+static __always_inline bool is_looked_at(u32 number)
+{
+	u32 word = number / 64;
+
+	hide(word);
+	return number >= CALLS || looked_at[word & (CALLS / 64 - 1)] >> (number & 63) & 1;
+}
+
+static __always_inline int see_exit(struct pt_regs *regs, s64 ret)
 {
 	struct call_shape *shape;
 	u32 flags = 0;
@@ -188,4 +197,33 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	if (!shape || shape->decoder == DECODE_NOT)
 		return 0;
 	return look_at(regs, ret, nr, REPACK_NOT, flags);
+}
+
+/* include/trace/events/syscalls.h: TP_PROTO(struct pt_regs *regs, long ret). One hook for all calls, 32-bit ones too.
+ * What io_uring does is not seen here. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
+{
+	return is_looked_at(regs->orig_ax) ? see_exit(regs, ret) : 0;
+}
+
+/* What raw_syscalls/sys_exit and each of syscalls/sys_exit_* hand to a program: include/trace/events/syscalls.h, struct
+ * syscall_tp_t in kernel/trace/trace_syscalls.c. */
+struct ended_call {
+	u64 unused;
+	u32 number; /* the former's has 64 bits */
+	u32 upper;
+	s64 ret;
+};
+
+/* The same through perf: at the end of all calls, or at that of each that is asked for (agent/capture/ways.ts). It runs
+ * with preemption off on Linux 7.0 and newer, too. */
+SEC("tp/raw_syscalls/sys_exit")
+int sys_exit_perf(struct ended_call *call)
+{
+	s64 ret = call->ret;
+
+	if (!is_looked_at(call->number))
+		return 0;
+	return see_exit((struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()), ret);
 }

@@ -26,7 +26,9 @@ until grep -q watching /tmp/said || [ ! -d /proc/$agent ] || [ $waited -ge 90 ];
 done
 if [ -d /proc/$agent ]; then
 	cd /tmp/stimulus || exit
-	calls >/tmp/calls 2>&1
+	entry=
+	grep -q ia32_emulation=0 /proc/cmdline && entry=none
+	calls $entry >/tmp/calls 2>&1
 	echo "calls ended with $?" >>/tmp/said
 	cat /tmp/calls >>/tmp/said
 	uring files >/tmp/calls 2>&1
