@@ -1,8 +1,8 @@
 /*
  * Calls made through io_uring, as the records of the system calls that they stand for. Each is noted when it is
  * submitted: the texts that the kernel copied then cannot be forged afterwards. It is told when it completes, with its
- * result. What completes unseen (IOSQE_CQE_SKIP_SUCCESS, but for opens; too many at once, or under one user_data) is
- * told when it is submitted, without a result.
+ * result. What completes unseen (IOSQE_CQE_SKIP_SUCCESS; too many at once, or under one user_data) is told when it is
+ * submitted, without a result: no tracepoint tells a success that posts nothing, nor when a worker comes to its end.
  */
 static __always_inline u64 read_filename(struct uring_request *to, u32 which, struct filename *name)
 {

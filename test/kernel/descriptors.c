@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +108,19 @@ static void ends(void)
 	need(read(client, &byte, 1), "be answered");
 }
 
+/* More than are told, and ppoll. */
+static void waits(void)
+{
+	struct pollfd many[70];
+	struct timespec none = { 0 };
+	int fd = need(open("/dev/null", O_RDONLY), "null");
+
+	for (int i = 0; i < 70; i++)
+		many[i] = (struct pollfd){ .fd = i < 69 ? fd : -1, .events = POLLIN };
+	need(poll(many, 70, 0), "poll");
+	need(ppoll(many + 68, 2, &none, 0), "ppoll");
+}
+
 static void messages(void)
 {
 	struct sockaddr_in own = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001) };
@@ -164,6 +178,8 @@ int main(int argc, char **argv)
 		data();
 	else if (!strcmp(group, "sockets"))
 		sockets(atoi(argv[2]));
+	else if (!strcmp(group, "waits"))
+		waits();
 	else if (!strcmp(group, "ends"))
 		ends();
 	else if (!strcmp(group, "messages"))

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { captureTypes } from '../../agent/capture/shapes.ts';
 import type { Event } from '../../agent/events/event.ts';
+import { recordFlags } from '../../agent/events/layout.ts';
 import { read, sceneOf } from '../../agent/fields/sample.ts';
 import { compile, makeFolder, pick, Recorder, type Run } from './recorder.ts';
 
@@ -13,7 +14,8 @@ let recorder: Recorder;
 
 beforeAll(() => {
   stimulus = compile('descriptors.c', folder.path);
-  recorder = new Recorder(captureTypes.filter((type) => !/^(futex|epoll_)/.test(type)));
+  const types = captureTypes.filter((type) => !/^(futex|epoll_)/.test(type));
+  recorder = new Recorder(types, { details: { polled: true } });
 });
 
 afterAll(() => {
@@ -126,6 +128,31 @@ describe('calls on sockets', () => {
     const [first, second, domain] = show(pick(run, 'socketpair'), 'evt.rawarg.fd1', 'evt.rawarg.fd2', 'evt.arg.domain');
     expect([Number(second), domain]).toEqual([Number(first) + 1, 'AF_UNIX']);
     expect(show(pick(run, 'dup', -1), 'evt.res', 'fd.type', 'fd.num')).toEqual(['EBADF', undefined, 12345]);
+  });
+});
+
+describe('what is waited for', () => {
+  let run: Run;
+  beforeAll(async () => {
+    run = await runGroup('waits');
+  });
+
+  test('the group ran', () => expect(run.code).toBe(0));
+
+  test('is told up to a bound, and that there was more', () => {
+    const event = pick(run, 'poll', -1);
+    const [names] = show(event, 'fdlist.names');
+    expect(names).toBe(new Array(64).fill('/dev/null').join(','));
+    expect(event.flags & recordFlags.textCut).not.toBe(0);
+    expect(show(event, 'evt.rawres', 'evt.arg.timeout', 'fdlist.sips')).toEqual([69, '0', undefined]);
+  });
+
+  test('is told of ppoll, too, and what is no descriptor', () => {
+    const [numbers, names, both] = show(pick(run, 'ppoll', -1), 'fdlist.nums', 'fdlist.names', 'evt.arg.fds');
+    expect(names).toBe('/dev/null,<NA>');
+    expect(numbers).toMatch(/^\d+,-1$/);
+    expect(both).toBe(`${String(numbers).replace(',-1', '')}:f1 -1:?0`);
+    expect(pick(run, 'ppoll', -1).flags & recordFlags.textCut).toBe(0);
   });
 });
 
