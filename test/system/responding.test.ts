@@ -1,11 +1,14 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { takeLock } from '../../rules/cli/lock.ts';
+import { startAgent } from '../support/agent.ts';
 import { docker, image, inspect, remove } from '../support/docker.ts';
 import { eventually } from '../support/eventually.ts';
 import { endOf, startShell } from '../support/interactive-shell.ts';
 import { type Lanner, runLanner, startLanner } from '../support/lanner.ts';
+import { buildMark } from '../support/mark.ts';
 import { helloOf, openNodeEnd } from '../support/node-end.ts';
 import { makePlace, type Place, type RouterProcess, startRouterAt } from '../support/router.ts';
 
@@ -97,6 +100,90 @@ const refusedRun = (lanner: Lanner, id: string) =>
       return text.includes(id.slice(0, 12)) && text.includes('responding is stopped');
     }),
   );
+
+const anyRule = '- {rule: Any, desc: d, condition: evt.type = chroot, output: o, priority: NOTICE}\n';
+
+describe('steps in the kernel', () => {
+  it('end on all nodes within a second, stay ended over restarts with the router dead, and go with their agent', async () => {
+    const { place, router } = await startPlace();
+    const folder = mkdtempSync('/tmp/lanner-reflexes-');
+    closers.push(() => rmSync(folder, { recursive: true }));
+    // The test asks again and again: the cap must not answer instead of the switch.
+    writeFileSync(`${folder}/lanner.yaml`, 'response: {most_actions_per_minute: 100000}\n');
+    /** A node with a program of its own that the kernel kills. */
+    const makeNode = async (name: string) => {
+      const program = `${folder}/${name}`;
+      buildMark(program);
+      const kill = `playbook: ${name}\nmode: enforce\non: {condition: proc.exepath = ${program}}\nsteps: [{id: kill, uses: process.kill, where: kernel}]\n`;
+      writeFileSync(`${program}.yaml`, kill);
+      const to = [
+        '--router',
+        place.url,
+        '--token-file',
+        `${place.dataFolder}/token`,
+        '--playbooks',
+        `${program}.yaml`,
+        '--config',
+        `${folder}/lanner.yaml`,
+      ];
+      const start = () => startAgent(anyRule, [...to, '--data', `${program}.data`, '--node', name]);
+      let agent = await start();
+      closers.push(() => agent.close());
+      return {
+        pid: () => agent.pid,
+        isKilled: () => spawnSync(program, [`${folder}/mark`]).signal === 'SIGKILL',
+        end: (signal: NodeJS.Signals) => agent.close(signal),
+        restart: async () => {
+          agent = await start();
+        },
+      };
+    };
+    const nodes = [await makeNode('one'), await makeNode('two')];
+    await eventually(
+      'both',
+      async () => (await (await place.get('/readyz')).text()).includes('2 connected') || undefined,
+    );
+    const killed = () => nodes.map(({ isKilled }) => isKilled());
+    expect(killed()).toEqual([true, true]);
+
+    const word = { stopped: true, reason: 'a bad rule', by: 'test' };
+    const request = { method: 'PUT', headers: place.headers(), body: JSON.stringify(word) };
+    expect((await fetch(`${place.url}/api/responding`, request)).status).toBe(200);
+    await eventually('the kernel of both', () => !killed().includes(true) || undefined, 1_000);
+
+    await router.end('SIGKILL');
+    for (const { end, restart } of nodes) {
+      await end('SIGKILL');
+      await restart();
+    }
+    expect(killed()).toEqual([false, false]);
+    closers.push(await startRouterAt(place).then((again) => () => again.end()));
+    expect(await resumeOn(place)).toMatchObject({ code: 0 });
+    await eventually('the kernel of both again', () => !killed().includes(false) || undefined, 15_000);
+
+    // One that hangs hears nothing; whoever throws the switch there is told so, and what helps.
+    const [hanging] = nodes;
+    const stopHere = () => runLanner('stop-responding', '--node-only', '--data', `${folder}/one.data`);
+    process.kill(hanging?.pid() ?? 0, 'SIGSTOP');
+    try {
+      const told = await stopHere();
+      expect(told).toMatchObject({ code: 1, stderr: expect.stringContaining(`kill -9 ${hanging?.pid()}`) });
+      expect(hanging?.isKilled()).toBe(true);
+    } finally {
+      process.kill(hanging?.pid() ?? 0, 'SIGCONT');
+    }
+    await eventually('its kernel', () => hanging?.isKilled() === false || undefined, 2_000);
+    expect(await stopHere()).toMatchObject({ code: 0, stderr: '' });
+    expect(await runLanner('resume-responding', '--node-only', '--data', `${folder}/one.data`)).toMatchObject({
+      code: 0,
+    });
+
+    // However an agent ends, its programs in the kernel go with it: none lives on that no switch would reach.
+    await nodes[0]?.end('SIGKILL');
+    await nodes[1]?.end('SIGTERM');
+    expect(killed()).toEqual([false, false]);
+  }, 90_000);
+});
 
 describe('a node that is told not to respond', () => {
   it('refuses to kill until it may again', async () => {
