@@ -28,12 +28,15 @@ export type PodOptions = {
   readonly namespace: string;
   readonly uid: string;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
   /** On the host's network, the pod has no address of its own. */
   readonly network?: 'pod' | 'host';
 };
 
 export type PodContainerOptions = {
   readonly name: string;
+  /** The test image if not given. */
+  readonly image?: string;
   readonly command: readonly string[];
   readonly mounts?: readonly { readonly source: string; readonly destination: string }[];
 };
@@ -226,7 +229,7 @@ const kubelets = ({ name, namespace, uid }: PodOptions) => ({
 
 /** Numbers of fields in kubernetes/cri-api, pkg/apis/runtime/v1/api.proto: PodSandboxConfig. */
 function sandboxConfig(options: PodOptions, logs: string): Fields {
-  const { name, namespace, uid, labels = {}, network: kind = 'pod' } = options;
+  const { name, namespace, uid, labels = {}, annotations = {}, network: kind = 'pod' } = options;
   const node: Fields = [[2, [[1, [[1, 2]]]]]];
   const metadata: Fields = [
     [1, name],
@@ -237,15 +240,17 @@ function sandboxConfig(options: PodOptions, logs: string): Fields {
     [1, metadata],
     [3, logs],
     ...mapFields(6, { ...labels, ...kubelets(options) }),
+    ...mapFields(7, annotations),
     [8, [[1, `/kubepods/burstable/pod${uid}`], ...(kind === 'host' ? node : [])]],
   ];
 }
 
 /** ContainerConfig. */
-function containerConfig({ name, command, mounts = [] }: PodContainerOptions, pod: PodOptions): Fields {
+function containerConfig(container: PodContainerOptions, pod: PodOptions): Fields {
+  const { name, command, mounts = [], image: reference = `docker.io/library/${image}` } = container;
   return [
     [1, [[1, name]]],
-    [2, [[1, `docker.io/library/${image}`]]],
+    [2, [[1, reference]]],
     ...command.map((word): Fields[number] => [3, word]),
     ...mounts.map(({ source, destination }): Fields[number] => [
       7,

@@ -16,6 +16,8 @@ export type Podman = {
   readonly socket: string;
   /** Starts a container of the test image; gives its id. */
   run(...command: readonly string[]): Promise<string>;
+  /** The same with options and an image of one's own. */
+  runWith(...words: readonly string[]): Promise<string>;
   podman(...args: readonly string[]): Promise<string>;
   close(): Promise<void>;
 };
@@ -42,14 +44,10 @@ export async function startPodman(): Promise<Podman> {
     rmSync(folder, { recursive: true, force: true });
   };
   await eventually('podman to answer', () => existsSync(socket) || undefined, 30_000);
-  return {
-    socket,
-    podman,
-    close,
-    async run(...command) {
-      const id = await podman('run', '-d', ...limits, named, ...command);
-      ids.push(id);
-      return id;
-    },
+  const runWith = async (...words: readonly string[]) => {
+    const id = await podman('run', '-d', ...limits, ...words);
+    ids.push(id);
+    return id;
   };
+  return { socket, podman, close, runWith, run: (...command) => runWith(named, ...command) };
 }
