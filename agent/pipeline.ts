@@ -36,7 +36,7 @@ import { knownMachineFolders } from './state/containers/machine-files.ts';
 import { NestedEngines } from './state/containers/nested-engines.ts';
 import { ContainerTable } from './state/containers/table.ts';
 import { enterAll, makeHealer } from './state/heal.ts';
-import { groupCalls, makeGroupFinder } from './state/made-groups.ts';
+import { groupCalls, makeMadeFinder } from './state/made-groups.ts';
 import { Names } from './state/names.ts';
 import { openUsers } from './state/nss.ts';
 import { joinOrchestrators } from './state/orchestrators/orchestrators.ts';
@@ -116,7 +116,8 @@ export function startAgent(start: PipelineOptions): AgentStart {
   const clock = makeClock();
   const bootId = readBootId();
   const live = makeLiveRules(ruleSet, { options, neededCalls, agentVersion, filtering: filtering ?? 'on', log });
-  const files = openEngineFiles(foldersOf(options.engines));
+  const folders = foldersOf(options.engines);
+  const files = openEngineFiles(folders);
   const mounts = readCgroupMounts();
   const processes = new ProcessTable((pid) => readProcess(pid), options.memory.endedProcesses);
   const containerUsers = new ContainerUsers({ nowMs: () => performance.now(), isAlive });
@@ -170,7 +171,7 @@ export function startAgent(start: PipelineOptions): AgentStart {
     cgroups,
     see: (named) => containers.see(named),
     expect: (named) => containers.expect(named),
-    groupMadeBy: makeGroupFinder(mounts.values()),
+    madeBy: makeMadeFinder(mounts.values(), folders.tasks),
     around: surroundings(options, { ...known, orchestrators: joinOrchestrators(kubernetes, mesos) }),
     isAskingUsers: users.isAsking,
     asked: live.judge,

@@ -11,7 +11,7 @@ import { Cgroups } from '../state/cgroups.ts';
 import type { CgroupContainer } from '../state/containers/cgroup.ts';
 import { type Container, makeDetails } from '../state/containers/container.ts';
 import { makeLiveProcess } from '../state/live-process.ts';
-import { makeGroupFinder } from '../state/made-groups.ts';
+import { makeMadeFinder } from '../state/made-groups.ts';
 import { joinOrchestrators } from '../state/orchestrators/orchestrators.ts';
 import { ProcessTable } from '../state/process-table.ts';
 import { Engine } from './engine.ts';
@@ -64,7 +64,7 @@ function setUp(status: Container['status'], condition = 'evt.type=execve') {
     cgroups: new Cgroups({ locate: () => undefined }),
     see,
     expect: (named) => expected.push(named.id),
-    groupMadeBy: makeGroupFinder(['/sys/fs/cgroup/memory']),
+    madeBy: makeMadeFinder(['/sys/fs/cgroup/memory'], []),
     around: {
       processes,
       users: { user: () => undefined, groupName: () => undefined },

@@ -10,6 +10,7 @@ import type { Look } from '../state/changes.ts';
 import type { CgroupContainer } from '../state/containers/cgroup.ts';
 import type { Container } from '../state/containers/container.ts';
 import { follow } from '../state/follow.ts';
+import type { Made } from '../state/made-groups.ts';
 import type { Identity } from '../state/nss.ts';
 import type { Process } from '../state/process.ts';
 import type { ProcessTable } from '../state/process-table.ts';
@@ -34,8 +35,8 @@ export type EngineOptions = {
   readonly see: (named: CgroupContainer) => Container;
   /** A container whose first program is about to run: asked for before anything waits for the answer. */
   readonly expect: (named: CgroupContainer) => void;
-  /** The cgroup that an event made. */
-  readonly groupMadeBy: (event: Event) => string | undefined;
+  /** The cgroup, or containerd's task, that an event made. */
+  readonly madeBy: (event: Event) => Made | undefined;
   readonly around: Surroundings;
   /** The kernel's filter asks which program made the event. */
   readonly asked?: ((event: Event, process: Process) => void) | undefined;
@@ -177,10 +178,14 @@ export class Engine {
 
   /** Engines run on the host: what a container makes in its own tree of groups is no matter. */
   #foresee(event: Event, process: Process | undefined): void {
-    const { groupMadeBy, cgroups, expect } = this.#options;
-    const path = groupMadeBy(event);
-    if (path === undefined || cgroups.containerOf(event.cgroupId, event.pid, process?.cgroup) !== undefined) return;
-    const named = cgroups.named(path);
+    const { madeBy, cgroups, expect } = this.#options;
+    const made = madeBy(event);
+    if (made === undefined || cgroups.containerOf(event.cgroupId, event.pid, process?.cgroup) !== undefined) return;
+    if (made.kind === 'task') {
+      cgroups.noteTask(made.namespace, made.id);
+      return;
+    }
+    const named = cgroups.named(made.path);
     if (named !== undefined) expect(named);
   }
 

@@ -48,4 +48,17 @@ describe('cgroups by number', () => {
     expect(asked).toEqual(['web', 'other']);
     expect(groups.containerOf(1, 5, undefined)?.id).toBe('other');
   });
+
+  it('knows a task whose folder was gone before anybody looked', () => {
+    const groups = new Cgroups({ locate: nowhere, isContainerdTask: () => false });
+    groups.noteTask('default', 'web');
+    expect(groups.learn(1, '/default/web')).toMatchObject({ id: 'web', namespace: 'default', engine: 'containerd' });
+    expect(groups.learn(2, '/other/web')).toBeUndefined();
+  });
+
+  it('forgets the oldest of too many tasks', () => {
+    const groups = new Cgroups({ locate: nowhere });
+    for (let task = 0; task <= 4_096; task++) groups.noteTask('default', `t${task}`);
+    expect([groups.learn(1, '/default/t0'), groups.learn(2, '/default/t1')?.id]).toEqual([undefined, 't1']);
+  });
 });

@@ -2,6 +2,8 @@ import { type CgroupContainer, containerOfCgroup, type IsContainerdTask } from '
 
 /** Groups that are remembered; beyond, all are learnt anew. */
 const MOST_GROUPS = 16_384;
+/** Tasks of containerd that are remembered; beyond, the oldest are forgotten. */
+const MOST_TASKS = 4_096;
 
 /** The group of a process, and whether it is certain that the kernel's number means this group. */
 export type GroupPath = { readonly path: string; readonly certain: boolean };
@@ -22,6 +24,7 @@ export class Cgroups {
   /** The one that was asked for last: most events are of the same group as the one before. */
   #lastId: number | undefined;
   #last: Group | undefined;
+  readonly #tasks = new Set<string>();
   readonly #options: CgroupsOptions;
 
   constructor(options: CgroupsOptions) {
@@ -61,8 +64,19 @@ export class Cgroups {
     return this.containerOf(cgroupId, pid, undefined)?.id;
   }
 
+  /** containerd makes this task: whoever looks for its folder may come when a short one is over. */
+  noteTask(namespace: string, id: string): void {
+    const [oldest] = this.#tasks;
+    if (this.#tasks.size >= MOST_TASKS && oldest !== undefined) this.#tasks.delete(oldest);
+    this.#tasks.add(`${namespace}/${id}`);
+  }
+
   /** The container that has or will have this group. */
   named(path: string): CgroupContainer | undefined {
-    return containerOfCgroup(path, this.#options.isContainerdTask);
+    return containerOfCgroup(
+      path,
+      (namespace, id) =>
+        this.#tasks.has(`${namespace}/${id}`) || this.#options.isContainerdTask?.(namespace, id) === true,
+    );
   }
 }

@@ -12,7 +12,7 @@ import type { Scene, Surroundings } from '../../agent/fields/scene.ts';
 import { Cgroups } from '../../agent/state/cgroups.ts';
 import { stateCalls } from '../../agent/state/changes.ts';
 import { makeLiveProcess } from '../../agent/state/live-process.ts';
-import { groupCalls, makeGroupFinder } from '../../agent/state/made-groups.ts';
+import { groupCalls, makeMadeFinder } from '../../agent/state/made-groups.ts';
 import { joinOrchestrators } from '../../agent/state/orchestrators/orchestrators.ts';
 import { listPids, makeEnvironment, makeLook, readProcess } from '../../agent/state/proc-folder.ts';
 import type { Process } from '../../agent/state/process.ts';
@@ -138,7 +138,7 @@ function replay(recording: Recording, rules: readonly Rule[]): readonly number[]
       cgroups: new Cgroups({ locate: () => ({ path: '/', certain: true }) }),
       see: ({ id, engine: kind }) => ({ id, engine: kind, status: 'unknown', details: undefined }),
       expect: () => undefined,
-      groupMadeBy: makeGroupFinder([]),
+      madeBy: makeMadeFinder([], []),
       around: { ...around, processes },
       fired: () => undefined,
       nowMs: () => performance.now(),

@@ -43,7 +43,7 @@ export function openWatched(ruleSet: Pick<RuleSet, 'rules'>, filtering: 'on' | '
     }),
     see: (named) => ({ ...named, status: 'known', details: makeDetails({ name: 'watched' }) }),
     expect: () => undefined,
-    groupMadeBy: () => undefined,
+    madeBy: () => undefined,
     asked: (event, { argv, exePath }) => capture.judge(event, guardsOf(judges, { exe: argv[0], exePath })),
     around: { ...sceneOf(record('call', 'ptrace')).around, processes, environment: () => undefined },
     fired: ({ rule, scene }) => alerts.push(`${rule.name}: ${rule.format(scene)}`),
