@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -34,8 +34,10 @@ describe('reading /proc', () => {
   ])('takes the group that says most: $path', ({ text, path }) => expect(deepestCgroup(text)).toBe(path));
 
   it('reads a process that runs, and nothing of one that ended', async () => {
-    const child = spawn('/bin/sleep', ['100'], { env: { MARK: 'here' }, cwd: '/tmp' });
+    const cwd = mkdtempSync('/tmp/lanner-cwd-');
+    const child = spawn('/bin/sleep', ['100'], { env: { MARK: 'here' }, cwd });
     await once(child, 'spawn');
+    rmdirSync(cwd);
     const pid = child.pid ?? 0;
     const read = readProcess(pid);
     expect(read).toMatchObject({
@@ -43,7 +45,7 @@ describe('reading /proc', () => {
       ppid: process.pid,
       comm: 'sleep',
       argv: ['/bin/sleep', '100'],
-      cwd: '/tmp',
+      cwd,
       tty: 0,
     });
     if (read === undefined) throw new Error('it runs');
@@ -52,7 +54,7 @@ describe('reading /proc', () => {
     expect(makeLocate(() => undefined)(pid, 1)).toMatchObject({ certain: false });
     expect(listPids()).toContain(pid);
     const look = makeLook();
-    expect(look.cwd(read)).toBe('/tmp');
+    expect(look.cwd(read)).toBe(cwd);
     expect(Object.keys(look.capabilities(read) ?? {})).toEqual(['capEffective', 'capPermitted', 'capInheritable']);
     expect(look.groups(read)).toEqual({ sid: read.sid, pgid: read.pgid, vsid: read.vsid, vpgid: read.vpgid, tty: 0 });
     expect(look.groups({ ...read, startNs: read.startNs - 1e9 })).toBeUndefined();

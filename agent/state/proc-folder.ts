@@ -65,7 +65,7 @@ export function readProcess(pid: number, proc = '/proc'): Process | undefined {
 
 /** The program's path and file. A kernel thread has none; whether it lies in an upper layer is not told. */
 function readProgram(exe: string) {
-  const exePath = link(exe)?.replace(/ \(deleted\)$/, '');
+  const exePath = link(exe);
   const nothing = {
     exePath,
     inode: undefined,
@@ -154,9 +154,10 @@ function readLoginUid(path: string): number | undefined {
   }
 }
 
+/** Where a file or folder of a process lies, or lay. */
 function link(path: string): string | undefined {
   try {
-    return readlinkSync(path, 'latin1');
+    return readlinkSync(path, 'latin1').replace(/ \(deleted\)$/, '');
   } catch {
     return undefined; // Kernel threads have none.
   }
