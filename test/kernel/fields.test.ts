@@ -65,6 +65,13 @@ const asserts = (path: string, field: string): boolean => {
 };
 
 const read = (path: string) => readFileSync(path, 'latin1');
+const commOf = (pid: number): string | undefined => {
+  try {
+    return read(`/proc/${pid}/comm`).trim();
+  } catch {
+    return undefined;
+  }
+};
 const passwd = (name: string) =>
   read('/etc/passwd')
     .split('\n')
@@ -100,9 +107,9 @@ async function act(program: string, port: number, startedNs: number): Promise<Fa
   const shell = child.pid ?? 0;
   const pid = await eventually('the program', () => {
     const below = read(`/proc/${shell}/task/${shell}/children`).trim().split(' ').map(Number)[0];
-    return below !== undefined && below > 0 && read(`/proc/${below}/comm`).trim() === 'lannerfields'
-      ? below
-      : undefined;
+    // The shell's own helpers, which end at any time, are below it as well.
+    const isIt = below !== undefined && below > 0 && commOf(below) === 'lannerfields';
+    return isIt ? below : undefined;
   });
   const report = (name: string) => Number(lines.find((line) => line.startsWith(`${name} `))?.split(' ')[1]);
   // What the agent reads when a rule asks, it reads now.

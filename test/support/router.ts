@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -37,8 +37,22 @@ export async function makePlace(): Promise<Place> {
         body: typeof body === 'string' ? body : JSON.stringify(body),
       }),
     get: (path) => fetch(`${url}${path}`, { headers: headers() }),
-    remove: () => rmSync(dataFolder, { recursive: true, force: true }),
+    remove: () => {
+      endRedis(dataFolder);
+      rmSync(dataFolder, { recursive: true, force: true });
+    },
   };
+}
+
+/** A router that was killed leaves its Redis to the next one, which a test may not have. */
+function endRedis(dataFolder: string): void {
+  try {
+    const folder = join(dataFolder, 'redis');
+    const pid = Number(readFileSync(join(folder, 'redis.pid'), 'utf8'));
+    if (readlinkSync(`/proc/${pid}/cwd`) === realpathSync(folder)) process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended with its router.
+  }
 }
 
 export type RouterProcess = {

@@ -118,17 +118,36 @@ describe('a repository', () => {
     tree.commit({ 'rules/a.yaml': 'a\n' });
     const repository = open();
     const first = await fetched(repository);
-    tree.git('config', 'core.bigFileThreshold', '1m');
-    tree.git('config', 'core.compression', '0');
-    execFileSync('sh', ['-c', 'head -c 285212672 /dev/urandom >large.bin'], { cwd: at('tree') });
-    tree.commit({});
+    commitLarge('large.bin', { source: '/dev/urandom', mib: 272, compression: 0 });
     expect(await repository.fetch()).toMatchObject({ ok: false });
     expect(Number(execFileSync('du', ['-sk', at('clone')], { encoding: 'latin1' }).split('\t')[0])).toBeLessThan(
       20_000,
     );
     expect((await repository.read(first)).ok).toBe(true);
   }, 120_000);
+
+  it('with 1 GiB that is little on its way is refused by its size', async () => {
+    tree.commit({ 'rules/a.yaml': 'a\n' });
+    const repository = open();
+    commitLarge('rules/large.yaml', { source: '/dev/zero', mib: 1_024, compression: 1 });
+    expect(await repository.read(await fetched(repository))).toMatchObject({
+      ok: false,
+      reason: 'rules/large.yaml: more than 1048576 bytes',
+    });
+  }, 120_000);
 });
+
+/** Streamed by git: a file so large is not held in memory. */
+function commitLarge(
+  file: string,
+  { source, mib, compression }: { readonly source: string; readonly mib: number; readonly compression: number },
+): void {
+  tree.git('config', 'core.bigFileThreshold', '1m');
+  tree.git('config', 'core.compression', String(compression));
+  execFileSync('sh', ['-c', `head -c ${mib}M ${source} >${file}`], { cwd: at('tree') });
+  tree.commit({});
+  rmSync(join(at('tree'), file));
+}
 
 describe('a repository that must be signed', () => {
   it('takes commits of allowed signers alone', async () => {
