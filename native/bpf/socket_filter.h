@@ -23,8 +23,8 @@ static __always_inline u32 socket_features(struct filter *filter, struct call *c
 	bool named = nr == NR_CONNECT || nr == NR_BIND;
 	bool serving = nr == NR_ACCEPT || nr == NR_ACCEPT4 || nr == NR_LISTEN || nr == NR_BIND;
 	struct sock *sock;
-	u16 family, port, protocol;
-	u32 sort;
+	u16 family, protocol;
+	u32 port, sort;
 
 	if (named && ret < 0 && !features)
 		return unknown;
@@ -41,6 +41,9 @@ static __always_inline u32 socket_features(struct filter *filter, struct call *c
 		  (protocol == IPPROTO_TCP && is_accepted(sock, family));
 	port = serving ? BPF_CORE_READ(sock, __sk_common.skc_num)
 		       : __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
+	/* Verifiers up to 6.12 at least know no bounds of swapped bytes. */
+	hide(port);
+	port &= 0xffff;
 	if (!port || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
 		return unknown;
 	sort = (family == AF_INET ? SORT_TCP4 : SORT_TCP6) + (protocol == IPPROTO_UDP);
