@@ -86,8 +86,8 @@ export function makeLiveRules(first: RuleSet, live: LiveRulesOptions): LiveRules
       told = { capture, changed };
       setFilter();
     },
-    judge(event, process) {
-      told?.capture.judge(event, guardsOf(judges, { exe: process.argv[0], exePath: process.exePath }));
+    judge(event, { program: { argv, exePath } }) {
+      told?.capture.judge(event, guardsOf(judges, { exe: argv[0], exePath }));
     },
     swap(ruleSet) {
       const next = compile(ruleSet, live);

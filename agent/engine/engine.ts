@@ -102,7 +102,7 @@ export class Engine {
     const number = ++this.counters.events;
     const process = follow(event, processes, look);
     if (process !== undefined && (event.flags & recordFlags.asks) !== 0) this.#options.asked?.(event, process);
-    if (kind === 'exec' && process?.cgroup !== undefined) cgroups.learn(event.cgroupId, process.cgroup);
+    if (kind === 'exec' && process?.context.cgroup !== undefined) cgroups.learn(event.cgroupId, process.context.cgroup);
     if (process === undefined && kind !== 'exit') this.losses.add('process_unknown', event.type);
     if ((event.flags & PARTIAL) !== 0) this.#notePartial(event);
     if (isUnread(event)) return;
@@ -172,7 +172,7 @@ export class Engine {
 
   #containerOf(event: Event, process: Process | undefined): Container | undefined {
     const { cgroups, see } = this.#options;
-    const named = cgroups.containerOf(event.cgroupId, event.pid, process?.cgroup);
+    const named = cgroups.containerOf(event.cgroupId, event.pid, process?.context.cgroup);
     return named && see(named);
   }
 
@@ -180,7 +180,8 @@ export class Engine {
   #foresee(event: Event, process: Process | undefined): void {
     const { madeBy, cgroups, expect } = this.#options;
     const made = madeBy(event);
-    if (made === undefined || cgroups.containerOf(event.cgroupId, event.pid, process?.cgroup) !== undefined) return;
+    if (made === undefined || cgroups.containerOf(event.cgroupId, event.pid, process?.context.cgroup) !== undefined)
+      return;
     if (made.kind === 'task') {
       cgroups.noteTask(made.namespace, made.id);
       return;

@@ -41,35 +41,61 @@ export type Exec = {
   readonly memfd: boolean;
 };
 
+/** Readers of an exec record's fields, each on its own: what is known already is not made again. */
+export const exec = {
+  parentStartNs: (event: Event) => event.u64(e.parent_start_ns),
+  exePath: (event: Event) => event.text(e.exe),
+  filename: (event: Event) => event.text(e.filename),
+  /** NUL-separated. */
+  argv: (event: Event) => event.text(e.argv),
+  cwd: (event: Event) => event.text(e.cwd),
+  cgroup: (event: Event) => event.text(e.cgroup_path),
+  inode: (event: Event) => event.u64(e.inode),
+  device: (event: Event) => encodeDevice(event.u32(e.device)),
+  fileMode: (event: Event) => event.u32(e.file_mode),
+  fileUid: (event: Event) => event.u32(e.file_uid),
+  tty: (event: Event) => event.u32(e.tty),
+  sid: (event: Event) => event.u32(e.sid),
+  pgid: (event: Event) => event.u32(e.pgid),
+  vsid: (event: Event) => event.u32(e.vsid),
+  vpgid: (event: Event) => event.u32(e.vpgid),
+  capEffective: (event: Event) => event.u64Exact(e.cap_effective),
+  capPermitted: (event: Event) => event.u64Exact(e.cap_permitted),
+  capInheritable: (event: Event) => event.u64Exact(e.cap_inheritable),
+  upperLayer: (event: Event) => (event.flags & flag.upperLayer) !== 0,
+  lowerLayer: (event: Event) => (event.flags & flag.lowerLayer) !== 0,
+  memfd: (event: Event) => (event.flags & flag.memfd) !== 0,
+} as const;
+
 export function decodeExec(event: Event): Exec {
-  const flags = event.flags;
+  const argv = exec.argv(event);
   return {
-    parentStartNs: event.u64(e.parent_start_ns),
-    exePath: event.text(e.exe),
-    filename: event.text(e.filename),
-    argv: splitArgv(event.text(e.argv)),
-    argvCut: (flags & flag.argsCut) !== 0,
-    argvEnds: event.text(e.argv)?.endsWith('\0') ?? true,
-    cwd: event.text(e.cwd),
-    cgroup: event.text(e.cgroup_path),
-    inode: event.u64(e.inode),
-    device: encodeDevice(event.u32(e.device)),
-    fileMode: event.u32(e.file_mode),
-    fileUid: event.u32(e.file_uid),
-    tty: event.u32(e.tty),
-    sid: event.u32(e.sid),
-    pgid: event.u32(e.pgid),
-    vsid: event.u32(e.vsid),
-    vpgid: event.u32(e.vpgid),
+    parentStartNs: exec.parentStartNs(event),
+    exePath: exec.exePath(event),
+    filename: exec.filename(event),
+    argv: splitArgv(argv),
+    argvCut: (event.flags & flag.argsCut) !== 0,
+    argvEnds: argv?.endsWith('\0') ?? true,
+    cwd: exec.cwd(event),
+    cgroup: exec.cgroup(event),
+    inode: exec.inode(event),
+    device: exec.device(event),
+    fileMode: exec.fileMode(event),
+    fileUid: exec.fileUid(event),
+    tty: exec.tty(event),
+    sid: exec.sid(event),
+    pgid: exec.pgid(event),
+    vsid: exec.vsid(event),
+    vpgid: exec.vpgid(event),
     egid: event.u32(e.egid),
     mntNs: event.u32(e.mnt_ns),
     pidNs: event.u32(e.pid_ns),
-    capEffective: event.u64Exact(e.cap_effective),
-    capPermitted: event.u64Exact(e.cap_permitted),
-    capInheritable: event.u64Exact(e.cap_inheritable),
-    upperLayer: (flags & flag.upperLayer) !== 0,
-    lowerLayer: (flags & flag.lowerLayer) !== 0,
-    memfd: (flags & flag.memfd) !== 0,
+    capEffective: exec.capEffective(event),
+    capPermitted: exec.capPermitted(event),
+    capInheritable: exec.capInheritable(event),
+    upperLayer: exec.upperLayer(event),
+    lowerLayer: exec.lowerLayer(event),
+    memfd: exec.memfd(event),
   };
 }
 
@@ -110,16 +136,26 @@ export type Fork = {
   readonly cloneFlags: number;
 };
 
+/** Readers of a fork record's fields. */
+export const fork = {
+  pid: (event: Event) => event.u32(k.child_pid),
+  ppid: (event: Event) => event.u32(k.child_ppid),
+  vpid: (event: Event) => event.u32(k.child_vpid),
+  startNs: (event: Event) => event.u64(k.child_start_ns),
+  isThread: (event: Event) => (event.flags & flag.thread) !== 0,
+} as const;
+
 /** The child of a fork. */
 export function decodeFork(event: Event): Fork {
+  const cloneFlags = event.u64(k.clone_flags);
   return {
-    pid: event.u32(k.child_pid),
+    pid: fork.pid(event),
     tid: event.u32(k.child_tid),
-    ppid: event.u32(k.child_ppid),
-    vpid: event.u32(k.child_vpid),
-    startNs: event.u64(k.child_start_ns),
-    isThread: (event.flags & flag.thread) !== 0,
-    cloneFlags: event.u64(k.clone_flags) - (event.u64(k.clone_flags) & 0xff),
+    ppid: fork.ppid(event),
+    vpid: fork.vpid(event),
+    startNs: fork.startNs(event),
+    isThread: fork.isThread(event),
+    cloneFlags: cloneFlags - (cloneFlags & 0xff),
   };
 }
 

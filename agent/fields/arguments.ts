@@ -53,15 +53,15 @@ const usage = `fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap`.split(' ').map(
 
 const program: readonly Parameter[] = [
   result,
-  ofProcess('exe', ({ argv }) => argv[0]),
-  ofProcess('args', ({ argv }) => argv.slice(1).join(' ')),
+  ofProcess('exe', ({ program: { argv } }) => argv[0]),
+  ofProcess('args', ({ program: { argv } }) => argv.slice(1).join(' ')),
   ofEvent('tid', ({ event }) => event.tid),
   ofEvent('pid', ({ event }) => event.pid),
   ofEvent('ptid', ({ event }) => event.ppid),
-  ofProcess('cwd', ({ cwd }) => cwd),
+  ofProcess('cwd', ({ context }) => context.cwd),
   ...usage,
   ofProcess('comm', ({ comm }) => comm),
-  ofProcess('cgroups', ({ cgroup }) => cgroup),
+  ofProcess('cgroups', ({ context }) => context.cgroup),
 ];
 
 const exec: readonly Parameter[] = [
@@ -69,20 +69,20 @@ const exec: readonly Parameter[] = [
   ofEvent('env', ({ event, process, around }) =>
     (process && environmentAt(event, process, around))?.replaceAll('\0', ' ').trimEnd(),
   ),
-  ofProcess('tty', ({ tty }) => tty),
-  ofProcess('vpgid', ({ vpgid }) => vpgid),
-  ofProcess('loginuid', ({ loginUid }) => (loginUid === 0xffff_ffff ? -1 : loginUid)),
+  ofProcess('tty', ({ context }) => context.tty),
+  ofProcess('vpgid', ({ context }) => context.vpgid),
+  ofProcess('loginuid', ({ context: { loginUid } }) => (loginUid === 0xffff_ffff ? -1 : loginUid)),
   ofProcess('flags', execFlagsOf, ({ process }) => process && nameFlags(execFlagsOf(process) ?? 0, execFlags)),
-  ofProcess('cap_inheritable', ({ capInheritable }) => capInheritable),
-  ofProcess('cap_permitted', ({ capPermitted }) => capPermitted),
-  ofProcess('cap_effective', ({ capEffective }) => capEffective),
-  ofProcess('exe_ino', ({ inode: number }) => number),
+  ofProcess('cap_inheritable', ({ context }) => context.capInheritable),
+  ofProcess('cap_permitted', ({ context }) => context.capPermitted),
+  ofProcess('cap_effective', ({ context }) => context.capEffective),
+  ofProcess('exe_ino', ({ program: { inode: number } }) => number),
   missing('exe_ino_ctime'),
   missing('exe_ino_mtime'),
-  ofProcess('uid', ({ uid }) => uid),
-  ofProcess('trusted_exepath', ({ exePath }) => exePath),
-  ofProcess('pgid', ({ pgid }) => pgid),
-  ofProcess('gid', ({ gid }) => gid),
+  ofProcess('uid', ({ context }) => context.uid),
+  ofProcess('trusted_exepath', ({ program: { exePath } }) => exePath),
+  ofProcess('pgid', ({ context }) => context.pgid),
+  ofProcess('gid', ({ context }) => context.gid),
   ofEvent('filename', (scene) => givenProgram(scene)),
 ];
 
@@ -98,8 +98,8 @@ const cloneFlagsOf = ({ kind, event }: Scene): number | undefined =>
 const fork: readonly Parameter[] = [
   ...program,
   ofEvent('flags', cloneFlagsOf, (scene) => nameFlags(cloneFlagsOf(scene) ?? 0, cloneFlags)),
-  ofProcess('uid', ({ uid }) => uid),
-  ofProcess('gid', ({ gid }) => gid),
+  ofProcess('uid', ({ context }) => context.uid),
+  ofProcess('gid', ({ context }) => context.gid),
   missing('vtid'),
   ofProcess('vpid', ({ vpid }) => vpid),
 ];

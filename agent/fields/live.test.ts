@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { makeDetails, noProbes, type Probes } from '../state/containers/container.ts';
 import { makeLiveProcess } from '../state/live-process.ts';
 import type { Process } from '../state/process.ts';
+import { sampleProcess } from '../state/sample-process.ts';
 import { bootWallNs, container, read, record, sceneOf, second } from './sample.ts';
 import type { Scene } from './scene.ts';
 
@@ -68,10 +69,11 @@ describe('probes of a container', () => {
   });
 
   /** The probe is process 42 of the sample, put into the container from outside; 43 is its child. */
-  function sceneIn(probes: Partial<Probes>, change: Partial<Process> = {}) {
+  function sceneIn(probes: Partial<Probes>, change: Parameters<typeof sampleProcess>[0] = {}) {
     const scene = sceneOf(event, { container: probed(probes) });
-    const inside = Object.assign(own(scene), { cgroup: '/docker/x', vpid: 9, argv: health.split(' '), ...change });
-    const child = { ...inside, pid: 43, ppid: 42, vpid: 10, argv: ['curl', 'localhost'], parent: inside };
+    const parts = { cgroup: '/docker/x', vpid: 9, argv: health.split(' '), ...change };
+    const inside = Object.assign(own(scene), sampleProcess(parts, own(scene)));
+    const child = sampleProcess({ pid: 43, ppid: 42, vpid: 10, argv: ['curl', 'localhost'], parent: inside }, inside);
     return { probe: { ...scene, process: inside }, child: { ...scene, process: child } };
   }
 

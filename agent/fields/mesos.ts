@@ -20,7 +20,7 @@ function variable(scene: Scene, name: string): string | undefined {
   const described = container.details?.environment.get(name);
   if (described !== undefined || container.engine !== 'mesos') return described;
   const { processes } = around;
-  const isInside = (each: Process) => each === process || each.cgroup?.includes(container.id) === true;
+  const isInside = (each: Process) => each === process || each.context.cgroup?.includes(container.id) === true;
   let at = process;
   for (let steps = 0; at !== undefined && isInside(at) && steps < MOST_STEPS; steps++) {
     const environment = at === process ? environmentAt(scene.event, at, around) : around.environment(at);

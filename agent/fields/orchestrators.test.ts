@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { makeDetails } from '../state/containers/container.ts';
 import { joinOrchestrators, type Orchestrators } from '../state/orchestrators/orchestrators.ts';
 import type { Process } from '../state/process.ts';
+import { sampleProcess } from '../state/sample-process.ts';
 import { container, read, record, sceneOf } from './sample.ts';
 import type { Scene } from './scene.ts';
 
@@ -223,7 +224,7 @@ describe('fields of the task', () => {
     const scene = sceneWith({ container: contained });
     const { process, around } = scene;
     if (process === undefined) throw new Error('the scene has a process');
-    const above: Process = { ...process, cgroup };
+    const above = sampleProcess({ cgroup }, process);
     const environment = (each: Process) => (each === above ? 'MESOS_TASK_ID=t.1\0' : undefined);
     const ancestor = (each: Process) => (each === above ? undefined : above);
     const processes = { ancestor, peek: () => undefined, ancestors: () => [above] };

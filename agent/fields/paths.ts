@@ -41,5 +41,5 @@ export function secondPath(scene: Scene): string | undefined {
 
 /** A relative path from the folder that the process stands in: the target of a symbolic link, say. */
 export function fromFolder(scene: Scene, text: string | undefined): string | undefined {
-  return text === undefined || text.startsWith('/') ? text : join(scene.process?.cwd, text);
+  return text === undefined || text.startsWith('/') ? text : join(scene.process?.context.cwd, text);
 }

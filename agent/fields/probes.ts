@@ -19,7 +19,7 @@ function enteredBy({ process, around }: Scene): Process | undefined {
   if (process === undefined) return undefined;
   let current = process;
   for (const ancestor of around.processes.ancestors(process)) {
-    if (ancestor.cgroup !== current.cgroup) return current.vpid === 1 ? undefined : current;
+    if (ancestor.context.cgroup !== current.context.cgroup) return current.vpid === 1 ? undefined : current;
     current = ancestor;
   }
   return undefined;
@@ -33,7 +33,7 @@ const isProbe =
     const command = probesOf(scene)?.[kind];
     if (command === undefined) return scene.container.status === 'known' ? false : undefined;
     const entered = enteredBy(scene);
-    return entered !== undefined && (entered.firstArgv ?? entered.argv).join(' ') === command;
+    return entered !== undefined && (entered.firstArgv ?? entered.program.argv).join(' ') === command;
   };
 
 const command =

@@ -36,20 +36,20 @@ const ofAncestors =
   };
 
 const name: OfProcess = ({ comm }) => comm;
-const exe: OfProcess = ({ argv }) => argv[0];
-const exePath: OfProcess = ({ exePath: path }) => path;
-const textOfArguments = ({ argv }: Process): string => argv.slice(1).join(' ');
+const exe: OfProcess = ({ program }) => program.argv[0];
+const exePath: OfProcess = ({ program }) => program.exePath;
+const textOfArguments = ({ program }: Process): string => program.argv.slice(1).join(' ');
 const commandLine: OfProcess = (process) => joined(process.comm, textOfArguments(process));
 const exeLine: OfProcess = (process) =>
-  process.argv[0] === undefined ? undefined : joined(process.argv[0], textOfArguments(process));
+  process.program.argv[0] === undefined ? undefined : joined(process.program.argv[0], textOfArguments(process));
 const joined = (first: string, rest: string): string => (rest === '' ? first : `${first} ${rest}`);
 
 /** The original's folders end in a slash. */
-const folder: OfProcess = ({ cwd }) => (cwd === undefined || cwd.endsWith('/') ? cwd : `${cwd}/`);
+const folder: OfProcess = ({ context: { cwd } }) => (cwd === undefined || cwd.endsWith('/') ? cwd : `${cwd}/`);
 
 function bindArguments(level: string | number | undefined): Reader | undefined {
   if (level === undefined) return own(textOfArguments);
-  return typeof level === 'number' ? own(({ argv }) => argv[level + 1]) : undefined;
+  return typeof level === 'number' ? own(({ program }) => program.argv[level + 1]) : undefined;
 }
 
 /** A process that leads others: found by pid, or, when it has ended, through an ancestor that is in the same group. */
@@ -69,8 +69,8 @@ const ofLeader =
       .at(-1);
   };
 
-const ofSession = (read: OfProcess): Reader => ofLeader(({ sid }) => sid, read);
-const ofGroup = (read: OfProcess): Reader => ofLeader(({ pgid }) => pgid, read);
+const ofSession = (read: OfProcess): Reader => ofLeader(({ context }) => context.sid, read);
+const ofGroup = (read: OfProcess): Reader => ofLeader(({ context }) => context.pgid, read);
 
 /** The oldest shell among the process and its ancestors: what was logged in with. */
 const loginShell: Reader = ({ process, around }) => {
@@ -154,33 +154,35 @@ export const procFields = {
   'proc.pcmdline': { read: ofParent(commandLine) },
   'proc.acmdline': { bind: ofAncestors(commandLine) },
   'proc.exeline': { read: own(exeLine) },
-  'proc.cmdnargs': { read: own(({ argv }) => Math.max(0, argv.length - 1)) },
-  'proc.cmdlenargs': { read: own(({ argv }) => argv.slice(1).reduce((sum, { length }) => sum + length, 0)) },
+  'proc.cmdnargs': { read: own(({ program }) => Math.max(0, program.argv.length - 1)) },
+  'proc.cmdlenargs': { read: own(({ program }) => program.argv.slice(1).reduce((sum, { length }) => sum + length, 0)) },
   'proc.env': { bind: bindEnvironment },
   'proc.aenv': { bind: bindAncestorEnvironment },
   'proc.cwd': { read: own(folder) },
   'proc.loginshellid': { read: loginShell },
-  'proc.tty': { read: own(({ tty }) => tty) },
+  'proc.tty': { read: own(({ context }) => context.tty) },
   'proc.pid': { read: ({ event }) => event.pid },
   'proc.ppid': { read: ({ event }) => event.ppid },
   'proc.apid': { bind: ofAncestors(({ pid }) => pid) },
   'proc.vpid': { read: ({ event }) => event.vpid },
   'proc.pvpid': { read: ofParent(({ vpid }) => vpid) },
-  'proc.sid': { read: own(({ sid }) => sid) },
+  'proc.sid': { read: own(({ context }) => context.sid) },
   'proc.sname': { read: ofSession(name) },
   'proc.sid.exe': { read: ofSession(exe) },
   'proc.sid.exepath': { read: ofSession(exePath) },
-  'proc.pgid': { read: own(({ pgid }) => pgid) },
+  'proc.pgid': { read: own(({ context }) => context.pgid) },
   'proc.pgid.name': { read: ofGroup(name) },
   'proc.pgid.exe': { read: ofGroup(exe) },
   'proc.pgid.exepath': { read: ofGroup(exePath) },
-  'proc.vpgid': { read: own(({ vpgid }) => vpgid) },
+  'proc.vpgid': { read: own(({ context }) => context.vpgid) },
   'proc.vpgid.name': { read: ofGroup(name) },
   'proc.vpgid.exe': { read: ofGroup(exe) },
   'proc.vpgid.exepath': { read: ofGroup(exePath) },
-  'proc.is_sid_leader': { read: own(({ pid, sid }) => (sid === undefined ? undefined : sid === pid)) },
-  'proc.is_pgid_leader': { read: own(({ pid, pgid }) => (pgid === undefined ? undefined : pgid === pid)) },
-  'proc.is_vpgid_leader': { read: own(({ vpid, vpgid }) => (vpgid === undefined ? undefined : vpgid === vpid)) },
+  'proc.is_sid_leader': { read: own(({ pid, context: { sid } }) => (sid === undefined ? undefined : sid === pid)) },
+  'proc.is_pgid_leader': { read: own(({ pid, context: { pgid } }) => (pgid === undefined ? undefined : pgid === pid)) },
+  'proc.is_vpgid_leader': {
+    read: own(({ vpid, context: { vpgid } }) => (vpgid === undefined ? undefined : vpgid === vpid)),
+  },
   'proc.duration': { read: (scene) => scene.process && durationOf(scene, scene.process) },
   'proc.ppid.duration': {
     read: (scene) => {
@@ -196,13 +198,13 @@ export const procFields = {
     },
   },
   'proc.is_exe_writable': { read: own(isProgramWritable) },
-  'proc.is_exe_upper_layer': { read: own(({ upperLayer }) => upperLayer) },
-  'proc.is_exe_lower_layer': { read: own(({ lowerLayer }) => lowerLayer) },
-  'proc.is_exe_from_memfd': { read: own(({ memfd }) => memfd) },
-  'proc.exe_ino': { read: own(({ inode }) => inode) },
-  'thread.cap_permitted': { read: capabilitySet(({ capPermitted }) => capPermitted) },
-  'thread.cap_inheritable': { read: capabilitySet(({ capInheritable }) => capInheritable) },
-  'thread.cap_effective': { read: capabilitySet(({ capEffective }) => capEffective) },
+  'proc.is_exe_upper_layer': { read: own(({ program }) => program.upperLayer) },
+  'proc.is_exe_lower_layer': { read: own(({ program }) => program.lowerLayer) },
+  'proc.is_exe_from_memfd': { read: own(({ program }) => program.memfd) },
+  'proc.exe_ino': { read: own(({ program }) => program.inode) },
+  'thread.cap_permitted': { read: capabilitySet(({ context }) => context.capPermitted) },
+  'thread.cap_inheritable': { read: capabilitySet(({ context }) => context.capInheritable) },
+  'thread.cap_effective': { read: capabilitySet(({ context }) => context.capEffective) },
   'thread.tid': { read: ({ event }) => event.tid },
   'thread.ismain': { read: ({ event }) => event.tid === event.pid },
   'thread.vtid': { read: ({ event }) => event.vtid },

@@ -8,7 +8,7 @@ const GROUP_WRITABLE = 0o020;
 const OWNER_WRITABLE = 0o200;
 
 /** Whether the process's user may write its own program's file, by owner and mode; root always may. */
-export function isProgramWritable({ uid, fileMode, fileUid }: Process): boolean | undefined {
+export function isProgramWritable({ context: { uid }, program: { fileMode, fileUid } }: Process): boolean | undefined {
   if (fileMode === undefined || fileUid === undefined) return undefined;
   if (uid === 0 || (fileMode & WORLD_WRITABLE) !== 0) return true;
   if (fileUid === uid) return (fileMode & OWNER_WRITABLE) !== 0;
@@ -18,7 +18,7 @@ export function isProgramWritable({ uid, fileMode, fileUid }: Process): boolean 
 
 /** EXE_WRITABLE, EXE_UPPER_LAYER, EXE_FROM_MEMFD and EXE_LOWER_LAYER; `undefined` when the start was not seen. */
 export function execFlagsOf(process: Process): number | undefined {
-  const { upperLayer, lowerLayer, memfd } = process;
+  const { upperLayer, lowerLayer, memfd } = process.program;
   if (upperLayer === undefined || memfd === undefined) return undefined;
   return (isProgramWritable(process) === true ? 1 : 0) | (upperLayer ? 2 : 0) | (memfd ? 4 : 0) | (lowerLayer ? 8 : 0);
 }

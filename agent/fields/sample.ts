@@ -5,8 +5,8 @@ import { type RecordParts, writeRecord } from '../events/write-record.ts';
 import { type Container, makeDetails } from '../state/containers/container.ts';
 import type { LiveProcess } from '../state/live-process.ts';
 import { joinOrchestrators } from '../state/orchestrators/orchestrators.ts';
-import type { Process } from '../state/process.ts';
 import { ProcessTable } from '../state/process-table.ts';
+import { sampleProcess } from '../state/sample-process.ts';
 import { bindField } from './bind.ts';
 import type { Scene } from './scene.ts';
 
@@ -20,12 +20,10 @@ export function record(kind: Kind, call: string, { numbers = {}, texts = {} }: R
   return writeRecord(kind, call, { numbers: { ...header, ...numbers }, texts });
 }
 
-const shell: Process = {
+const shell = sampleProcess({
   pid: 42,
   startNs: 90 * second,
   ppid: 7,
-  parentStartNs: undefined,
-  parent: undefined,
   comm: 'sh',
   exePath: '/bin/busybox',
   argv: ['/bin/sh', '-c', 'cat "/etc/shadow"'],
@@ -39,7 +37,6 @@ const shell: Process = {
   uid: 0,
   gid: 0,
   loginUid: 0xffff_ffff,
-  cgroup: undefined,
   inode: 99,
   device: 0,
   fileMode: 0o100755,
@@ -51,8 +48,7 @@ const shell: Process = {
   lowerLayer: false,
   memfd: false,
   execNs: 91 * second,
-  exitNs: undefined,
-};
+});
 
 export const container: Container = {
   id: 'abcdef0123456789'.repeat(4),
@@ -106,8 +102,14 @@ const live: LiveProcess = {
 
 export function sceneOf(event: Event, changes: Partial<Scene> = {}): Scene {
   const processes = new ProcessTable(() => undefined);
-  const init = { ...shell, pid: 1, startNs: second, ppid: 0, comm: 'systemd', argv: ['/sbin/init'], sid: 1, pgid: 1 };
-  const login = { ...shell, pid: 7, startNs: 60 * second, ppid: 1, comm: 'bash', argv: ['-bash'], sid: 7, pgid: 7 };
+  const init = sampleProcess(
+    { pid: 1, startNs: second, ppid: 0, comm: 'systemd', argv: ['/sbin/init'], sid: 1, pgid: 1 },
+    shell,
+  );
+  const login = sampleProcess(
+    { pid: 7, startNs: 60 * second, ppid: 1, comm: 'bash', argv: ['-bash'], sid: 7, pgid: 7 },
+    shell,
+  );
   const process = { ...shell };
   for (const each of [init, login, process]) processes.put(each);
   const { kind } = event;

@@ -74,9 +74,9 @@ export const systemParameters: Readonly<Record<string, readonly Parameter[]>> = 
   setresgid: [result, group('rgid', 0), group('egid', 1), group('sgid', 2)],
   capset: [
     result,
-    ofProcess('cap_inheritable', ({ capInheritable }) => capInheritable),
-    ofProcess('cap_permitted', ({ capPermitted }) => capPermitted),
-    ofProcess('cap_effective', ({ capEffective }) => capEffective),
+    ofProcess('cap_inheritable', ({ context }) => context.capInheritable),
+    ofProcess('cap_permitted', ({ context }) => context.capPermitted),
+    ofProcess('cap_effective', ({ context }) => context.capEffective),
   ],
   setns: [result, given('fd', 0), flags('nstype', cloneFlags, 1)],
   unshare: [result, flags('flags', cloneFlags, 0)],

@@ -11,7 +11,7 @@ function usersOf({ around, container, process }: Scene): Users | undefined {
   if (container === undefined) return around.users;
   if (process === undefined) return undefined;
   // Whoever ended at once cannot be asked; who started it in the same container mostly can.
-  const before = around.processes.ancestors(process).filter(({ cgroup }) => cgroup === process.cgroup);
+  const before = around.processes.ancestors(process).filter(({ context }) => context.cgroup === process.context.cgroup);
   return around.usersOf(container.id, [process, ...before]);
 }
 

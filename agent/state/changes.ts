@@ -1,7 +1,7 @@
 import { numberOfCall } from '../events/calls.ts';
 import { file } from '../events/decode.ts';
 import type { Event } from '../events/event.ts';
-import type { Process } from './process.ts';
+import type { Context, Process } from './process.ts';
 
 /** What a process is at this moment, asked of the kernel; `undefined` when it is gone. */
 export type Look = {
@@ -10,10 +10,10 @@ export type Look = {
   groups(process: Process): Groups | undefined;
 };
 
-export type Capabilities = Pick<Process, 'capEffective' | 'capPermitted' | 'capInheritable'>;
-export type Groups = Pick<Process, 'sid' | 'pgid' | 'vsid' | 'vpgid' | 'tty'>;
+export type Capabilities = Pick<Context, 'capEffective' | 'capPermitted' | 'capInheritable'>;
+export type Groups = Pick<Context, 'sid' | 'pgid' | 'vsid' | 'vpgid' | 'tty'>;
 
-type Change = (event: Event, process: Process, look: Look) => Partial<Process>;
+type Change = (event: Event, process: Process, look: Look) => Partial<Context>;
 
 /** The folder after a successful call: the kernel tells it when the path is relative, and for a descriptor. */
 const changeFolder: Change = (event, process, look) => {
@@ -76,7 +76,7 @@ for (const [name, change] of Object.entries(changes)) byNumber[numberOfCall(name
 const setpgid = numberOfCall('setpgid');
 
 /** What the call changed in the process that made it; `undefined`: nothing. */
-export function changeOf(event: Event, process: Process, look: Look): Partial<Process> | undefined {
+export function changeOf(event: Event, process: Process, look: Look): Partial<Context> | undefined {
   const found = byNumber[event.nr];
   if (found === undefined || event.ret < 0) return undefined;
   const { name, change } = found;

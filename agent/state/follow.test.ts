@@ -43,20 +43,20 @@ describe('the current folder', () => {
     { name: 'an absolute path of a process that is gone', call: 'chdir', texts: { path: '/a/../b' }, cwd: '/b' },
   ])('follows $name', ({ call, texts, cwd }) => {
     const world = setUp();
-    expect(world.call('file', call, { texts })?.cwd).toBe(cwd);
-    expect(world.now().cwd).toBe(cwd);
+    expect(world.call('file', call, { texts })?.context.cwd).toBe(cwd);
+    expect(world.now().context.cwd).toBe(cwd);
   });
 
   it('follows an absolute path by what the kernel says, as it may be a link', () => {
     const world = setUp({ look: { ...nobody, cwd: () => '/target' } });
     world.call('file', 'chdir', { texts: { path: '/link' } });
-    expect(world.now().cwd).toBe('/target');
+    expect(world.now().context.cwd).toBe('/target');
   });
 
   it('stays after a failure', () => {
     const world = setUp();
     world.call('file', 'chdir', { numbers: { ret: -2 }, texts: { path: '/absent' } });
-    expect(world.now().cwd).toBe('/start');
+    expect(world.now().context.cwd).toBe('/start');
   });
 
   it('is a child’s own from the fork on', () => {
@@ -64,14 +64,14 @@ describe('the current folder', () => {
     const fork = { child_pid: 20, child_tid: 20, child_ppid: 10, child_vpid: 20, child_start_ns: 20 * second };
     world.seen(writeRecord('fork', 'clone', { numbers: { ...world.header, ...fork }, texts: { comm: 'bash' } }));
     world.call('file', 'chdir', { texts: { path: '/later' } });
-    expect(world.processes.peek(20)?.cwd).toBe('/start');
+    expect(world.processes.peek(20)?.context.cwd).toBe('/start');
   });
 
   it('does not change for an event that happened before and still waits', () => {
     const world = setUp();
     const before = world.call('file', 'openat', { texts: { path: 'x' } });
     world.call('file', 'chdir', { texts: { path: '/later' } });
-    expect(before?.cwd).toBe('/start');
+    expect(before?.context.cwd).toBe('/start');
   });
 });
 
@@ -79,7 +79,7 @@ describe('sessions and groups', () => {
   it('follows setsid, which also gives up the terminal', () => {
     const world = setUp({ vpid: 3 });
     world.call('call', 'setsid', { numbers: { ret: 3 } });
-    expect(world.now()).toMatchObject({ sid: 10, pgid: 10, vsid: 3, vpgid: 3, tty: 0 });
+    expect(world.now().context).toMatchObject({ sid: 10, pgid: 10, vsid: 3, vpgid: 3, tty: 0 });
   });
 
   it.for([
@@ -89,7 +89,7 @@ describe('sessions and groups', () => {
   ])('follows setpgid $name', ({ first, second: group, pgid }) => {
     const world = setUp();
     world.seen(withArguments('setpgid', world.header, [first, group]));
-    expect(world.now()).toMatchObject({ pgid, vpgid: pgid, sid: 7 });
+    expect(world.now().context).toMatchObject({ pgid, vpgid: pgid, sid: 7 });
   });
 
   it('follows a shell that puts its child into a group', () => {
@@ -97,25 +97,25 @@ describe('sessions and groups', () => {
     const fork = { child_pid: 20, child_tid: 20, child_ppid: 10, child_vpid: 20, child_start_ns: 20 * second };
     world.seen(writeRecord('fork', 'clone', { numbers: { ...world.header, ...fork }, texts: { comm: 'bash' } }));
     world.seen(withArguments('setpgid', world.header, [20, 20]));
-    expect(world.processes.peek(20)).toMatchObject({ pgid: 20, vpgid: 20 });
-    expect(world.now().pgid).toBe(7);
+    expect(world.processes.peek(20)?.context).toMatchObject({ pgid: 20, vpgid: 20 });
+    expect(world.now().context.pgid).toBe(7);
   });
 
   it('asks the kernel for a group of another pid namespace, and knows none when it is gone', () => {
     const groups = { sid: 7, pgid: 99, vsid: 1, vpgid: 4, tty: 0 };
     const world = setUp({ vpid: 3, look: { ...nobody, groups: () => groups } });
     world.seen(withArguments('setpgid', world.header, [0, 4]));
-    expect(world.now()).toMatchObject({ pgid: 99, vpgid: 4 });
+    expect(world.now().context).toMatchObject({ pgid: 99, vpgid: 4 });
     const gone = setUp({ vpid: 3 });
     gone.seen(withArguments('setpgid', gone.header, [0, 4]));
-    expect(gone.now()).toMatchObject({ pgid: undefined, vpgid: undefined });
+    expect(gone.now().context).toMatchObject({ pgid: undefined, vpgid: undefined });
   });
 
   it('has neither inside a pid namespace that it is the first of', () => {
     const world = setUp();
     const fork = { child_pid: 20, child_tid: 20, child_ppid: 10, child_vpid: 1, child_start_ns: 20 * second };
     world.seen(writeRecord('fork', 'clone', { numbers: { ...world.header, ...fork }, texts: { comm: 'bash' } }));
-    expect(world.processes.peek(20)).toMatchObject({ sid: 7, vsid: 0, vpgid: 0, vpid: 1 });
+    expect(world.processes.peek(20)).toMatchObject({ vpid: 1, context: { sid: 7, vsid: 0, vpgid: 0 } });
   });
 });
 
@@ -124,20 +124,20 @@ describe('credentials', () => {
     const left = { capEffective: 0n, capPermitted: 1n, capInheritable: 0n };
     const world = setUp({ look: { ...nobody, capabilities: () => left } });
     world.call('call', 'setuid', { numbers: { uid: 1000, gid: 1000 } });
-    expect(world.now()).toMatchObject({ uid: 1000, gid: 1000, ...left });
+    expect(world.now().context).toMatchObject({ uid: 1000, gid: 1000, ...left });
   });
 
   it('are unknown, and not what they were, when the process is gone', () => {
     const world = setUp();
-    expect(world.now().capEffective).toBe(0xffn);
+    expect(world.now().context.capEffective).toBe(0xffn);
     world.call('call', 'capset');
-    expect(world.now().capEffective).toBeUndefined();
+    expect(world.now().context.capEffective).toBeUndefined();
   });
 
   it('of another thread are not the process’s', () => {
     const world = setUp();
     world.call('call', 'setuid', { numbers: { tid: 11, uid: 1000 } });
-    expect(world.now()).toMatchObject({ uid: 0, capEffective: 0xffn });
+    expect(world.now().context).toMatchObject({ uid: 0, capEffective: 0xffn });
   });
 });
 

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { makeLiveProcess } from './live-process.ts';
 import { readProcess } from './proc-folder.ts';
+import { sampleProcess } from './sample-process.ts';
 
 const live = makeLiveProcess();
 
@@ -67,6 +68,6 @@ describe('what the kernel tells of a process that runs', () => {
     expect(live.status(read, 'VmRSS')).toBeUndefined();
     // The file itself is still there.
     expect(live.programTimes(read)).toEqual(times);
-    expect(live.programTimes({ ...read, inode: 1 })).toBeUndefined();
+    expect(live.programTimes(sampleProcess({ inode: 1 }, read))).toBeUndefined();
   });
 });

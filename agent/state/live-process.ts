@@ -57,7 +57,7 @@ export function makeLiveProcess(proc = '/proc'): LiveProcess {
         return isHosts ? undefined : onlyAddress(text(`${folder}/net/fib_trie`));
       }),
     programTimes(process) {
-      return of(process, (folder) => timesOf(`${folder}/exe`, process)) ?? timesOf(process.exePath, process);
+      return of(process, (folder) => timesOf(`${folder}/exe`, process)) ?? timesOf(process.program.exePath, process);
     },
   };
 }
@@ -91,7 +91,7 @@ function parseFaults(stat: string) {
 }
 
 /** Only when it is still the file that the process was started from: another may have its place by now. */
-function timesOf(path: string | undefined, { inode, fileMode, fileUid }: Process): FileTimes | undefined {
+function timesOf(path: string | undefined, { program: { inode, fileMode, fileUid } }: Process): FileTimes | undefined {
   if (path === undefined || inode === undefined) return undefined;
   try {
     const stat = statSync(path, { bigint: true });

@@ -44,9 +44,8 @@ describe('reading /proc', () => {
       pid,
       ppid: process.pid,
       comm: 'sleep',
-      argv: ['/bin/sleep', '100'],
-      cwd,
-      tty: 0,
+      program: { argv: ['/bin/sleep', '100'] },
+      context: { cwd, tty: 0 },
     });
     if (read === undefined) throw new Error('it runs');
     expect(makeEnvironment()(read)).toBe('MARK=here\0');
@@ -56,7 +55,8 @@ describe('reading /proc', () => {
     const look = makeLook();
     expect(look.cwd(read)).toBe(cwd);
     expect(Object.keys(look.capabilities(read) ?? {})).toEqual(['capEffective', 'capPermitted', 'capInheritable']);
-    expect(look.groups(read)).toEqual({ sid: read.sid, pgid: read.pgid, vsid: read.vsid, vpgid: read.vpgid, tty: 0 });
+    const { sid, pgid, vsid, vpgid } = read.context;
+    expect(look.groups(read)).toEqual({ sid, pgid, vsid, vpgid, tty: 0 });
     expect(look.groups({ ...read, startNs: read.startNs - 1e9 })).toBeUndefined();
     child.kill('SIGKILL');
     await once(child, 'exit');

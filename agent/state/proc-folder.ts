@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import type { GroupPath } from './cgroups.ts';
 import type { Look } from './changes.ts';
 import { parseProcCgroup } from './containers/cgroup.ts';
-import { isStartOf, type Process } from './process.ts';
+import { isStartOf, type Process, type Program } from './process.ts';
 
 const TICK_NS = 10_000_000;
 /** 2^48: see native/bpf/record.h, cgroup_number. */
@@ -36,26 +36,28 @@ export function readProcess(pid: number, proc = '/proc'): Process | undefined {
       parentStartNs: undefined,
       parent: undefined,
       comm: stat.comm,
-      argv: readArgv(`${proc}/${pid}/cmdline`),
-      cwd: link(`${proc}/${pid}/cwd`),
-      tty: stat.tty,
-      sid: stat.sid,
-      pgid: stat.pgid,
       vpid: numbers('NSpid').at(-1) ?? pid,
-      vsid: numbers('NSsid').at(-1) ?? stat.sid,
-      vpgid: numbers('NSpgid').at(-1) ?? stat.pgid,
-      uid: numbers('Uid')[0] ?? 0,
-      gid: numbers('Gid')[0] ?? 0,
-      loginUid: readLoginUid(`${proc}/${pid}/loginuid`),
-      cgroup: deepestCgroup(cgroup),
-      ...readProgram(`${proc}/${pid}/exe`),
-      capEffective: capabilities('CapEff'),
-      capPermitted: capabilities('CapPrm'),
-      capInheritable: capabilities('CapInh'),
-      upperLayer: undefined,
-      lowerLayer: undefined,
+      program: readProgram(`${proc}/${pid}`),
+      context: {
+        cwd: link(`${proc}/${pid}/cwd`),
+        tty: stat.tty,
+        sid: stat.sid,
+        pgid: stat.pgid,
+        vsid: numbers('NSsid').at(-1) ?? stat.sid,
+        vpgid: numbers('NSpgid').at(-1) ?? stat.pgid,
+        uid: numbers('Uid')[0] ?? 0,
+        gid: numbers('Gid')[0] ?? 0,
+        loginUid: readLoginUid(`${proc}/${pid}/loginuid`),
+        cgroup: deepestCgroup(cgroup),
+        capEffective: capabilities('CapEff'),
+        capPermitted: capabilities('CapPrm'),
+        capInheritable: capabilities('CapInh'),
+      },
+      firstArgv: undefined,
       execNs: undefined,
       exitNs: undefined,
+      isParent: false,
+      earlier: undefined,
     };
   } catch {
     // Gone between two reads, or never there: both mean that nothing is known.
@@ -63,22 +65,22 @@ export function readProcess(pid: number, proc = '/proc'): Process | undefined {
   }
 }
 
-/** The program's path and file. A kernel thread has none; whether it lies in an upper layer is not told. */
-function readProgram(exe: string) {
-  const exePath = link(exe);
-  const nothing = {
+/** A kernel thread has no file; whether it lies in an upper layer is not told. */
+function readProgram(folder: string): Program {
+  const argv = readArgv(`${folder}/cmdline`);
+  const exePath = link(`${folder}/exe`);
+  const file = exePath === undefined ? undefined : statSync(`${folder}/exe`, { throwIfNoEntry: false });
+  return {
     exePath,
-    inode: undefined,
-    device: undefined,
-    fileMode: undefined,
-    fileUid: undefined,
-    memfd: undefined,
+    argv,
+    inode: file?.ino,
+    device: file?.dev,
+    fileMode: file?.mode,
+    fileUid: file?.uid,
+    upperLayer: undefined,
+    lowerLayer: undefined,
+    memfd: file && exePath?.startsWith('/memfd:'),
   };
-  if (exePath === undefined) return nothing;
-  const stat = statSync(exe, { throwIfNoEntry: false });
-  if (stat === undefined) return nothing;
-  const { ino, dev, mode, uid } = stat;
-  return { exePath, inode: ino, device: dev, fileMode: mode, fileUid: uid, memfd: exePath.startsWith('/memfd:') };
 }
 
 /** What a process is now, if it is still the same one. */
@@ -96,12 +98,14 @@ export function makeLook(proc = '/proc'): Look {
     capabilities(process) {
       const read = now(process);
       if (read === undefined) return undefined;
-      const { capEffective, capPermitted, capInheritable } = read;
+      const { capEffective, capPermitted, capInheritable } = read.context;
       return { capEffective, capPermitted, capInheritable };
     },
     groups(process) {
       const read = now(process);
-      return read && { sid: read.sid, pgid: read.pgid, vsid: read.vsid, vpgid: read.vpgid, tty: read.tty };
+      if (read === undefined) return undefined;
+      const { sid, pgid, vsid, vpgid, tty } = read.context;
+      return { sid, pgid, vsid, vpgid, tty };
     },
   };
 }

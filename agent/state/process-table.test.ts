@@ -1,44 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Process } from './process.ts';
 import { ProcessTable } from './process-table.ts';
+import { sampleProcess } from './sample-process.ts';
 
 const second = 1_000_000_000;
 
-function process(pid: number, startNs: number, ppid = 1, more: Partial<Process> = {}): Process {
-  return {
-    pid,
-    startNs,
-    ppid,
-    parentStartNs: undefined,
-    parent: undefined,
-    comm: `p${pid}`,
-    exePath: undefined,
-    argv: [],
-    cwd: undefined,
-    tty: 0,
-    sid: undefined,
-    pgid: undefined,
-    vpid: undefined,
-    vsid: undefined,
-    vpgid: undefined,
-    inode: undefined,
-    device: undefined,
-    fileMode: undefined,
-    fileUid: undefined,
-    capEffective: undefined,
-    capPermitted: undefined,
-    capInheritable: undefined,
-    uid: 0,
-    gid: 0,
-    loginUid: undefined,
-    cgroup: undefined,
-    upperLayer: undefined,
-    lowerLayer: undefined,
-    memfd: undefined,
-    execNs: undefined,
-    exitNs: undefined,
-    ...more,
-  };
+function process(pid: number, startNs: number, ppid = 1, more: Parameters<typeof sampleProcess>[0] = {}): Process {
+  return sampleProcess({ pid, startNs, ppid, comm: `p${pid}`, ...more });
 }
 
 const noProc = () => undefined;
@@ -177,6 +145,17 @@ describe('ProcessTable', () => {
     expect(length).toBeLessThan(10_000);
   });
 
+  it('keeps what a process was before only for children that point to it', () => {
+    const table = new ProcessTable(noProc);
+    table.put(process(10, second, 1, { comm: 'forked' }));
+    table.put(process(10, second, 1, { comm: 'started' }));
+    expect(table.peek(10)).toMatchObject({ comm: 'started', earlier: undefined });
+    table.put(process(20, 2 * second, 10));
+    table.put(process(10, second, 1, { comm: 'next' }));
+    table.put(process(10, second, 1, { comm: 'last' }));
+    expect(table.peek(10)).toMatchObject({ comm: 'last', earlier: { comm: 'started' } });
+  });
+
   it('gives a child the parent as it is now', () => {
     const table = new ProcessTable(noProc);
     table.put(process(10, second, 1, { comm: 'old' }));
@@ -203,8 +182,7 @@ describe('after events were lost', () => {
     expect(table.peek(10)?.exitNs).toBe(80 * second);
     expect(table.peek(11)).toMatchObject({
       comm: 'ls',
-      argv: ['ls', '-l'],
-      inode: 8,
+      program: { argv: ['ls', '-l'], inode: 8 },
       startNs: second + 5,
       execNs: undefined,
     });

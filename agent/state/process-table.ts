@@ -1,4 +1,5 @@
 import { isStartOf, type Process } from './process.ts';
+import { Programs } from './programs.ts';
 
 const PAGE_BITS = 10;
 const PAGE_SIZE = 1 << PAGE_BITS;
@@ -30,6 +31,7 @@ export type ProcessCounters = {
  */
 export class ProcessTable {
   readonly counters: ProcessCounters = { healed: 0, lost: 0, replaced: 0, evicted: 0, corrected: 0 };
+  readonly programs = new Programs();
   readonly #pages: (Array<Process | undefined> | undefined)[] = [];
   readonly #heal: Heal;
   readonly #mostEnded: number;
@@ -87,6 +89,7 @@ export class ProcessTable {
     else if (before !== process) supersede(before, process);
     page[at] = process;
     process.parent ??= this.#parentOf(process);
+    if (process.parent !== undefined) process.parent.isParent = true;
     const end = this.#endedUnknown.get(process.pid);
     if (end === undefined) return;
     this.#endedUnknown.delete(process.pid);
@@ -195,8 +198,11 @@ export class ProcessTable {
     const { parent } = process;
     if (parent === undefined) return undefined;
     const now = this.peek(parent.pid);
-    if (now !== undefined && now !== parent && isStartOf(now.startNs, parent.startNs)) process.parent = now;
-    return process.parent;
+    const isNewer = now !== undefined && now !== parent && isStartOf(now.startNs, parent.startNs);
+    const found = isNewer ? now : parent;
+    found.isParent = true;
+    process.parent = found;
+    return found;
   }
 
   /** Pids of all that live and descend from this process as far as is known, also through parents that have ended. */
@@ -244,29 +250,34 @@ export class ProcessTable {
 }
 
 /**
- * A process that changed is a new object; the one before stays for events that wait and children that point to it, and
- * the one before that loses its parent, so that no chain of them grows without end.
+ * A process that changed is a new object; the one before stays for events that wait and children that point to it. Of
+ * those that children point to, the one before that loses its parent, so that no chain of them grows without end.
  */
 function supersede(before: Process, process: Process): void {
-  if (before.earlier !== undefined) {
-    before.earlier.parent = undefined;
-    before.earlier = undefined;
+  const { earlier } = before;
+  before.earlier = undefined;
+  if (!before.isParent) {
+    process.earlier = earlier;
+    return;
   }
+  if (earlier !== undefined) earlier.parent = undefined;
   process.earlier = before;
 }
 
 function isSame(known: Process, fresh: Process): boolean {
+  const [one, other] = [known.context, fresh.context];
+  const [{ exePath, argv }, { exePath: otherPath, argv: otherArgv }] = [known.program, fresh.program];
   return (
     known.comm === fresh.comm &&
-    known.exePath === fresh.exePath &&
+    exePath === otherPath &&
     known.ppid === fresh.ppid &&
-    known.cwd === fresh.cwd &&
-    known.sid === fresh.sid &&
-    known.pgid === fresh.pgid &&
-    known.uid === fresh.uid &&
-    known.tty === fresh.tty &&
-    known.cgroup === fresh.cgroup &&
-    known.argv.length === fresh.argv.length &&
-    known.argv.every((argument, index) => argument === fresh.argv[index])
+    one.cwd === other.cwd &&
+    one.sid === other.sid &&
+    one.pgid === other.pgid &&
+    one.uid === other.uid &&
+    one.tty === other.tty &&
+    one.cgroup === other.cgroup &&
+    argv.length === otherArgv.length &&
+    argv.every((argument, index) => argument === otherArgv[index])
   );
 }

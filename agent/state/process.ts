@@ -1,6 +1,8 @@
 /**
  * A process as the agent knows it; all text is byte strings. Identity is (pid, start time): see `isStartOf`. What is
- * not known is `undefined`. An exec makes a new object, so that an event that waits keeps the program that made it.
+ * not known is `undefined`. A process that changes is a new object, so that an event that waits keeps what it was; what
+ * did not change is shared, with its parent as well: thousands of ended ones are kept, and most never had an own.
+ * Whoever makes one names all keys in this order: V8 then has one form for all of them.
  */
 export type Process = {
   readonly pid: number;
@@ -12,47 +14,60 @@ export type Process = {
   /** The parent when it was known; it may have exited since. Pid 1 has none. */
   parent: Process | undefined;
   /** At most 15 bytes (TASK_COMM_LEN). */
-  comm: string;
-  /** Resolved path of the program, as its mount namespace sees it. */
-  exePath: string | undefined;
-  /** argv[0] first. Empty for kernel threads. */
-  argv: readonly string[];
+  readonly comm: string;
+  /** In the innermost pid namespace. */
+  readonly vpid: number | undefined;
+  readonly program: Program;
+  readonly context: Context;
   /** What it ran first in its cgroup, when that was another program: a shell often becomes the command that it was given. */
-  firstArgv?: readonly string[] | undefined;
-  cwd: string | undefined;
-  /** Device number of the controlling terminal, 0 for none. */
-  tty: number;
-  sid: number | undefined;
-  pgid: number | undefined;
-  /** Pid, session and process group in the innermost pid namespace. */
-  vpid: number | undefined;
-  vsid: number | undefined;
-  vpgid: number | undefined;
-  uid: number;
-  gid: number;
-  /** 4294967295: never logged in. */
-  loginUid: number | undefined;
-  cgroup: string | undefined;
-  /** The program's file. */
-  inode: number | undefined;
-  device: number | undefined;
-  fileMode: number | undefined;
-  fileUid: number | undefined;
-  /** Sets of capabilities(7), one bit each. */
-  capEffective: bigint | undefined;
-  capPermitted: bigint | undefined;
-  capInheritable: bigint | undefined;
-  /** The program's file lies in the writable layer of an overlay, not in the image. */
-  upperLayer: boolean | undefined;
-  /** It lies in the image: in a layer of an overlay that is only read. */
-  lowerLayer: boolean | undefined;
-  memfd: boolean | undefined;
+  readonly firstArgv: readonly string[] | undefined;
   /** Time of the last exec since boot, where it was seen. */
-  execNs: number | undefined;
+  readonly execNs: number | undefined;
   /** Time of the end; ended processes stay a while for their children's sake. */
   exitNs: number | undefined;
-  /** What it was before its last change. */
-  earlier?: Process | undefined;
+  /** Another one points to it. */
+  isParent: boolean;
+  /** What it was before its last change, where others point to that. */
+  earlier: Process | undefined;
+};
+
+/** What a process runs: the same until the next exec. */
+export type Program = {
+  /** Resolved path of the program, as its mount namespace sees it. */
+  readonly exePath: string | undefined;
+  /** argv[0] first. Empty for kernel threads. */
+  readonly argv: readonly string[];
+  /** The program's file. */
+  readonly inode: number | undefined;
+  readonly device: number | undefined;
+  readonly fileMode: number | undefined;
+  readonly fileUid: number | undefined;
+  /** The program's file lies in the writable layer of an overlay, not in the image. */
+  readonly upperLayer: boolean | undefined;
+  /** It lies in the image: in a layer of an overlay that is only read. */
+  readonly lowerLayer: boolean | undefined;
+  readonly memfd: boolean | undefined;
+};
+
+/** What a process has of its parent, until it changes it. */
+export type Context = {
+  readonly cwd: string | undefined;
+  /** Device number of the controlling terminal, 0 for none. */
+  readonly tty: number;
+  readonly sid: number | undefined;
+  readonly pgid: number | undefined;
+  /** Session and process group in the innermost pid namespace. */
+  readonly vsid: number | undefined;
+  readonly vpgid: number | undefined;
+  readonly uid: number;
+  readonly gid: number;
+  /** 4294967295: never logged in. */
+  readonly loginUid: number | undefined;
+  readonly cgroup: string | undefined;
+  /** Sets of capabilities(7), one bit each. */
+  readonly capEffective: bigint | undefined;
+  readonly capPermitted: bigint | undefined;
+  readonly capInheritable: bigint | undefined;
 };
 
 const TICK_NS = 10_000_000;

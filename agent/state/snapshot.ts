@@ -1,6 +1,7 @@
-import { decodeExec } from '../events/decode.ts';
+import { decodeExec, exec } from '../events/decode.ts';
 import { type Batch, Event } from '../events/event.ts';
-import type { Process } from './process.ts';
+import type { Context, Process, Program } from './process.ts';
+import { contextOf, Programs } from './programs.ts';
 
 /** Records of exec in a row: what the kernel wrote of the host's processes (native/bpf/snapshot.bpf.c). */
 export type Snapshot = { readonly batch: Batch; readonly bytes: number };
@@ -9,18 +10,26 @@ export type Snapshot = { readonly batch: Batch; readonly bytes: number };
 export function decodeProcesses({ batch, bytes }: Snapshot, readTitle: (pid: number) => readonly string[]): Process[] {
   const found: Process[] = [];
   const record = new Event(batch);
+  const programs = new Programs();
   for (let at = 0; at < bytes; at += record.length) {
     record.moveTo(batch, at);
-    const process = toProcess(record);
-    if (process.exePath === undefined) found.push({ ...process, ...noProgram });
-    else if (decodeExec(record).argvEnds) found.push(process);
-    else found.push({ ...process, argv: readTitle(process.pid) });
+    const context = contextOf(record, found.at(-1)?.context);
+    found.push(toProcess(record, programOf(record, programs, readTitle), context));
   }
   return found;
 }
 
+function programOf(record: Event, programs: Programs, readTitle: (pid: number) => readonly string[]): Program {
+  const { exePath, argvEnds } = decodeExec(record);
+  const program = programs.of(record);
+  if (exePath === undefined) return { ...noProgram, argv: program.argv };
+  return argvEnds ? program : { ...program, argv: readTitle(record.pid) };
+}
+
 /** Of a kernel thread, and of what has ended but was not waited for. */
 const noProgram = {
+  exePath: undefined,
+  argv: [],
   inode: undefined,
   device: undefined,
   fileMode: undefined,
@@ -31,40 +40,22 @@ const noProgram = {
 };
 
 /** The process that a record of exec tells of. Its parent is not looked up. */
-export function toProcess(record: Event): Process {
-  const { pid, ppid, startNs } = record;
-  const exec = decodeExec(record);
+export function toProcess(record: Event, program: Program, context: Context): Process {
+  const { pid, startNs, ppid } = record;
   return {
     pid,
     startNs,
     ppid,
-    parentStartNs: ppid === 0 ? undefined : exec.parentStartNs,
+    parentStartNs: ppid === 0 ? undefined : exec.parentStartNs(record),
     parent: undefined,
     comm: record.comm,
-    exePath: exec.exePath,
-    argv: exec.argv,
-    cwd: exec.cwd,
-    tty: exec.tty,
-    sid: exec.sid,
-    pgid: exec.pgid,
     vpid: record.vpid,
-    vsid: exec.vsid,
-    vpgid: exec.vpgid,
-    uid: record.uid,
-    gid: record.gid,
-    loginUid: record.loginUid,
-    cgroup: exec.cgroup,
-    inode: exec.inode,
-    device: exec.device,
-    fileMode: exec.fileMode,
-    fileUid: exec.fileUid,
-    capEffective: exec.capEffective,
-    capPermitted: exec.capPermitted,
-    capInheritable: exec.capInheritable,
-    upperLayer: exec.upperLayer,
-    lowerLayer: exec.lowerLayer,
-    memfd: exec.memfd,
+    program,
+    context,
+    firstArgv: undefined,
     execNs: undefined,
     exitNs: undefined,
+    isParent: false,
+    earlier: undefined,
   };
 }

@@ -167,7 +167,8 @@ function check(rules: readonly Rule[], { model, judges }: Made, { call, scene }:
   const matched = matching(rules, scene);
   const isIn = scene.container === undefined ? 'host' : 'container';
   const name = scene.process?.comm;
-  const judgement = guardsOf(judges, { exe: scene.process?.argv[0], exePath: scene.process?.exePath });
+  const { argv, exePath } = scene.process?.program ?? { argv: [], exePath: undefined };
+  const judgement = guardsOf(judges, { exe: argv[0], exePath });
   const sure = model.decide({ ...call, container: isIn, name, judgement });
   for (const where of [isIn, 'unknown'] as const) {
     for (const who of [name, undefined]) {

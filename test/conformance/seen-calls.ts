@@ -3,6 +3,7 @@ import { numberOfCall } from '../../agent/events/calls.ts';
 import { container, record, sceneOf } from '../../agent/fields/sample.ts';
 import type { Scene } from '../../agent/fields/scene.ts';
 import type { ModelCall } from '../../agent/pushdown/model.ts';
+import { sampleProcess } from '../../agent/state/sample-process.ts';
 import { toByteString } from '../../rules/language/byte-string.ts';
 
 /** What the kernel side sees of a call, and the record that it would send. */
@@ -70,7 +71,7 @@ export const seen: fc.Arbitrary<Seen> = fc
       const argv = rest.exe === undefined ? [] : [rest.exe];
       return {
         ...base,
-        process: base.process && { ...base.process, comm: rest.comm, uid, argv, exePath: rest.exePath },
+        process: base.process && sampleProcess({ comm: rest.comm, uid, argv, exePath: rest.exePath }, base.process),
       };
     };
     const header = { ret, uid };

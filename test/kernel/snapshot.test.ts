@@ -43,7 +43,7 @@ test('the kernel lists each process once, with what /proc tells of it', () => {
   const after = readFromProc();
   // Those that were the same all the while; without what has ended and is being taken apart.
   const lasting = [...before].filter(
-    ([pid, process]) => process.cwd !== undefined && isDeepStrictEqual(process, after.get(pid)),
+    ([pid, process]) => process.context.cwd !== undefined && isDeepStrictEqual(process, after.get(pid)),
   );
   expect(lasting.length).toBeGreaterThan(10);
   const told = lasting.map(([pid]) => snapshot.get(pid));
@@ -66,9 +66,10 @@ const readFromProc = () =>
 test('it says the same again, and all of a process that was started before', () => {
   readAll();
   const told = readAll().find(({ pid }) => pid === child.pid);
-  expect(told).toMatchObject({ ppid: process.pid, uid: 12, gid: 34, cwd: '/usr', memfd: false, execNs: undefined });
-  expect(told?.argv).toEqual(['sleep', '60']);
-  expect(told?.exePath).toMatch(/sleep|busybox|coreutils/);
+  expect(told).toMatchObject({ ppid: process.pid, execNs: undefined });
+  expect(told?.context).toMatchObject({ uid: 12, gid: 34, cwd: '/usr' });
+  expect(told?.program).toMatchObject({ argv: ['sleep', '60'], memfd: false });
+  expect(told?.program.exePath).toMatch(/sleep|busybox|coreutils/);
 });
 
 test('a file that was opened before the programs were attached is known when it is read', async () => {
@@ -91,12 +92,14 @@ test('a file that was opened before the programs were attached is known when it 
  * Without what /proc does not tell; start times by its ticks, and the title that a program gave itself instead of its
  * arguments. A file in memory has no folder, which its link in /proc does not say; names of the kernel's threads are longer there.
  */
-function comparable({ upperLayer, lowerLayer, parentStartNs, parent, startNs, argv, exePath, comm, ...rest }: Process) {
+function comparable({ program, parentStartNs, parent, startNs, comm, ...rest }: Process) {
+  const { upperLayer, lowerLayer, argv, exePath, ...file } = program;
   return {
     ...rest,
+    ...file,
     title: argv[0]?.trim(),
     comm: exePath === undefined ? comm.slice(0, 8) : comm,
-    exePath: rest.memfd === true ? exePath?.replace(/^\//, '') : exePath,
+    exePath: file.memfd === true ? exePath?.replace(/^\//, '') : exePath,
   };
 }
 
@@ -107,8 +110,8 @@ test('a title that a process gave itself is whole, as /proc has it', async () =>
   try {
     await once(titled.stdout, 'data');
     const told = readAll().find(({ pid }) => pid === titled.pid);
-    expect(told?.argv).toEqual(readProcess(titled.pid ?? 0)?.argv);
-    expect(told?.argv.join(' ')).toContain('a title that is longer than the arguments were that is longer');
+    expect(told?.program.argv).toEqual(readProcess(titled.pid ?? 0)?.program.argv);
+    expect(told?.program.argv.join(' ')).toContain('a title that is longer than the arguments were that is longer');
   } finally {
     titled.kill('SIGKILL');
   }

@@ -44,7 +44,7 @@ export function openWatched(ruleSet: Pick<RuleSet, 'rules'>, filtering: 'on' | '
     see: (named) => ({ ...named, status: 'known', details: makeDetails({ name: 'watched' }) }),
     expect: () => undefined,
     madeBy: () => undefined,
-    asked: (event, { argv, exePath }) => capture.judge(event, guardsOf(judges, { exe: argv[0], exePath })),
+    asked: (event, { program: { argv, exePath } }) => capture.judge(event, guardsOf(judges, { exe: argv[0], exePath })),
     around: { ...sceneOf(record('call', 'ptrace')).around, processes, environment: () => undefined },
     fired: ({ rule, scene }) => alerts.push(`${rule.name}: ${rule.format(scene)}`),
     nowMs: () => performance.now(),
@@ -55,7 +55,7 @@ export function openWatched(ruleSet: Pick<RuleSet, 'rules'>, filtering: 'on' | '
     onEvent: (event) => {
       engine.handle(event);
       const counts = event.type === 'openat' ? opens : event.kind === 'socket' ? sockets : undefined;
-      const session = counts && processes.peek(event.pid)?.sid;
+      const session = counts && processes.peek(event.pid)?.context.sid;
       if (session !== undefined) counts?.set(session, (counts.get(session) ?? 0) + 1);
     },
     lifecycleBytes: RING_BYTES,
