@@ -127,6 +127,7 @@ export class Capture {
   readonly #texts: TextCache;
   readonly #cursor: Event;
   readonly #readers: readonly RingReader[];
+  readonly #lifecycle: RingReader;
   readonly #doorbell: Uint8Array;
   readonly #merge: Merge<RingReader>;
   readonly #pace: Pace;
@@ -136,6 +137,8 @@ export class Capture {
   /** What came since the last look woke nobody: to the kernel we had not caught up. */
   #isBehind = false;
   #drainedMs = 0;
+  /** In the last drain. */
+  #lifecycleTaken = 0;
   #closed = false;
   #lastCounters: CaptureCounters | undefined;
   #lastLosses: Losses = {};
@@ -154,9 +157,10 @@ export class Capture {
     const lifecycle = openReader(native, rings.lifecycle, this.#texts, options.reading);
     const bulk = openReader(native, rings.bulk, this.#texts, options.reading);
     this.#readers = [lifecycle, bulk];
+    this.#lifecycle = lifecycle;
     this.#merge = new Merge(bulk, lifecycle);
     this.#cursor = new Event(lifecycle.batch);
-    this.#pace = new Pace(Math.min(options.lifecycleBytes, options.bulkBytes));
+    this.#pace = new Pace(options);
     this.#doorbell = new Uint8Array(DOORBELL_BYTES);
     native.watch(rings.doorbell, () => {
       native.drain(rings.doorbell, this.#doorbell);
@@ -187,7 +191,7 @@ export class Capture {
       const records = this.#drain();
       this.#timer = undefined;
       if (this.#closed) return;
-      const nextMs = this.#pace.next(records);
+      const nextMs = this.#pace.next(this.#lifecycleTaken, records - this.#lifecycleTaken);
       if (nextMs !== undefined) this.#lookIn(nextMs);
       else if (this.#isBehind) this.#lookIn(this.#pace.begin());
       else this.#watch();
@@ -209,6 +213,7 @@ export class Capture {
   /** How many records were taken. */
   #drain(): number {
     this.#isDraining = true;
+    this.#lifecycleTaken = 0;
     let left = RECORDS_MAX;
     try {
       for (let before = -1; left !== before && left > 0 && !this.#closed; ) {
@@ -238,6 +243,7 @@ export class Capture {
     let left = most;
     this.#merge.run((next) => {
       next.take(this.#cursor);
+      if (next === this.#lifecycle) this.#lifecycleTaken++;
       onEvent(this.#cursor);
       left--;
       return left > 0 && !this.#closed;

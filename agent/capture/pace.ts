@@ -4,9 +4,12 @@ const SHORT_MS = 1;
 const LONG_MS = 4;
 /** So few in one wait are a few. */
 const FEW = 4;
-/** A sleep costs the processor some 20 µs, whatever it brings: among so many records that is little for each. */
-const ENOUGH = 100;
-/** No more are waited for than would fill a small part of the ring; most are shorter than half a KiB. */
+/**
+ * A sleep costs the processor some 20 µs, whatever it brings: among so many records that is little for each. Those of
+ * processes are worth more, and each takes longer.
+ */
+const ENOUGH = { lifecycle: 100, bulk: 600 } as const;
+/** No more are waited for than would fill a small part of their ring; most are shorter than half a KiB. */
 const ROOM_BYTES = 8 * 1024;
 
 /**
@@ -14,12 +17,15 @@ const ROOM_BYTES = 8 * 1024;
  * we look again by the clock alone, and nobody is woken; what cannot wait rings the doorbell.
  */
 export class Pace {
-  readonly #enough: number;
+  /** Of each ring, how many are waited for. */
+  readonly #enough: { readonly lifecycle: number; readonly bulk: number };
   #waitMs = SHORT_MS;
 
-  /** `ringBytes`: of the smaller ring. */
-  constructor(ringBytes: number) {
-    this.#enough = Math.min(ENOUGH, ringBytes / ROOM_BYTES);
+  constructor(rings: { readonly lifecycleBytes: number; readonly bulkBytes: number }) {
+    this.#enough = {
+      lifecycle: Math.min(ENOUGH.lifecycle, rings.lifecycleBytes / ROOM_BYTES),
+      bulk: Math.min(ENOUGH.bulk, rings.bulkBytes / ROOM_BYTES),
+    };
   }
 
   /** Whether a record that comes so long after the last look is taken at once. */
@@ -33,11 +39,12 @@ export class Pace {
     return SHORT_MS;
   }
 
-  /** So many records came in the last wait: how long the next one is; `undefined`: we wait to be woken. */
-  next(records: number): number | undefined {
-    if (records === 0) return undefined;
-    const perMs = records / this.#waitMs;
-    this.#waitMs = records < FEW ? SHORT_MS : Math.min(LONG_MS, Math.max(SHORT_MS, Math.round(this.#enough / perMs)));
+  /** So many records came out of each ring in the last wait: how long the next one is; `undefined`: we wait to be woken. */
+  next(lifecycle: number, bulk: number): number | undefined {
+    if (lifecycle + bulk === 0) return undefined;
+    if (lifecycle + bulk < FEW) return this.begin();
+    const waits = Math.max(lifecycle / this.#enough.lifecycle, bulk / this.#enough.bulk);
+    this.#waitMs = Math.min(LONG_MS, Math.max(SHORT_MS, Math.round(this.#waitMs / waits)));
     return this.#waitMs;
   }
 }

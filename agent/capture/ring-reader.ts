@@ -1,5 +1,6 @@
 import type { NativeCapture, Ring } from '#native';
-import { type Batch, Event } from '../events/event.ts';
+import { type Batch, Event, wordsOf } from '../events/event.ts';
+import { headerLayout } from '../events/layout.ts';
 import { TextCache } from '../events/text-cache.ts';
 import type { Taken } from './merge.ts';
 
@@ -19,6 +20,7 @@ const BUSY = 0x8000_0000;
 const DISCARDED = 0x4000_0000;
 /** Room is given back when this part of the ring was read, and not for each record: that would have us woken by the next. */
 const GIVE_BACK = 1 / 4;
+const HIGH = 2 ** 32;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /**
@@ -35,9 +37,8 @@ export class InPlaceReader implements RingReader {
   readonly batch: Batch;
   readonly #reader: BigUint64Array;
   readonly #writer: BigUint64Array;
-  readonly #heads: Int32Array;
+  readonly #words: Int32Array;
   readonly #size: number;
-  readonly #head: Event;
   /** The reader's position as the kernel knows it; it grows without end. */
   #position: number;
   /** Bytes read beyond it, and where in the ring that is. */
@@ -45,15 +46,16 @@ export class InPlaceReader implements RingReader {
   #place: number;
   /** Bytes from there to where the writer was at the last look. */
   #left = 0;
+  /** Of the next record. */
+  #length = 0;
   timeNs = NEVER;
 
   constructor([reader, writer, data]: RingPages, texts = new TextCache()) {
     this.#reader = new BigUint64Array(reader, 0, 1);
     this.#writer = new BigUint64Array(writer, 0, 1);
-    this.#heads = new Int32Array(data);
+    this.#words = new Int32Array(data);
     this.#size = 2 ** (31 - Math.clz32(data.byteLength - 1));
     this.batch = toBatch(Buffer.from(data), texts);
-    this.#head = new Event(this.batch);
     this.#position = Number(Atomics.load(this.#reader, 0));
     this.#place = this.#position % this.#size;
   }
@@ -67,7 +69,7 @@ export class InPlaceReader implements RingReader {
     // What the cursor was at before is done with; what it is moved to now is not.
     if (this.#taken > this.#size * GIVE_BACK) this.#giveBack();
     cursor.moveTo(this.batch, this.#place + HEAD_BYTES);
-    this.#skip(cursor.length);
+    this.#skip(this.#length);
     this.#look();
   }
 
@@ -90,7 +92,7 @@ export class InPlaceReader implements RingReader {
 
   /** The writer clears the busy bit last. Loaded anew each time: whatever is read before it may be half written. */
   #headAt(): number {
-    return Atomics.load(this.#heads, this.#place >> 2);
+    return Atomics.load(this.#words, this.#place >> 2);
   }
 
   #skip(length: number): void {
@@ -105,7 +107,9 @@ export class InPlaceReader implements RingReader {
       const head = this.#headAt();
       if ((head & BUSY) !== 0) break;
       if ((head & DISCARDED) === 0) {
-        this.timeNs = this.#head.moveTo(this.batch, this.#place + HEAD_BYTES).timeNs;
+        const time = (this.#place + HEAD_BYTES + headerLayout.time_ns) >> 2;
+        this.#length = head;
+        this.timeNs = ((this.#words[time + 1] ?? 0) >>> 0) * HIGH + ((this.#words[time] ?? 0) >>> 0);
         return;
       }
       this.#skip(head & ~DISCARDED);
@@ -164,6 +168,7 @@ export function toBatch(bytes: Buffer, texts: TextCache): Batch {
   const make = (from: number, to: number) => bytes.toString('latin1', from, to);
   return {
     view,
+    words: wordsOf(view),
     latin1: (from, to) => texts.read(view, from, to, make),
     address: (at, length) => texts.address(view, at, length),
     copy: (from, to) => toBatch(Buffer.from(bytes.subarray(from, to)), texts),

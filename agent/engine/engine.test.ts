@@ -10,11 +10,10 @@ import type { Scene } from '../fields/scene.ts';
 import { Cgroups } from '../state/cgroups.ts';
 import type { CgroupContainer } from '../state/containers/cgroup.ts';
 import { type Container, makeDetails } from '../state/containers/container.ts';
-import { makeLiveProcess } from '../state/live-process.ts';
 import { makeMadeFinder } from '../state/made-groups.ts';
-import { joinOrchestrators } from '../state/orchestrators/orchestrators.ts';
 import { ProcessTable } from '../state/process-table.ts';
 import { Engine } from './engine.ts';
+import { sampleSurroundings } from './sample.ts';
 
 const second = 1_000_000_000;
 const id = 'ab'.repeat(32);
@@ -65,20 +64,7 @@ function setUp(status: Container['status'], condition = 'evt.type=execve') {
     see,
     expect: (named) => expected.push(named.id),
     madeBy: makeMadeFinder(['/sys/fs/cgroup/memory'], []),
-    around: {
-      processes,
-      users: { user: () => undefined, groupName: () => undefined },
-      live: makeLiveProcess('/nonexistent'),
-      threads: { total: () => undefined, rate: () => undefined },
-      usersOf: () => undefined,
-      orchestrators: joinOrchestrators(undefined, undefined),
-      namesOf: () => [],
-      hostname: 'h',
-      wallNs: (ns) => BigInt(ns),
-      offsetMinutes: () => 0,
-      startedNs: 0,
-      environment: () => undefined,
-    },
+    around: sampleSurroundings(processes),
     fired: ({ rule, scene, part }) => {
       texts.push(rule.format(scene));
       parts.push(part);

@@ -1,5 +1,6 @@
 import type { LannerPart } from '#rules/alert';
 import type { CompiledRule, CompiledRuleSet } from '#rules/language/compile';
+import { numberOfCall } from '../events/calls.ts';
 import type { Event } from '../events/event.ts';
 import { type Kind, typeOf } from '../events/kinds.ts';
 import { recordFlags } from '../events/layout.ts';
@@ -15,6 +16,8 @@ import type { Identity } from '../state/nss.ts';
 import type { Process } from '../state/process.ts';
 import type { ProcessTable } from '../state/process-table.ts';
 import { HiddenCalls, isUnread } from './hidden.ts';
+import { Repeats } from './repeats.ts';
+import { makeAges } from './steady.ts';
 import { Unnamed } from './unnamed.ts';
 import { type Held, type Lack, Waiting } from './waiting.ts';
 
@@ -57,6 +60,8 @@ export type EngineCounters = { events: number; matched: number; waited: number; 
 
 /** What a record can lack. */
 const PARTIAL = recordFlags.textCut | recordFlags.textUnread | recordFlags.argsCut | recordFlags.noResult;
+/** How long an open that meant nothing goes on meaning nothing, if nothing changed that we would notice: names of users may. */
+const KEPT_NS = 1_000_000_000;
 /** Where a call was given no memory of the process, nobody could read it. */
 const EFAULT = 14;
 
@@ -74,6 +79,10 @@ export class Engine {
   readonly hidden = new HiddenCalls();
   readonly #options: EngineOptions;
   #rules: CompiledRuleSet<Scene>;
+  #ages: ReturnType<typeof makeAges>;
+  readonly #repeats = new Repeats();
+  /** Of what is neither a process nor a group: other rules, what an engine answered. */
+  #version = 0;
   readonly #waiting: Waiting;
   readonly #unnamed: Unnamed | undefined;
   /** One for all events: readers ask it and keep nothing of it. */
@@ -83,6 +92,7 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#rules = options.rules;
+    this.#ages = makeAges(options.rules.rules);
     const goOn = (held: Held, lack: Lack | undefined) => this.#goOn(held, lack);
     const { waitMs, isAskingUsers, mostWaiting } = options;
     const lacks = { full: 'container_wait_full', over: 'container_wait_over' } as const;
@@ -100,6 +110,12 @@ export class Engine {
       return;
     }
     const number = ++this.counters.events;
+    // Nothing else is asked about so often.
+    const mayRepeat = kind === 'file' && isOpenCall(event.nr);
+    if (mayRepeat && this.#repeats.has(event, this.#versionOfAll())) {
+      this.#previousNs = event.timeNs;
+      return;
+    }
     const process = follow(event, processes, look);
     if (process !== undefined && (event.flags & recordFlags.asks) !== 0) this.#options.asked?.(event, process);
     if (kind === 'exec' && process?.context.cgroup !== undefined) cgroups.learn(event.cgroupId, process.context.cgroup);
@@ -118,13 +134,30 @@ export class Engine {
     }
     const container = this.#containerOf(event, process);
     if (container?.status !== 'waiting' && (container !== undefined || this.#unnamed?.isAsking(event) !== true)) {
-      this.#match(event, kind, type, process, container, number, previousNs, undefined);
+      const isQuiet = this.#match(event, kind, type, process, container, number, previousNs, undefined);
+      if (mayRepeat && isQuiet) this.#keep(event, type, process, container);
       return;
     }
     const seen = { event, kind, type, process, container, number, previousNs };
     const lack = this.#hold(seen);
     if (lack === undefined) this.counters.waited++;
     else this.#goOn(seen, lack);
+  }
+
+  /** Goes up with whatever an answer about an event depends on besides its record. */
+  #versionOfAll(): number {
+    return this.#version + this.#options.processes.version + this.#options.cgroups.version;
+  }
+
+  #keep(event: Event, type: string, process: Process | undefined, container: Container | undefined): void {
+    if ((event.flags & (PARTIAL | recordFlags.asks)) !== 0 || process === undefined || lacksEngine(container)) return;
+    const ages = this.#ages(type);
+    if (ages === undefined) return;
+    const { timeNs } = event;
+    const age = ages.find((each) => process.startNs + each > timeNs);
+    const untilNs = timeNs + KEPT_NS;
+    const olderNs = age === undefined ? untilNs : process.startNs + age;
+    this.#repeats.keep(event, this.#versionOfAll(), Math.min(untilNs, olderNs));
   }
 
   /** `undefined`: it waits. */
@@ -144,17 +177,21 @@ export class Engine {
   /** Events are asked about by these rules from now on, those that wait, too. */
   use(rules: CompiledRuleSet<Scene>): void {
     this.#rules = rules;
+    this.#ages = makeAges(rules.rules);
+    this.#version++;
     const names = new Set(rules.rules.map(({ name }) => name));
     for (const name of this.matches.keys()) if (!names.has(name)) this.matches.delete(name);
   }
 
   /** An engine has answered for this container, or will not: what waited for it goes on. */
   settle(container: Container): void {
+    this.#version++;
     this.#waiting.release(container.id, container);
   }
 
   /** Names of users were answered: events that have them now go on. */
   settleUsers(): void {
+    this.#version++;
     this.#unnamed?.settle();
   }
 
@@ -200,7 +237,7 @@ export class Engine {
     if ((flags & recordFlags.textUnread) !== 0 && event.ret !== -EFAULT) this.losses.add('text_unread', type);
   }
 
-  /** Each on its own and not as one object: nothing is allocated for an event that fires nothing. */
+  /** Each on its own and not as one object: nothing is allocated for an event that fires nothing. Whether it did. */
   #match(
     event: Event,
     kind: Kind,
@@ -210,7 +247,7 @@ export class Engine {
     number: number,
     previousNs: number,
     lack: Lack | undefined,
-  ): void {
+  ): boolean {
     const { fired, around, reflexOf, reflexed } = this.#options;
     this.#scene ??= { event, kind, type, process, container, number, previousNs, around };
     const scene = this.#scene;
@@ -225,15 +262,20 @@ export class Engine {
     const reflex = hasVerdict(kind) ? reflexOf?.(event) : undefined;
     if (reflex !== undefined) reflexed?.({ scene, part: partOf(scene, reflex) });
     // It did not happen: no rule is asked.
-    if (kind === 'denied') return;
-    for (const rule of this.#rules.match(type, scene)) {
+    if (kind === 'denied') return false;
+    const matched = this.#rules.match(type, scene);
+    for (const rule of matched) {
       this.counters.matched++;
       this.matches.set(rule.name, (this.matches.get(rule.name) ?? 0) + 1);
       if (lacksEngine(container)) this.counters.pending++;
       fired({ rule, scene, part: partOf(scene, reflex, lack) });
     }
+    return matched.length === 0;
   }
 }
+
+const [open, openat, openat2] = ['open', 'openat', 'openat2'].map(numberOfCall);
+const isOpenCall = (nr: number): boolean => nr === openat || nr === open || nr === openat2;
 
 /** Whether the kernel may have responded to it. */
 const hasVerdict = (kind: Kind): boolean => kind === 'exec' || kind === 'denied';

@@ -62,6 +62,7 @@ export class History {
     const at = (from: number, to: number) => new Uint8Array(view.buffer, view.byteOffset + from, to - from);
     return {
       view,
+      words: undefined,
       latin1: (from, to) => bytesToByteString(at(from, to)),
       address: (from, length) => at(from, from + length).slice(),
       copy: (from, to) => this.#batch(new DataView(at(from, to).slice().buffer)),

@@ -1,6 +1,6 @@
 import { byteStringToBytes, bytesToByteString } from '#rules/language/byte-string';
 import { numberOfCall } from './calls.ts';
-import { type Batch, Event } from './event.ts';
+import { type Batch, Event, wordsOf } from './event.ts';
 import { type Kind, kinds } from './kinds.ts';
 import { callLayout, execLayout, fileLayout, forkLayout, headerLayout, polledLayout, socketLayout } from './layout.ts';
 
@@ -61,8 +61,10 @@ export function writeRecord(kind: Kind, call: string, { numbers = {}, texts = {}
 }
 
 function batchOf(bytes: Uint8Array<ArrayBuffer>): Batch {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
-    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    view,
+    words: wordsOf(view),
     latin1: (from, to) => bytesToByteString(bytes.subarray(from, to)),
     address: (at, length) => bytes.slice(at, at + length),
     copy: (from, to) => batchOf(bytes.slice(from, to)),

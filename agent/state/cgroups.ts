@@ -20,6 +20,8 @@ export type CgroupsOptions = {
 
 /** The container of each cgroup by the kernel's number of the group, so that an event need not carry the path. */
 export class Cgroups {
+  /** Goes up whenever a group becomes known, or a task is noted. */
+  version = 0;
   readonly #byId = new Map<number, Group>();
   /** The one that was asked for last: most events are of the same group as the one before. */
   #lastId: number | undefined;
@@ -40,6 +42,7 @@ export class Cgroups {
     if (this.#byId.size >= MOST_GROUPS) this.#byId.clear();
     this.#byId.set(id, { path, container });
     this.#lastId = undefined;
+    this.version++;
     this.#options.learned?.(id, container);
     return container;
   }
@@ -68,6 +71,7 @@ export class Cgroups {
   noteTask(namespace: string, id: string): void {
     const [oldest] = this.#tasks;
     if (this.#tasks.size >= MOST_TASKS && oldest !== undefined) this.#tasks.delete(oldest);
+    this.version++;
     this.#tasks.add(`${namespace}/${id}`);
   }
 

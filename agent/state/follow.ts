@@ -42,7 +42,7 @@ function deniedProgram(event: Event, processes: ProcessTable): Process {
 }
 
 function followCall(event: Event, process: Process, processes: ProcessTable, look: Look): Process {
-  adopt(process, event.ppid);
+  if (process.ppid !== event.ppid) adopt(process, event.ppid, processes);
   const group = childGroupOf(event, process);
   const child = group && processes.peek(group.child);
   if (group !== undefined && child !== undefined) {
@@ -80,8 +80,8 @@ function changed(process: Process, comm: string, context: Context): Process {
 }
 
 /** A process whose parent has ended belongs to a reaper: its session's, or the host's first process. */
-function adopt(process: Process, ppid: number): void {
-  if (process.ppid === ppid) return;
+function adopt(process: Process, ppid: number, processes: ProcessTable): void {
+  processes.version++;
   process.ppid = ppid;
   process.parentStartNs = undefined;
   process.parent = undefined; // Looked up when somebody asks.

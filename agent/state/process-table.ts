@@ -30,6 +30,8 @@ export type ProcessCounters = {
  * churn of short-lived processes. Fed by fork, exec and exit; what events did not tell is healed from /proc.
  */
 export class ProcessTable {
+  /** Goes up whenever a process starts, changes, ends or is forgotten. */
+  version = 0;
   readonly counters: ProcessCounters = { healed: 0, lost: 0, replaced: 0, evicted: 0, corrected: 0 };
   readonly programs = new Programs();
   readonly #pages: (Array<Process | undefined> | undefined)[] = [];
@@ -88,6 +90,7 @@ export class ProcessTable {
     else if (before.startNs !== process.startNs) this.counters.replaced++;
     else if (before !== process) supersede(before, process);
     page[at] = process;
+    this.version++;
     process.parent ??= this.#parentOf(process);
     if (process.parent !== undefined) process.parent.isParent = true;
     const end = this.#endedUnknown.get(process.pid);
@@ -128,6 +131,7 @@ export class ProcessTable {
     }
     if (process.exitNs !== undefined) return;
     process.exitNs = timeNs;
+    this.version++;
     this.#ended.push(process);
     this.#forget(timeNs);
   }

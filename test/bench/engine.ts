@@ -1,8 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { rings } from '#native';
 import { openCapture } from '../../agent/capture/kernel.ts';
-import { CopyingReader } from '../../agent/capture/ring-reader.ts';
+import { InPlaceReader, type RingPages } from '../../agent/capture/ring-reader.ts';
 import { Engine } from '../../agent/engine/engine.ts';
 import { needsOf } from '../../agent/engine/needs.ts';
 import { Event } from '../../agent/events/event.ts';
@@ -28,12 +27,13 @@ import { load, publishedFiles, publishedFolder, syntheticFile } from './rule-fil
 const ROUNDS = 9;
 /** Events of one round, so that a figure is no matter of a few milliseconds. */
 const EVENTS_A_ROUND = 400_000;
-const CHUNK_BYTES = 1 << 17;
 const RING_BYTES = 1 << 24;
+/** Of a ring's record (include/uapi/linux/bpf.h): its length, and where its page is. */
+const HEAD_BYTES = 8;
 
-/** Recorded events, in chunks as a drain takes them, and the processes that there were before. */
+/** Recorded events as they lie in a ring, and the processes that there were before. */
 type Recording = {
-  readonly chunks: readonly Uint8Array[];
+  readonly pages: RingPages;
   readonly events: number;
   readonly types: ReadonlyMap<string, number>;
   readonly before: readonly Process[];
@@ -76,26 +76,15 @@ export const engine: Bench = {
 async function record(rules: readonly Rule[]): Promise<Recording> {
   const compiled = compileRuleSet<Scene>({ rules }, bindField, { matching: 'first' });
   const types = compiled.eventTypes === 'all' ? [] : [...compiled.eventTypes, ...stateCalls, ...groupCalls];
-  const chunks: Uint8Array[] = [];
-  let parts: Uint8Array[] = [];
-  let bytes = 0;
-  let events = 0;
+  const records: Uint8Array[] = [];
   const counts = new Map<string, number>();
-  const close = () => {
-    chunks.push(Buffer.concat(parts));
-    parts = [];
-    bytes = 0;
-  };
   const opened = openCapture({
     types,
     details: needsOf(rules),
     lifecycleBytes: RING_BYTES,
     bulkBytes: RING_BYTES,
     onEvent(event) {
-      if (bytes + event.length > CHUNK_BYTES) close();
-      parts.push(event.copy(0, event.length));
-      bytes += event.length;
-      events++;
+      records.push(event.copy(0, event.length));
       counts.set(event.type, (counts.get(event.type) ?? 0) + 1);
     },
   });
@@ -113,8 +102,22 @@ async function record(rules: readonly Rule[]): Promise<Recording> {
     opened.capture.close();
     loops.close();
   }
-  close();
-  return { chunks, events, types: counts, before };
+  return { pages: layOut(records), events: records.length, types: counts, before };
+}
+
+/** A ring that holds them all. */
+function layOut(records: readonly Uint8Array[]): RingPages {
+  const sizes = records.map(({ length }) => (HEAD_BYTES + length + 7) & ~7);
+  const used = sizes.reduce((sum, size) => sum + size, 0);
+  const data = new ArrayBuffer(2 ** Math.ceil(Math.log2(used)));
+  const view = new DataView(data);
+  let at = 0;
+  for (const [index, record] of records.entries()) {
+    view.setUint32(at, record.length, true);
+    new Uint8Array(data).set(record, at + HEAD_BYTES);
+    at += sizes[index] ?? 0;
+  }
+  return [new ArrayBuffer(8), new BigUint64Array([BigInt(used)]).buffer, data];
 }
 
 /** Nanoseconds of CPU time for an event, by round. */
@@ -144,19 +147,13 @@ function replay(recording: Recording, rules: readonly Rule[]): readonly number[]
       nowMs: () => performance.now(),
       waitMs: 0,
     });
-    let next = 0;
-    const drain = (_: unknown, into: Uint8Array): number => {
-      const chunk = recording.chunks[next++];
-      if (chunk === undefined) return 0;
-      into.set(chunk);
-      return chunk.length;
-    };
-    const reader = new CopyingReader({ drain }, rings.bulk, texts);
+    new BigUint64Array(recording.pages[0]).fill(0n);
+    const reader = new InPlaceReader(recording.pages, texts);
     const cursor = new Event(reader.batch);
-    for (reader.fill(); reader.timeNs !== Number.POSITIVE_INFINITY; ) {
+    reader.fill();
+    while (reader.timeNs !== Number.POSITIVE_INFINITY) {
       reader.take(cursor);
       one.handle(cursor);
-      if (reader.timeNs === Number.POSITIVE_INFINITY) reader.fill();
     }
   };
   const run = (): number => {

@@ -43,7 +43,7 @@ async function measure(
   target?: number,
 ): Promise<readonly Figure[]> {
   const running = start();
-  if (bench === 'flood.unique') await Promise.all(running.map(({ ready }) => ready));
+  await Promise.all(running.map(({ ready }) => ready));
   const before = await agent.counters();
   const beforeCpuNs = agent.cpuNs();
   for (const each of running) each.go();

@@ -34,6 +34,7 @@ export const latency: Bench = {
         const before = await agent.counters();
         const beganMs = performance.now();
         const load = loops.start(['flood', BUSY_SECONDS, BUSY_RATE, WANTED], loops.named(LEFT_ALONE));
+        load.go();
         const busy = await measure();
         const after = await agent.counters();
         load.kill();

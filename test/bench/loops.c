@@ -138,13 +138,26 @@ static void connects(long count)
 	end(meter, count);
 }
 
+/* Whoever started us has us begin when everything is ready: he closes our standard input, or writes to it. */
+static void wait_for_go(void)
+{
+	char byte;
+
+	printf("ready\n");
+	fflush(stdout);
+	if (read(0, &byte, 1) < 0)
+		exit(1);
+}
+
 /* Opens for a time, at most `rate` a second; 0: as fast as can be. */
 static void flood(double seconds, long rate, const char *path)
 {
-	unsigned long long count = 0, until = now_ns(CLOCK_MONOTONIC) + seconds * SECOND_NS;
-	struct meter meter = begin();
+	unsigned long long count = 0, until;
+	struct meter meter;
 
-	while (now_ns(CLOCK_MONOTONIC) < until) {
+	wait_for_go();
+	until = now_ns(CLOCK_MONOTONIC) + seconds * SECOND_NS;
+	for (meter = begin(); now_ns(CLOCK_MONOTONIC) < until;) {
 		struct timespec pause = { .tv_nsec = 1000000 };
 
 		for (int i = 0; i < 64; i++, count++)
@@ -179,10 +192,7 @@ static void unique(double seconds, long files, const char *folder)
 	}
 	need(mount(".", folder, NULL, MS_MOVE, NULL), folder);
 	/* The files' own opens are over before the measurement begins. */
-	printf("ready\n");
-	fflush(stdout);
-	if (read(0, name, 1) < 0)
-		return;
+	wait_for_go();
 	until = now_ns(CLOCK_MONOTONIC) + seconds * SECOND_NS;
 	for (meter = begin(); now_ns(CLOCK_MONOTONIC) < until;) {
 		for (int i = 0; i < 64; i++, count++) {

@@ -47,6 +47,7 @@ const isOf = (kind: string) => (alert: { readonly rule: string; readonly output:
 test('a flood above the limit is given up, said, counted, and taken back', { timeout: 90_000 }, async () => {
   await sleep(9_000); // what the agent takes for its start does not count
   const floods = cpus().map(() => loops.start(['flood', 12, 0, join(folder.path, 'flood')]));
+  for (const flood of floods) flood.go();
   const shed = await eventually(
     'the flood to be given up',
     () => agent.alerts().find(isOf('openat is not watched')),
