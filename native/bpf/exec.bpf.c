@@ -117,7 +117,8 @@ int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux
 	append_cgroup(scratch, &event->cgroup_path, own_cgroup(task)->kn);
 	ask_reflexes(scratch, event, task, isPathCut);
 	append_environment(scratch, &event->environment, task->mm);
-	submit_lifecycle(finish(scratch), scratch->end);
+	if (submit_lifecycle(finish(scratch), scratch->end))
+		note_exec(task, event->header.cgroup);
 	if (BPF_CORE_READ(task, thread_pid, level)) /* in a container, as far as that is cheaply told */
 		ring_bell();
 	scratch->busy = 0;

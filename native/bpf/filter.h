@@ -94,6 +94,18 @@ static __always_inline void ask_agent(struct question *question, struct maker *m
 		maker->told->asked_ns = bpf_ktime_get_boot_ns();
 }
 
+/* The record of an exec has told all that a first call would be sent for. */
+static __always_inline void note_exec(struct task_struct *task, u64 cgroup)
+{
+	u32 zero = 0;
+	void *map = bpf_map_lookup_elem(&filters, &zero);
+	struct filter *filter = map ? bpf_map_lookup_elem(map, &zero) : 0;
+	struct maker maker;
+
+	if (filter)
+		note(filter, task, cgroup, &maker);
+}
+
 /* Whether the agent needs a record of the call. */
 static __noinline bool is_wanted(struct call *call, struct call_shape *shape, s64 ret)
 {

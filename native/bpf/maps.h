@@ -193,13 +193,15 @@ static __always_inline bool is_ignored(u32 tgid)
 }
 
 /* Wake-ups are the kernel's: only when the reader had caught up. */
-static __always_inline void submit_lifecycle(struct event_header *record, u32 length)
+static __always_inline bool submit_lifecycle(struct event_header *record, u32 length)
 {
 	record->length = length;
-	if (length > RECORD_MAX || bpf_ringbuf_output(&lifecycle, record, length, 0))
+	if (length > RECORD_MAX || bpf_ringbuf_output(&lifecycle, record, length, 0)) {
 		count_loss(COUNT_LIFECYCLE_FULL, LOSS_LIFECYCLE_FULL, record->kind, record->nr);
-	else
-		count(COUNT_LIFECYCLE);
+		return false;
+	}
+	count(COUNT_LIFECYCLE);
+	return true;
 }
 
 /* What was just sent is answered at once. A bell that is full rings already. */

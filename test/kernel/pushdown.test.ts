@@ -203,6 +203,17 @@ describe('the filter in the kernel, of calls on sockets', () => {
 });
 
 describe('with the published rules, or the built-in ones', () => {
+  it('takes an exec for told: no first open of a program is sent for that', { timeout: 60_000 }, async () => {
+    const rules = load([], true);
+    const off = openWatched({ rules }, 'off');
+    const on = openWatched({ rules }, 'on');
+    const session = await run('/bin/sh', ['-c', 'for each in $(seq 100); do /bin/true; done'], 'host');
+    off.close();
+    on.close();
+    expect(off.opens.get(session)).toBeGreaterThan(200);
+    expect(on.opens.get(session) ?? 0).toBeLessThan(20);
+  });
+
   it('drops 99 % of what tar and find open', { timeout: 120_000 }, async () => {
     const rules = load([], true);
     const off = openWatched({ rules }, 'off');
