@@ -37,6 +37,13 @@ describe('TextCache', () => {
     expect(read()).toEqual([text, `${text}!`, text]);
   });
 
+  it('makes a long text once as well, and tells it from another of its length', () => {
+    const [one, other] = ['a', 'b'].map((end) => `${'PATH=/bin\0'.repeat(40)}${end}`);
+    const { read, made } = world([one ?? '', one ?? '', other ?? '', one ?? '']);
+    for (let round = 0; round < 2; round++) expect(read()).toEqual([one, one, other, one]);
+    expect(made()).toBe(2);
+  });
+
   it('tells texts apart that share a place', () => {
     const texts = Array.from({ length: 20_000 }, (_, index) => `/srv/${index}/file`);
     const { read } = world([...texts, ...texts]);

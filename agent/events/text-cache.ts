@@ -40,6 +40,8 @@ class Table {
   readonly #bytes: DataView;
   readonly #texts: string[];
   readonly #longest: number;
+  /** The slot that was asked for last: environments come again and again. */
+  #last = 0;
 
   constructor({ slots, longest }: { readonly slots: number; readonly longest: number }) {
     this.#bytes = new DataView(new ArrayBuffer(slots * longest));
@@ -50,11 +52,15 @@ class Table {
   read(view: DataView, from: number, to: number, make: (from: number, to: number) => string): string {
     const texts = this.#texts;
     const last = to - 4;
+    const bytes = this.#bytes;
+    const latest = texts[this.#last] ?? '';
+    if (latest.length === to - from && isSame(bytes, view, from, last, this.#last * this.#longest - from))
+      return latest;
     const slot = slotOf(hashOf(view, from, last), texts.length);
     const text = texts[slot] ?? '';
     const base = slot * this.#longest - from;
-    if (text.length === to - from && isSame(this.#bytes, view, from, last, base)) return text;
-    const bytes = this.#bytes;
+    this.#last = slot;
+    if (text.length === to - from && isSame(bytes, view, from, last, base)) return text;
     for (let at = from; at < last; at += 4) bytes.setUint32(base + at, view.getUint32(at, true), true);
     bytes.setUint32(base + last, view.getUint32(last, true), true);
     const made = make(from, to);

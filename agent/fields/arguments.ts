@@ -54,7 +54,7 @@ const usage = `fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap`.split(' ').map(
 const program: readonly Parameter[] = [
   result,
   ofProcess('exe', ({ program: { argv } }) => argv[0]),
-  ofProcess('args', ({ program: { argv } }) => argv.slice(1).join(' ')),
+  ofProcess('args', ({ program: { args } }) => args),
   ofEvent('tid', ({ event }) => event.tid),
   ofEvent('pid', ({ event }) => event.pid),
   ofEvent('ptid', ({ event }) => event.ppid),

@@ -1,5 +1,5 @@
 import type { FieldValue } from '#rules/language/field';
-import type { Process } from '../state/process.ts';
+import { commandLineOf, type Process } from '../state/process.ts';
 import { nameCapabilities } from './capabilities.ts';
 import { environmentAt, isProgramWritable } from './program.ts';
 import type { Reader, ReaderTable, Scene } from './scene.ts';
@@ -38,8 +38,8 @@ const ofAncestors =
 const name: OfProcess = ({ comm }) => comm;
 const exe: OfProcess = ({ program }) => program.argv[0];
 const exePath: OfProcess = ({ program }) => program.exePath;
-const textOfArguments = ({ program }: Process): string => program.argv.slice(1).join(' ');
-const commandLine: OfProcess = (process) => joined(process.comm, textOfArguments(process));
+const textOfArguments = ({ program }: Process): string => program.args;
+const commandLine: OfProcess = commandLineOf;
 const exeLine: OfProcess = (process) =>
   process.program.argv[0] === undefined ? undefined : joined(process.program.argv[0], textOfArguments(process));
 const joined = (first: string, rest: string): string => (rest === '' ? first : `${first} ${rest}`);

@@ -35,7 +35,7 @@ export class Cgroups {
 
   /** An exec says which path its group has. */
   learn(id: number, path: string): CgroupContainer | undefined {
-    const known = this.#byId.get(id);
+    const known = id === this.#lastId ? this.#last : this.#byId.get(id);
     // An engine notes a container before it makes its group: what the group is does not change as long as it is there.
     if (known?.path === path) return known.container;
     const container = this.named(path);

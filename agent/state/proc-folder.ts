@@ -3,6 +3,7 @@ import type { GroupPath } from './cgroups.ts';
 import type { Look } from './changes.ts';
 import { parseProcCgroup } from './containers/cgroup.ts';
 import { isStartOf, type Process, type Program } from './process.ts';
+import { argsOf } from './programs.ts';
 
 const TICK_NS = 10_000_000;
 /** 2^48: see native/bpf/record.h, cgroup_number. */
@@ -73,6 +74,8 @@ function readProgram(folder: string): Program {
   return {
     exePath,
     argv,
+    args: argsOf(argv),
+    line: undefined,
     inode: file?.ino,
     device: file?.dev,
     fileMode: file?.mode,

@@ -37,6 +37,10 @@ export type Program = {
   readonly exePath: string | undefined;
   /** argv[0] first. Empty for kernel threads. */
   readonly argv: readonly string[];
+  /** All but the first, with spaces between. */
+  readonly args: string;
+  /** Its command line under the name that it had when this was last asked for. */
+  line: { readonly comm: string; readonly text: string } | undefined;
   /** The program's file. */
   readonly inode: number | undefined;
   readonly device: number | undefined;
@@ -69,6 +73,16 @@ export type Context = {
   readonly capPermitted: bigint | undefined;
   readonly capInheritable: bigint | undefined;
 };
+
+/** `proc.cmdline`: the same text again as long as nothing changes, so that what was found out about it is found by it. */
+export function commandLineOf({ comm, program }: Process): string {
+  if (program.line?.comm !== comm) {
+    const text = program.args === '' ? comm : `${comm} ${program.args}`;
+    program.line = { comm, text };
+    return text;
+  }
+  return program.line.text;
+}
 
 const TICK_NS = 10_000_000;
 

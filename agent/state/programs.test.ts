@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { writeRecord } from '../events/write-record.ts';
+import { commandLineOf } from './process.ts';
 import { contextOf, Programs } from './programs.ts';
+import { sampleProcess } from './sample-process.ts';
 
 const texts = { exe: '/usr/bin/ls', argv: 'ls\0-l\0', cwd: '/root', cgroup_path: '/user.slice' };
 const numbers = { inode: 7, file_mode: 0o100755, sid: 5, uid: 0, cap_effective: 0xffn };
@@ -25,6 +27,13 @@ describe('Programs', () => {
     const first = programs.of(writeRecord('exec', 'execve', { numbers, texts }));
     const other = writeRecord('exec', 'execve', { numbers, texts, ...change });
     expect(programs.of(other)).not.toEqual(first);
+  });
+
+  it('makes a command line once for a name', () => {
+    const program = new Programs().of(writeRecord('exec', 'execve', { numbers, texts }));
+    const [one, renamed] = ['ls', 'worker'].map((comm) => ({ ...sampleProcess({ comm }), program }));
+    if (one === undefined || renamed === undefined) throw new Error('there are two');
+    expect([one, one, renamed, one].map(commandLineOf)).toEqual(['ls -l', 'ls -l', 'worker -l', 'ls -l']);
   });
 
   it('knows no program of a kernel thread', () => {

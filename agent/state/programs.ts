@@ -25,9 +25,12 @@ export class Programs {
 }
 
 function makeProgram(event: Event, exePath: string | undefined, argv: string | undefined): Program {
+  const words = splitArgv(argv);
   return {
     exePath,
-    argv: splitArgv(argv),
+    argv: words,
+    args: argsOf(words),
+    line: undefined,
     inode: exec.inode(event),
     device: exec.device(event),
     fileMode: exec.fileMode(event),
@@ -37,6 +40,8 @@ function makeProgram(event: Event, exePath: string | undefined, argv: string | u
     memfd: exec.memfd(event),
   };
 }
+
+export const argsOf = (argv: readonly string[]): string => argv.slice(1).join(' ');
 
 function isSameFile(known: Program, event: Event): boolean {
   return (

@@ -1,4 +1,5 @@
 import type { Context, Process, Program } from './process.ts';
+import { argsOf } from './programs.ts';
 
 type Own = Omit<Process, 'program' | 'context'>;
 
@@ -7,7 +8,7 @@ export function sampleProcess(parts: Partial<Own & Program & Context>, like: Pro
   const { program, context, ...own } = like;
   return {
     ...pick(own, parts),
-    program: pick(program, parts),
+    program: { ...pick(program, parts), args: argsOf(parts.argv ?? program.argv), line: undefined },
     context: pick(context, parts),
   };
 }
@@ -29,6 +30,8 @@ const nobody: Process = {
   program: {
     exePath: undefined,
     argv: [],
+    args: '',
+    line: undefined,
     inode: undefined,
     device: undefined,
     fileMode: undefined,

@@ -1,7 +1,7 @@
 import { decodeExec, exec } from '../events/decode.ts';
 import { type Batch, Event } from '../events/event.ts';
 import type { Context, Process, Program } from './process.ts';
-import { contextOf, Programs } from './programs.ts';
+import { argsOf, contextOf, Programs } from './programs.ts';
 
 /** Records of exec in a row: what the kernel wrote of the host's processes (native/bpf/snapshot.bpf.c). */
 export type Snapshot = { readonly batch: Batch; readonly bytes: number };
@@ -22,14 +22,18 @@ export function decodeProcesses({ batch, bytes }: Snapshot, readTitle: (pid: num
 function programOf(record: Event, programs: Programs, readTitle: (pid: number) => readonly string[]): Program {
   const { exePath, argvEnds } = decodeExec(record);
   const program = programs.of(record);
-  if (exePath === undefined) return { ...noProgram, argv: program.argv };
-  return argvEnds ? program : { ...program, argv: readTitle(record.pid) };
+  if (exePath === undefined) return { ...noProgram, argv: program.argv, args: program.args };
+  if (argvEnds) return program;
+  const argv = readTitle(record.pid);
+  return { ...program, argv, args: argsOf(argv) };
 }
 
 /** Of a kernel thread, and of what has ended but was not waited for. */
 const noProgram = {
   exePath: undefined,
   argv: [],
+  args: '',
+  line: undefined,
   inode: undefined,
   device: undefined,
   fileMode: undefined,

@@ -105,6 +105,18 @@ describe('a plan', () => {
     expect(compiled.match('openat', scene).map(({ name }) => name)).toEqual(['r1']);
   });
 
+  it('searches an environment again when it is another one, or none', () => {
+    const { bind } = counting();
+    const compiled = compileRuleSet(ruleSet([`${opens} and proc.env icontains ld_preload`]), bind, {
+      matching: 'all',
+    });
+    const fires = (environment: string | undefined) =>
+      compiled.match('openat', { now: open('/', environment === undefined ? {} : { 'proc.env': environment }) }).length;
+    expect(['A=b', 'LD_PRELOAD=x', 'LD_PRELOAD=x', undefined, 'LD_PRELOAD=x', 'A=b'].map(fires)).toEqual([
+      0, 1, 1, 0, 1, 0,
+    ]);
+  });
+
   it('stops at the first rule that fires when asked to', () => {
     const { bind } = counting();
     const compiled = compileRuleSet(ruleSet(conditions), bind, { matching: 'first' });

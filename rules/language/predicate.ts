@@ -1,7 +1,8 @@
 import type { Operator } from './ast.ts';
 import type { CheckedNode, CheckedTest, Expression } from './checked.ts';
 import type { Constant } from './constants.ts';
-import type { FieldReader, FieldUse } from './field.ts';
+import { isSlow } from './cost.ts';
+import type { FieldReader, FieldUse, FieldValue } from './field.ts';
 import { generate } from './generated.ts';
 import { type Cell, cellOf, compileExpression, type Machine, makeCell } from './machine.ts';
 import { compilePair, type Matcher } from './matchers.ts';
@@ -163,7 +164,8 @@ function writeTest<E>(test: CheckedTest, program: Program<E>): string {
     return `((v=${read})!==undefined&&(w=${writeRead(right.expression, program)})!==undefined&&${matches}(v,w))`;
   }
   if (operator === 'exists' && !canBeEmpty(candidatesOf(left))) return `(${read}!==undefined)`;
-  const simple = right.kind === 'constants' ? writeSimple(test, right.values, read, program) : undefined;
+  const simple =
+    right.kind === 'constants' && !isLong(test) ? writeSimple(test, right.values, read, program) : undefined;
   return simple ?? `((v=${read})!==undefined&&${constant(matcherFor(test, program.machine), program)}(v))`;
 }
 
@@ -171,10 +173,24 @@ function writeTest<E>(test: CheckedTest, program: Program<E>): string {
 function matcherFor<E>(test: CheckedTest, machine: Machine<E>): Matcher {
   const known = machine.matchers.get(test.text);
   if (known !== undefined) return known;
-  const matches = matcherOf(test);
-  if (matches === undefined) throw new Error(`no matcher for ${test.text}`);
+  const found = matcherOf(test);
+  if (found === undefined) throw new Error(`no matcher for ${test.text}`);
+  const matches = isLong(test) ? rememberLast(found) : found;
   machine.matchers.set(test.text, matches);
   return matches;
+}
+
+const isLong = ({ left }: CheckedTest): boolean => left.kind === 'field' && isSlow(left.use);
+
+/** What one program starts has one environment, again and again: it is searched once. */
+function rememberLast(matches: Matcher): Matcher {
+  let last: FieldValue | undefined;
+  let answer = false;
+  return (value) => {
+    if (value !== last) answer = matches(value);
+    last = value;
+    return answer;
+  };
 }
 
 /** Few enough to be compared one after the other. */
