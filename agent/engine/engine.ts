@@ -135,7 +135,7 @@ export class Engine {
     const container = this.#containerOf(event, process);
     if (container?.status !== 'waiting' && (container !== undefined || this.#unnamed?.isAsking(event) !== true)) {
       const isQuiet = this.#match(event, kind, type, process, container, number, previousNs, undefined);
-      if (mayRepeat && isQuiet) this.#keep(event, type, process, container);
+      if (mayRepeat && isQuiet && this.#repeats.comesAgain()) this.#keep(event, type, process, container);
       return;
     }
     const seen = { event, kind, type, process, container, number, previousNs };

@@ -42,18 +42,22 @@ export class Repeats {
     );
   }
 
-  /** Remembers the record that `has` was asked about last, if it came before; until then it may be kept. */
+  /** Whether the record that `has` was asked about last has come before; the next time it has. */
+  comesAgain(): boolean {
+    const slot = slotOf(this.#mark);
+    if (this.#marks[slot] === this.#mark) return true;
+    this.#marks[slot] = this.#mark;
+    this.#versions[slot] = -1;
+    return false;
+  }
+
+  /** Remembers the record that `has` was asked about last; until then it may be kept. */
   keep(event: Event, version: number, untilNs: number): void {
     const { words, word } = event;
     if (words === undefined) return;
     const bytes = words[word + LENGTH] ?? 0;
     if (bytes > WORDS * 4 || word + ((bytes + 3) >> 2) > words.length) return;
     const slot = slotOf(this.#mark);
-    if (this.#marks[slot] !== this.#mark) {
-      this.#marks[slot] = this.#mark;
-      this.#versions[slot] = -1;
-      return;
-    }
     const count = (bytes + 3) >> 2;
     for (let at = 0; at < count; at++) this.#words[slot * WORDS + at] = words[word + at] ?? 0;
     this.#versions[slot] = version;

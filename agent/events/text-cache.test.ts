@@ -22,12 +22,23 @@ function world(texts: readonly string[]) {
 }
 
 describe('TextCache', () => {
-  it('makes a text once, wherever it lies', () => {
-    const { read, made } = world(['/etc/passwd', 'x', '/etc/passwd', '/etc/shadow']);
-    expect(read()).toEqual(['/etc/passwd', 'x', '/etc/passwd', '/etc/shadow']);
-    expect(made()).toBe(3);
+  it('makes a text twice, wherever it lies', () => {
+    const texts = ['/etc/passwd', 'x', '/etc/passwd', '/etc/passwd', '/etc/shadow'];
+    const { read, made } = world(texts);
+    expect(read()).toEqual(texts);
+    expect(made()).toBe(4);
     read();
-    expect(made()).toBe(4); // The short one is made each time.
+    expect(made()).toBe(6); // The short one each time; the last has come twice only now.
+    read();
+    expect(made()).toBe(7);
+  });
+
+  it('keeps what comes again and again beside many that come once', () => {
+    const once = Array.from({ length: 20_000 }, (_, index) => `/srv/${index}/file`);
+    const texts = ['/etc/passwd', '/etc/passwd', ...once, '/etc/passwd'];
+    const { read, made } = world(texts);
+    expect(read()).toEqual(texts);
+    expect(made()).toBe(2 + once.length);
   });
 
   it.for([0, 1, 2, 3, 4, 5, 7, 8, 9, 127, 128, 129, 4_000, 4_096, 4_097])('reads %i bytes', (length) => {

@@ -6,7 +6,7 @@ const MULTIPLIER = 0x9e37_79b1;
 
 /**
  * Texts that come again and again become one string: found by its bytes, so it is neither made nor hashed anew. Each text
- * has one place in a table of fixed size, and whoever comes later takes it: names made up by an attacker fill no memory.
+ * has one place in a table of fixed size, and whoever comes twice later takes it: names made up by an attacker fill no memory.
  */
 export class TextCache {
   readonly #short: Table;
@@ -39,6 +39,8 @@ export class TextCache {
 class Table {
   readonly #bytes: DataView;
   readonly #texts: string[];
+  /** Of the last text that came to the place, whether or not it is the one that is kept. */
+  readonly #hashes: Int32Array;
   readonly #longest: number;
   /** The slot that was asked for last: environments come again and again. */
   #last = 0;
@@ -46,6 +48,7 @@ class Table {
   constructor({ slots, longest }: { readonly slots: number; readonly longest: number }) {
     this.#bytes = new DataView(new ArrayBuffer(slots * longest));
     this.#texts = new Array<string>(slots).fill('');
+    this.#hashes = new Int32Array(slots);
     this.#longest = longest;
   }
 
@@ -56,11 +59,20 @@ class Table {
     const latest = texts[this.#last] ?? '';
     if (latest.length === to - from && isSame(bytes, view, from, last, this.#last * this.#longest - from))
       return latest;
-    const slot = slotOf(hashOf(view, from, last), texts.length);
+    const hash = hashOf(view, from, last);
+    const slot = slotOf(hash, texts.length);
     const text = texts[slot] ?? '';
     const base = slot * this.#longest - from;
+    if (text.length === to - from && isSame(bytes, view, from, last, base)) {
+      this.#last = slot;
+      return text;
+    }
+    // What comes once is not kept.
+    if (this.#hashes[slot] !== hash) {
+      this.#hashes[slot] = hash;
+      return make(from, to);
+    }
     this.#last = slot;
-    if (text.length === to - from && isSame(bytes, view, from, last, base)) return text;
     for (let at = from; at < last; at += 4) bytes.setUint32(base + at, view.getUint32(at, true), true);
     bytes.setUint32(base + last, view.getUint32(last, true), true);
     const made = make(from, to);

@@ -21,6 +21,8 @@ export type Pivot<E> = {
   /** By the numbers of the literals that the scan found, as a text. */
   readonly scanned: Map<string, Mask>;
   scannedNone: Mask | undefined;
+  /** What the last scan that found something found: many texts in a row often begin alike. */
+  last: { readonly found: readonly number[]; readonly mask: Mask } | undefined;
   readonly masks: Map<FieldValue | undefined, Mask>;
   lastValue: FieldValue | undefined;
   lastMask: Mask | undefined;
@@ -81,6 +83,7 @@ export function readPivots<E>(
         hasScan: true,
         scanned: new Map(),
         scannedNone: undefined,
+        last: undefined,
         masks: new Map(),
         lastValue: undefined,
         lastMask: undefined,
@@ -149,15 +152,26 @@ function scanValue<E>(pivot: Pivot<E>, value: FieldValue | undefined, table: Mas
   }
   const found = scan.find(value);
   if (found.length === 0 && pivot.scannedNone !== undefined) return pivot.scannedNone;
+  const { last } = pivot;
+  if (last !== undefined && isEqual(found, last.found)) return last.mask;
   const key = found.join(' ');
   const same = pivot.scanned.get(key);
-  if (same !== undefined) return same;
+  if (same !== undefined) {
+    pivot.last = { found: [...found], mask: same };
+    return same;
+  }
   const possible = scan.always.slice();
   for (const literal of found) for (const rule of scan.conditionsOf[literal] ?? []) possible[rule] = 1;
   const mask = intern(possible, table);
   if (mask !== undefined && pivot.scanned.size < mostMasks) pivot.scanned.set(key, mask);
   if (found.length === 0) pivot.scannedNone = mask;
   return mask;
+}
+
+function isEqual(one: readonly number[], other: readonly number[]): boolean {
+  if (one.length !== other.length) return false;
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
+  return true;
 }
 
 /** `undefined`: there are too many different masks already. */
