@@ -1,6 +1,13 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { exitCodes } from '#rules/cli/command-line';
 import { type Bench, type BenchLine, lineOf } from './bench.ts';
+import { tableOf, withTable } from './table.ts';
+
+const readme = join(import.meta.dirname, 'README.md');
+/** Takes half an hour: only when it is named. */
+const LONG = 'soak';
 
 /** Every benchmark, loaded when it is asked for. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
@@ -30,7 +37,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   sync: async () => (await import('./sync.ts')).sync,
 };
 
-const usage = `usage: npm run bench -- NAME… [--json]\n\nnames: all, ${Object.keys(benches).join(', ')}\n`;
+const usage = `usage: npm run bench -- NAME… [--json]\n\nnames: all (but soak, which takes half an hour; writes the table of test/bench/README.md), ${Object.keys(benches).join(', ')}\n`;
 
 function textOf({ bench, value, unit, spread, baseline, ratio, target, met }: BenchLine): string {
   const parts = [`${bench.padEnd(28)} ${value} ${unit}`];
@@ -46,22 +53,36 @@ async function main(argv: readonly string[]): Promise<number> {
     options: { json: { type: 'boolean' } },
     allowPositionals: true,
   });
-  const names = positionals.includes('all') ? Object.keys(benches) : positionals;
+  const isAll = positionals.includes('all');
+  const names = isAll ? Object.keys(benches).filter((name) => name !== LONG) : positionals;
   const unknown = names.find((name) => !Object.hasOwn(benches, name));
   if (names.length === 0 || unknown !== undefined) {
     process.stderr.write(unknown === undefined ? usage : `bench: unknown name ${JSON.stringify(unknown)}\n${usage}`);
     return exitCodes.usage;
   }
   let code: number = exitCodes.ok;
+  const lines: BenchLine[] = [];
   for (const name of names) {
     const bench = await benches[name]?.();
-    await bench?.run((figure) => {
-      const line = lineOf(figure);
-      if (line.met === false) code = exitCodes.failed;
-      process.stdout.write(`${values.json ? JSON.stringify(line) : textOf(line)}\n`);
-    });
+    try {
+      await bench?.run((figure) => {
+        const line = lineOf(figure);
+        lines.push(line);
+        if (line.met === false) code = exitCodes.failed;
+        process.stdout.write(`${values.json ? JSON.stringify(line) : textOf(line)}\n`);
+      });
+    } catch (error) {
+      // What the others measured must not be lost.
+      process.stderr.write(
+        `bench: ${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+      );
+      code = exitCodes.failed;
+    }
   }
+  if (isAll) writeFileSync(readme, withTable(readFileSync(readme, 'utf8'), tableOf(lines, today())));
   return code;
 }
+
+const today = (): string => new Date().toISOString().slice(0, 'YYYY-MM-DD'.length);
 
 process.exitCode = await main(process.argv.slice(2));
