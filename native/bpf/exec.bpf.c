@@ -24,7 +24,7 @@ static __always_inline void fill_ids(struct exec_event *event, struct task_struc
 	struct pid *session = BPF_CORE_READ(signal, pids[PIDTYPE_SID]);
 	struct pid *group = BPF_CORE_READ(signal, pids[PIDTYPE_PGID]);
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	const struct cred *cred = task->cred;
+	const struct cred *cred = plain(task)->cred;
 	struct pid_namespace *pid_ns = 0;
 
 	event->parent_start_ns = BPF_CORE_READ(task, real_parent, group_leader, start_boottime);
@@ -116,7 +116,7 @@ int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux
 	append_cwd(scratch, &event->cwd);
 	append_cgroup(scratch, &event->cgroup_path, own_cgroup(task)->kn);
 	ask_reflexes(scratch, event, task, isPathCut);
-	append_environment(scratch, &event->environment, task->mm);
+	append_environment(scratch, &event->environment, plain(task)->mm);
 	if (submit_lifecycle(finish(scratch), scratch->end))
 		note_exec(task, event->header.cgroup);
 	if (BPF_CORE_READ(task, thread_pid, level)) /* in a container, as far as that is cheaply told */

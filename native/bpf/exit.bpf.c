@@ -18,16 +18,16 @@ int BPF_PROG(process_exit, struct task_struct *unused)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct exit_event event = {};
-	struct ended ended = { .start_ns = task->group_leader->start_boottime, .pid = task->tgid };
+	struct ended ended = { .start_ns = plain(task)->group_leader->start_boottime, .pid = task->tgid };
 	int group_code;
 	u8 yes = 1;
 
-	if (task->signal->live.counter != 0 || is_ignored(task->tgid))
+	if (plain(task)->signal->live.counter != 0 || is_ignored(task->tgid))
 		return 0;
 	if (bpf_map_update_elem(&ended_processes, &ended, &yes, BPF_NOEXIST))
 		return 0;
 	fill_header(&event.header, task, EVENT_EXIT, NR_NONE);
-	group_code = task->signal->group_exit_code;
+	group_code = plain(task)->signal->group_exit_code;
 	event.header.ret = group_code ? group_code : task->exit_code;
 	submit_lifecycle(&event.header, sizeof(event));
 	return 0;

@@ -132,7 +132,7 @@ static __noinline bool is_wanted(struct call *call, struct call_shape *shape, s6
 		return true;
 	if (!wanted) {
 		question.features = maker.guards << FEATURE_GUARD_SHIFT | (ret < 0 ? FEATURE_FAILED : 0) |
-				    (task->cred->uid.val == 0 ? FEATURE_ROOT : 0);
+				    (plain(task)->cred->uid.val == 0 ? FEATURE_ROOT : 0);
 		wanted = decide(&question, call, shape, ret);
 		if (wanted)
 			ask_agent(&question, &maker, call);

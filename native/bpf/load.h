@@ -46,6 +46,16 @@ static __always_inline void load(void *to, u32 size, const void *from)
 	}
 }
 
+/*
+ * For following pointers. Of a pointer that it trusts, the verifier of Linux 6.3 and newer asks of each member that is
+ * a pointer whether it may be trusted as well, and for that goes through the names of all of the kernel's types, up to
+ * three times (btf_nested_type_is_trusted): half of the time that loading the programs took. Of a cast one it does not.
+ */
+static __always_inline struct task_struct *plain(struct task_struct *task)
+{
+	return can_load() ? bpf_rdonly_cast(task, bpf_core_type_id_kernel(struct task_struct)) : task;
+}
+
 /* What BPF_CORE_READ is made of. */
 #undef bpf_core_read
 #define bpf_core_read(to, size, from) load(to, size, (const void *)__builtin_preserve_access_index(from))

@@ -181,7 +181,7 @@ static __noinline u32 append_path_for(struct scratch *scratch, struct text *text
 static __always_inline u32 append_path(struct scratch *scratch, struct text *text, struct vfsmount *mnt,
 				       struct dentry *dentry)
 {
-	return append_path_for(scratch, text, mnt, dentry, bpf_get_current_task_btf()->fs);
+	return append_path_for(scratch, text, mnt, dentry, plain(bpf_get_current_task_btf())->fs);
 }
 
 static __noinline u32 append_cgroup(struct scratch *scratch, struct text *text, struct kernfs_node *node)
@@ -196,7 +196,7 @@ static __noinline u32 append_cgroup(struct scratch *scratch, struct text *text, 
 
 static __always_inline void append_cwd(struct scratch *scratch, struct text *text)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = plain(bpf_get_current_task_btf());
 
 	append_path(scratch, text, task->fs->pwd.mnt, task->fs->pwd.dentry);
 }
@@ -208,7 +208,7 @@ static __always_inline void append_file(struct scratch *scratch, struct text *te
 
 static __always_inline struct file *file_of(s32 fd)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = plain(bpf_get_current_task_btf());
 	struct fdtable *table;
 	struct file **files, *file = 0;
 

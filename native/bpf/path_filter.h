@@ -158,7 +158,7 @@ static __always_inline bool run_opened(struct pass *pass, struct scratch *scratc
 	if (!file)
 		return false;
 	walk_path(scratch, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry),
-		  bpf_get_current_task_btf()->fs);
+		  plain(bpf_get_current_task_btf())->fs);
 	if (given && may_be_link(scratch, given))
 		return false;
 	return run_walked(pass, scratch);
@@ -167,7 +167,7 @@ static __always_inline bool run_opened(struct pass *pass, struct scratch *scratc
 /* An open that failed: rules see the path that was given, put behind its folder. */
 static __always_inline bool run_failed(struct pass *pass, struct scratch *scratch, const void *given, s32 dirfd)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = plain(bpf_get_current_task_btf());
 	struct progress *progress = pass->progress;
 	struct file *folder;
 

@@ -95,7 +95,7 @@ static __always_inline u32 innermost(struct pid *pid)
  * number is loaded without a helper's call. */
 static __always_inline u32 innermost_of(struct task_struct *task)
 {
-	struct pid *pid = task->thread_pid;
+	struct pid *pid = plain(task)->thread_pid;
 
 	if (!pid)
 		return 0;
@@ -127,7 +127,7 @@ static __always_inline struct cgroup *v1_cgroup(struct css_set *cgroups, u64 sub
  * the root, else that of the unified hierarchy. */
 static __always_inline struct cgroup *own_cgroup(struct task_struct *task)
 {
-	struct css_set *cgroups = task->cgroups;
+	struct css_set *cgroups = plain(task)->cgroups;
 	struct cgroup *cgroup;
 
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
@@ -152,8 +152,8 @@ static __always_inline u64 cgroup_number(struct cgroup *cgroup)
 /* `task` is the current one. */
 static __always_inline void fill_header(struct event_header *header, struct task_struct *task, u32 kind, u32 nr)
 {
-	struct task_struct *leader = task->group_leader;
-	const struct cred *cred = task->cred;
+	struct task_struct *leader = plain(task)->group_leader;
+	const struct cred *cred = plain(task)->cred;
 
 	header->kind = kind;
 	header->length = 0;

@@ -211,7 +211,7 @@ static __always_inline void look_at_exec(struct scratch *scratch, struct exec_ev
 	length = bpf_probe_read_kernel_str(walk->names[0], sizeof(walk->names[0]), event->header.comm);
 	set_text(walk, SUBJECT_NAME, __builtin_offsetof(struct scratch, reflex.names[0]), length - 1);
 	length = bpf_probe_read_kernel_str(walk->names[1], sizeof(walk->names[1]),
-					   task->group_leader->real_parent->group_leader->comm);
+					   plain(task)->group_leader->real_parent->group_leader->comm);
 	set_text(walk, SUBJECT_PARENT_NAME, __builtin_offsetof(struct scratch, reflex.names[1]), length - 1);
 	set_text(walk, SUBJECT_PATH, event->exe.offset, isPathCut ? 0 : event->exe.length);
 	length = 0;
@@ -240,7 +240,7 @@ static __always_inline bool is_spared(struct scratch *scratch, struct exec_event
 				      struct reflex_control *control)
 {
 	struct reflex_walk *walk = &scratch->reflex;
-	struct task_struct *parent = task->group_leader->real_parent;
+	struct task_struct *parent = plain(task)->group_leader->real_parent;
 	u64 cgroup = event->header.cgroup;
 	u32 length = event->exe.length;
 	u32 *cleared;

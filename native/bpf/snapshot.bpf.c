@@ -10,7 +10,7 @@ struct {
 /* As fill_header, of a task that is not the current one. */
 static __always_inline void fill_snapshot_header(struct event_header *header, struct task_struct *task)
 {
-	const struct cred *cred = task->cred;
+	const struct cred *cred = plain(task)->cred;
 
 	header->kind = EVENT_EXEC;
 	header->time_ns = bpf_ktime_get_boot_ns();
@@ -18,7 +18,7 @@ static __always_inline void fill_snapshot_header(struct event_header *header, st
 	header->cgroup = cgroup_number(own_cgroup(task));
 	header->pid = task->tgid;
 	header->tid = task->pid;
-	header->ppid = task->real_parent->tgid;
+	header->ppid = plain(task)->real_parent->tgid;
 	header->vpid = innermost_of(task);
 	header->vtid = header->vpid;
 	header->uid = cred->uid.val;
@@ -75,7 +75,7 @@ int snapshot_process(struct bpf_iter__task *context)
 	fill_ids(event, task);
 
 	scratch->end = sizeof(*event);
-	fs = task->fs;
+	fs = plain(task)->fs;
 	file = BPF_CORE_READ(task, mm, exe_file);
 	if (file) {
 		fill_program(event, file);

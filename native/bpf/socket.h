@@ -199,13 +199,17 @@ static __always_inline void note_peer(struct socket_event *event, struct sock *s
 	event->header.flags |= FLAG_NEW_PEER;
 }
 
-static __noinline int send_socket(struct call *call, struct call_shape *shape)
+/* Not static, as send. */
+__noinline int send_socket(struct call *call, struct call_shape *shape)
 {
-	struct scratch *scratch = take_scratch(EVENT_SOCKET, call->nr);
+	struct scratch *scratch;
 	struct socket_event *event;
 	struct given given;
 	struct sock *sock;
 
+	if (!call || !shape)
+		return 0;
+	scratch = take_scratch(EVENT_SOCKET, call->nr);
 	if (!scratch)
 		return 0;
 	event = (void *)scratch->record;

@@ -109,7 +109,7 @@ static __always_inline bool note(struct filter *filter, struct task_struct *task
 {
 	struct task_struct *leader = task->group_leader;
 	struct told *told = bpf_task_storage_get(&told_of, leader, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	u32 ppid = leader->real_parent->tgid;
+	u32 ppid = plain(leader)->real_parent->tgid;
 	u64 exec_id = leader->self_exec_id;
 	u64 comm[2], clean[2];
 	bool isNew = false;

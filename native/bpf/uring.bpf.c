@@ -293,7 +293,7 @@ static __always_inline int submit(struct io_kiocb *req)
 	request->op = op;
 	request->tgid = task->tgid;
 	request->tid = task->pid;
-	request->vtid = innermost(task->thread_pid);
+	request->vtid = innermost(plain(task)->thread_pid);
 	if (!read_request(request, req)) {
 		request->unread = 1;
 		request->args[0] = op;
