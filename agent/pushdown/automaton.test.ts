@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildAutomaton } from './automaton.ts';
-import { type Formula, Formulas, maskOf } from './formula.ts';
+import { type Formula, Formulas } from './formula.ts';
 import { holdsOf, type PathLiteral } from './literals.ts';
 
 const name = fc.string({ unit: fc.constantFrom('a', 'b', '.', 'é'), minLength: 1, maxLength: 3 });
@@ -44,12 +44,12 @@ function toFormula(node: Tree, formulas: Formulas): Formula {
 }
 
 function expected(formula: Formula, literals: readonly PathLiteral[], text: string, formulas: Formulas): bigint {
-  return maskOf(
-    formulas.replace(formula, (number) => {
-      const one = literals[number];
-      return one !== undefined && holdsOf(one, text);
-    }),
-  );
+  const decided = formulas.replace(formula, (number) => {
+    const one = literals[number];
+    return one !== undefined && holdsOf(one, text);
+  });
+  if (decided.kind !== 'mask') throw new Error('a literal is not decided');
+  return decided.mask;
 }
 
 describe('an automaton', () => {

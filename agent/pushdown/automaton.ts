@@ -1,5 +1,5 @@
 import { type Beginning, makeBeginnings } from './beginnings.ts';
-import { type Formula, type Formulas, maskOf } from './formula.ts';
+import { columnsWhere, type Formula, type Formulas } from './formula.ts';
 import { GlobMachine } from './glob-machine.ts';
 import type { PathLiteral } from './literals.ts';
 import { minimize, type Table } from './minimize.ts';
@@ -62,7 +62,7 @@ class Builder {
   readonly #noSlash: number;
   readonly #states: State[] = [];
   readonly #numbers = new Map<string | number, number>();
-  readonly #needs: (Needs | undefined)[] = [];
+  readonly #needs = new Map<Formula, Needs>();
   readonly #rests = new Map<string, Formula>();
   readonly #begun = new Map<Beginning, number>();
 
@@ -91,17 +91,18 @@ class Builder {
       search: 0,
       globs: this.#needsOf(this.#formula).globs.map(({ machine }) => machine.start),
     });
-    const next: number[] = [];
+    const next = new Uint32Array(mostStates * bytes.length);
+    let edge = 0;
     for (let number = 0; number < this.#states.length; number++) {
       if (number >= mostStates) return undefined;
       const state = this.#states[number];
-      if (state !== undefined) for (const byte of bytes) next.push(this.#step(state, number, byte));
+      if (state !== undefined) for (const byte of bytes) next[edge++] = this.#step(state, number, byte);
     }
     const smallest = minimize({
       states: this.#states.length,
       classes: bytes.length,
       start,
-      next: Uint32Array.from(next),
+      next: next.subarray(0, edge),
       output: this.#states.map((state) => this.#outputOf(state)),
     });
     return mergeClasses(smallest, classOf);
@@ -125,13 +126,19 @@ class Builder {
     return { classOf, bytes };
   }
 
-  /** What a formula asks of the bytes to come. */
+  // What is asked for each state and byte makes no function: V8 would make room for what that sees at each call.
   #needsOf(rest: Formula): Needs {
-    const known = this.#needs[rest.id];
+    const known = this.#needs.get(rest);
     if (known !== undefined) return known;
+    const needs = this.#makeNeeds(rest);
+    this.#needs.set(rest, needs);
+    return needs;
+  }
+
+  #makeNeeds(rest: Formula): Needs {
     const ofKind = (...kinds: readonly PathLiteral['kind'][]) =>
       rest.literals.filter((literal) => kinds.some((kind) => this.#literals[literal]?.kind === kind));
-    const needs: Needs = {
+    return {
       globs: ofKind('glob').flatMap((literal) => {
         const machine = this.#globs.get(literal);
         return machine === undefined ? [] : [{ literal, machine }];
@@ -140,8 +147,6 @@ class Builder {
       inside: new Set(ofKind('inside')),
       noSlash: rest.literals.includes(this.#noSlash),
     };
-    this.#needs[rest.id] = needs;
-    return needs;
   }
 
   #begin(state: State & { readonly beginning: Walk }): number {
@@ -169,9 +174,7 @@ class Builder {
     const { beginning, rest } = state;
     if (beginning === undefined && rest.kind === 'mask') return number;
     const search = this.#search.step(state.search, byte);
-    const { globs: machines } = this.#needsOf(rest);
-    const globs =
-      machines.length === 0 ? none : machines.map(({ machine }, index) => machine.step(state.globs[index] ?? 0, byte));
+    const globs = stepGlobs(this.#needsOf(rest), state.globs, byte);
     return beginning === undefined
       ? this.#goOn(rest, byte, search, globs)
       : this.#stepBeginning(rest, beginning, byte, search, globs);
@@ -232,23 +235,31 @@ class Builder {
     const found = this.#search.found(search);
     const decided = this.#decidedGlobs(rest, globs);
     const slash = byte === SLASH && needs.noSlash;
-    const seen = found.length === 0 ? none : found.filter((literal) => needs.inside.has(literal));
+    const seen = found.length === 0 ? none : amongst(found, needs.inside);
     if (seen.length === 0 && decided.size === 0 && !slash) return this.#settle(rest, search, globs);
-    const next = this.#formulas.replace(rest, (literal) => {
+    const next = this.#decide(rest, seen, decided, slash);
+    return this.#settle(next, search, this.#keepGlobs(rest, next, globs));
+  }
+
+  /** What is left when these literals are known. */
+  #decide(rest: Formula, seen: readonly number[], decided: ReadonlyMap<number, boolean>, slash: boolean): Formula {
+    return this.#formulas.replace(rest, (literal) => {
       if (literal === this.#noSlash) return slash ? false : undefined;
       return seen.includes(literal) ? true : decided.get(literal);
     });
-    return this.#settle(next, search, this.#keepGlobs(rest, next, globs));
   }
 
   #decidedGlobs(rest: Formula, globs: readonly number[]): ReadonlyMap<number, boolean> {
     if (globs.length === 0) return noneDecided;
-    const decided = new Map<number, boolean>();
-    for (const [index, { literal, machine }] of this.#needsOf(rest).globs.entries()) {
-      const verdict = machine.decided(globs[index] ?? 0);
-      if (verdict !== undefined) decided.set(literal, verdict);
+    const needs = this.#needsOf(rest).globs;
+    let decided: Map<number, boolean> | undefined;
+    for (let index = 0; index < globs.length; index++) {
+      const verdict = needs[index]?.machine.decided(globs[index] ?? 0);
+      if (verdict === undefined) continue;
+      decided ??= new Map();
+      decided.set(needs[index]?.literal ?? 0, verdict);
     }
-    return decided;
+    return decided ?? noneDecided;
   }
 
   /** Of the states of the globs in `before`, those that are still asked for. */
@@ -269,8 +280,21 @@ class Builder {
     for (const [index, { literal, machine }] of this.#needsOf(rest).globs.entries()) {
       if (machine.accepts(state.globs[index] ?? 0)) isTrue.add(literal);
     }
-    return maskOf(this.#formulas.replace(rest, (literal) => (literal === this.#noSlash ? true : isTrue.has(literal))));
+    return columnsWhere(rest, (literal) => literal === this.#noSlash || isTrue.has(literal));
   }
+}
+
+/** For each state and byte: a loop, not a callback. */
+function stepGlobs({ globs }: Needs, states: readonly number[], byte: number): readonly number[] {
+  if (globs.length === 0) return none;
+  const next: number[] = [];
+  for (let index = 0; index < globs.length; index++)
+    next.push(globs[index]?.machine.step(states[index] ?? 0, byte) ?? 0);
+  return next;
+}
+
+function amongst(found: readonly number[], wanted: ReadonlySet<number>): readonly number[] {
+  return found.filter((literal) => wanted.has(literal));
 }
 
 /** In order, each once. */

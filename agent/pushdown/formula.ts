@@ -17,11 +17,17 @@ const ALL = (1n << 256n) - 1n;
 
 export class Formulas {
   readonly #interned = new Map<string, Formula>();
+  /** By the number itself: its text of up to 78 digits would be most of the work. */
+  readonly #masks = new Map<bigint, Formula>();
   readonly never: Formula = this.mask(0n);
   readonly always: Formula = this.mask(ALL);
 
   mask(mask: bigint): Formula {
-    return this.#intern(`m${mask}`, (id) => ({ id, kind: 'mask', mask, literals: [] }));
+    const known = this.#masks.get(mask);
+    if (known !== undefined) return known;
+    const made: Formula = { id: this.#made, kind: 'mask', mask, literals: [] };
+    this.#masks.set(mask, made);
+    return made;
   }
 
   literal(literal: number, positive: boolean): Formula {
@@ -108,17 +114,36 @@ export class Formulas {
     }
   }
 
+  get #made(): number {
+    return this.#interned.size + this.#masks.size;
+  }
+
   #intern(key: string, make: (id: number) => Formula): Formula {
     const known = this.#interned.get(key);
     if (known !== undefined) return known;
-    const made = make(this.#interned.size);
+    const made = make(this.#made);
     this.#interned.set(key, made);
     return made;
   }
 }
 
-/** The columns for which the formula is true when every literal is decided. */
-export function maskOf(formula: Formula): bigint {
-  if (formula.kind !== 'mask') throw new Error('a literal is not decided');
-  return formula.mask;
+/** The columns for which the formula is true, when each literal is decided. */
+export function columnsWhere(formula: Formula, holds: (literal: number) => boolean): bigint {
+  // Parts may be shared: each is looked at once.
+  const known = new Map<Formula, bigint>();
+  const walk = (node: Formula): bigint => {
+    if (node.kind === 'mask') return node.mask;
+    if (node.kind === 'literal') return holds(node.literal) === node.positive ? ALL : 0n;
+    const done = known.get(node);
+    if (done !== undefined) return done;
+    const isAnd = node.kind === 'and';
+    let mask = isAnd ? ALL : 0n;
+    for (const child of node.children) {
+      mask = isAnd ? mask & walk(child) : mask | walk(child);
+      if (mask === (isAnd ? 0n : ALL)) break;
+    }
+    known.set(node, mask);
+    return mask;
+  };
+  return walk(formula);
 }

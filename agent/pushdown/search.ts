@@ -45,7 +45,15 @@ export function makeSearch(literals: readonly PathLiteral[]): Search {
     }
     return nodes;
   };
+  // Thousands of formulas ask for a few sets of texts.
+  const reducers = new Map<string, (state: number) => number>();
   const reduceTo = (wanted: readonly number[]): ((state: number) => number) => {
+    const key = wanted.join();
+    const reduce = reducers.get(key) ?? makeReduce(wanted);
+    reducers.set(key, reduce);
+    return reduce;
+  };
+  const makeReduce = (wanted: readonly number[]): ((state: number) => number) => {
     if (wanted.length === 0) return () => 0;
     const nodes = nodesOf(wanted);
     const reduced = new Int32Array(nodes.length).fill(-1);
