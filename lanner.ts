@@ -199,8 +199,9 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-// Types are stripped and code is compiled once, not at every start.
-enableCompileCache(new URL('.build/compile-cache', import.meta.url).pathname);
+// Types are stripped and code is compiled once, not at every start; threads and child processes look into the environment.
+process.env['NODE_COMPILE_CACHE'] ??= new URL('.build/compile-cache', import.meta.url).pathname;
+enableCompileCache(process.env['NODE_COMPILE_CACHE']);
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
