@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { file } from '../../agent/events/decode.ts';
@@ -15,13 +16,15 @@ let child: ChildProcess;
 
 beforeEach(async () => {
   recorder = new Recorder([]);
-  child = spawn('sh', ['-c', 'cd /usr && echo && exec sleep 60 # $0 two  words', 'own name'], {
-    stdio: ['ignore', 'pipe', 'ignore'],
+  child = spawn('sh', ['-c', 'cd /usr && exec sleep 60 # $0 two  words', 'own name'], {
+    stdio: 'ignore',
     uid: 12,
     gid: 34,
   });
   await once(child, 'spawn');
-  if (child.stdout !== null) await once(child.stdout, 'data');
+  await eventually('the shell to be sleep', () => {
+    return readFileSync(`/proc/${child.pid}/comm`, 'latin1') === 'sleep\n' || undefined;
+  });
 });
 
 afterEach(() => {
