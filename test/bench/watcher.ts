@@ -54,12 +54,15 @@ type AgentSettings = {
   readonly environment?: Readonly<Record<string, string>>;
   /** The text of its configuration file. */
   readonly configuration?: string;
+  /** One that stays when the agent is closed; its own, which goes, if left out. */
+  readonly dataFolder?: string;
 };
 
 export async function watchWithAgent({
   stdout,
   environment = {},
-  configuration = '',
+  configuration,
+  dataFolder,
 }: AgentSettings = {}): Promise<WatchingAgent> {
   const folder = mkdtempSync(join(tmpdir(), 'lanner-bench-agent-'));
   // As infra/run.sh starts it.
@@ -69,13 +72,12 @@ export async function watchWithAgent({
     'agent',
     '--json',
     '--data',
-    folder,
+    dataFolder ?? folder,
     '--rules',
     ...publishedRules,
-    '--config',
-    join(folder, 'lanner.yaml'),
+    ...(configuration === undefined ? [] : ['--config', join(folder, 'lanner.yaml')]),
   ];
-  writeFileSync(join(folder, 'lanner.yaml'), configuration);
+  if (configuration !== undefined) writeFileSync(join(folder, 'lanner.yaml'), configuration);
   const child = spawn(process.execPath, words, {
     cwd: root,
     env: { ...process.env, NODE_COMPILE_CACHE: join(root, '.build/compile-cache'), ...environment },
