@@ -39,6 +39,7 @@ export type WatchingAgent = Watcher & {
 const counters = z.looseObject({
   kind: z.literal('counters'),
   counters: z.looseObject({
+    engine: z.looseObject({ events: z.number() }),
     capture: z.looseObject({
       lifecycle: z.number(),
       bulk: z.number(),
@@ -46,7 +47,13 @@ const counters = z.looseObject({
     }),
   }),
 });
-export type Counters = { readonly lifecycle: number; readonly bulk: number; readonly dropped: number };
+export type Counters = {
+  readonly lifecycle: number;
+  readonly bulk: number;
+  readonly dropped: number;
+  /** That the agent has handled. */
+  readonly handled: number;
+};
 
 type AgentSettings = {
   /** Where alerts go; nowhere if left out. */
@@ -105,8 +112,10 @@ export async function watchWithAgent({
     async counters() {
       child.send({ kind: 'counters' });
       const [message] = await once(child, 'message');
-      const { lifecycle, bulk, dropped } = counters.parse(message).counters.capture;
-      return { lifecycle, bulk, dropped: Object.values(dropped).reduce((sum, each) => sum + each, 0) };
+      const { capture, engine } = counters.parse(message).counters;
+      const { lifecycle, bulk, dropped } = capture;
+      const sum = Object.values(dropped).reduce((one, other) => one + other, 0);
+      return { lifecycle, bulk, dropped: sum, handled: engine.events };
     },
     async rested() {
       for (let waitedMs = 0; waitedMs < MOST_REST_MS; waitedMs += REST_LOOK_MS) {
