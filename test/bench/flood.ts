@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 import type { Bench, Figure } from './bench.ts';
-import { compileLoops, type Loops, type Running, readTiming } from './loops.ts';
+import { compileLoops, type Running, readTiming } from './loops.ts';
 import { produce } from './synthetic.ts';
 import { type WatchingAgent, watchWithAgent } from './watcher.ts';
 
@@ -94,54 +94,4 @@ async function measureSynthetic(agent: WatchingAgent): Promise<readonly Figure[]
     { bench: `${bench}.dropped`, value: dropped, unit: 'events', target: { at: 'most', value: 0 } },
     { bench: `${bench}.agent_cpu`, value: (agent.cpuNs() - beforeCpuNs) / seconds / 1e9, unit: 'cores' },
   ];
-}
-
-const ROUNDS = 5;
-
-/** What an event costs the agent: its CPU time for events that no alert comes of. */
-export const cost: Bench = {
-  name: 'cost',
-  summary: 'CPU time of the agent for a million events',
-  async run(report) {
-    const loops = compileLoops();
-    const agent = await watchWithAgent();
-    try {
-      await agent.rested();
-      const program = loops.named(LEFT_ALONE);
-      const kinds = [
-        { bench: 'cost.open', target: 0.2, args: ['open', 200_000, WANTED], events: 1 },
-        { bench: 'cost.connect', target: 0.25, args: ['connect', 10_000], events: 1 },
-        { bench: 'cost.exec', target: 8, args: ['exec', 1_000, '/bin/true'], events: 1 },
-      ] as const;
-      for (const { bench, target, args, events } of kinds) {
-        const samples: number[] = [];
-        for (let round = 0; round <= ROUNDS; round++) {
-          const sample = await costOf(agent, loops, args, program, events);
-          if (round > 0) samples.push(sample);
-        }
-        samples.sort((a, b) => a - b);
-        const [least = 0] = samples;
-        const median = samples[samples.length >> 1] ?? 0;
-        const spread = { count: samples.length, min: least, median, max: samples.at(-1) ?? 0 };
-        report({ bench, value: median, unit: 's', spread, target: { at: 'most', value: target } });
-      }
-    } finally {
-      await agent.close();
-      loops.close();
-    }
-  },
-};
-
-/** Seconds for a million operations of the loop; what else the host did meanwhile is in it. */
-async function costOf(
-  agent: WatchingAgent,
-  loops: Loops,
-  args: readonly (string | number)[],
-  program: string,
-  events: number,
-): Promise<number> {
-  const before = agent.cpuNs();
-  const { count } = await loops.run(args, { program });
-  await agent.counters();
-  return ((agent.cpuNs() - before) / (count * events) / 1e9) * 1e6;
 }

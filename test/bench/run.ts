@@ -12,7 +12,7 @@ const LONG = 'soak';
 /** Every benchmark, loaded when it is asked for. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   'agent-start': async () => (await import('./agent-start.ts')).agentStart,
-  cost: async () => (await import('./flood.ts')).cost,
+  cost: async () => (await import('./cost.ts')).cost,
   engine: async () => (await import('./engine.ts')).engine,
   flood: async () => (await import('./flood.ts')).flood,
   idle: async () => (await import('./idle.ts')).idle,
