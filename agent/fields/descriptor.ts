@@ -1,4 +1,5 @@
 import { file, socket } from '../events/decode.ts';
+import { linkOfProcess } from '../events/process-link.ts';
 import { O_DIRECTORY } from './flag-names.ts';
 import { descriptorPath, isOpen, openFlagsOfCall } from './paths.ts';
 import type { Scene } from './scene.ts';
@@ -88,9 +89,6 @@ export function letterOf(scene: Scene): string | undefined {
   const kind = kindOf(scene);
   return kind && letters[kind];
 }
-
-/** `/proc/self/exe` and `/proc/PID/fd/N`: what they lead to was opened before; that it is opened so is what rules ask. */
-const linkOfProcess = /^\/proc\/(?:self|thread-self|\d+)(?:\/task\/\d+)?\/(?:exe|fd\/\d+)$/;
 
 /** `fd.name`: an absolute path, both ends of a connection; a pipe has its number as in /proc. */
 export function nameOf(scene: Scene): string | undefined {

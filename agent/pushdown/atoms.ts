@@ -19,11 +19,17 @@ export type Verdict = 'no' | 'yes' | 'open';
 
 /**
  * What the kernel side can say of one test of a rule. `feature`: by the bits in `bits`. `path`: by the path, and with
- * `unlessFailed` only when the call went well: else there is no value, and the test fails. `undefined`: nothing.
+ * `when` only if the call went well: else there is no value, and the test fails. `undefined`: nothing.
  */
 export type Atom =
   | { readonly kind: 'feature'; readonly bits: number; readonly verdict: (features: number) => Verdict }
-  | { readonly kind: 'path'; readonly test: PathTest; readonly when: 'always' | 'succeeded' };
+  | {
+      readonly kind: 'path';
+      readonly test: PathTest;
+      readonly when: 'always' | 'succeeded';
+      /** Of an open by a process's own link: `name` is the link, `file` what it led to. */
+      readonly of: 'name' | 'file';
+    };
 
 type ReadAtom = (test: CheckedTest, type: string) => Atom | undefined;
 
@@ -123,10 +129,10 @@ const general: Readonly<Record<string, ReadAtom>> = {
 };
 
 const path =
-  (part: PathPart, when: 'always' | 'succeeded'): ReadAtom =>
+  (part: PathPart, of: 'name' | 'file', when: 'always' | 'succeeded' = 'always'): ReadAtom =>
   (test) => {
     const found = pathTestOf(test, part);
-    return found === undefined ? undefined : { kind: 'path', test: found, when };
+    return found === undefined ? undefined : { kind: 'path', test: found, when, of };
   };
 
 const accessOf = (features: number): number => (features & feature.access) >> ACCESS_SHIFT;
@@ -166,12 +172,12 @@ const isMade = (bits: number): ReadAtom =>
   byBits(bits, (test, features) => (has(features, bits) ? judgeAll(test, [true, false]) : judge(test, false)));
 
 const ofOpens: Readonly<Record<string, ReadAtom>> = {
-  'fd.name': path('path', 'always'),
-  'fd.directory': path('folder', 'always'),
-  'fd.filename': path('name', 'always'),
-  'fs.path.name': path('path', 'succeeded'),
-  'evt.abspath': path('path', 'always'),
-  'evt.arg.name': (test, type) => (type === 'open_by_handle_at' ? undefined : path('path', 'always')(test, type)),
+  'fd.name': path('path', 'name'),
+  'fd.directory': path('folder', 'name'),
+  'fd.filename': path('name', 'name'),
+  'fs.path.name': path('path', 'file', 'succeeded'),
+  'evt.abspath': path('path', 'file'),
+  'evt.arg.name': (test, type) => (type === 'open_by_handle_at' ? undefined : path('path', 'file')(test, type)),
   'fd.nameraw': givenPath,
   'evt.arg.flags': openFlag,
   'fd.num': ofResult([-1]),

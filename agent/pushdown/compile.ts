@@ -24,6 +24,8 @@ export type Filter = {
   readonly calls: ReadonlyMap<number, CallFilter>;
   /** Says of a path for which columns it is wanted. `undefined`: paths are not looked at. */
   readonly automaton: Automaton | undefined;
+  /** Columns for which a process's own link may be wanted, whatever it led to. */
+  readonly linked: readonly number[];
   /** By a process's name, the guards that hold; none do for other names. */
   readonly guards: ReadonlyMap<string, number>;
   /** Guards that hold for names that are not in the table. */
@@ -65,6 +67,7 @@ export function compileFilter(
 const nothing = {
   calls: new Map(),
   automaton: undefined,
+  linked: [],
   guards: new Map(),
   otherGuards: 0,
   judges: [],
@@ -120,12 +123,12 @@ function build(
   const formulas = new Formulas();
   const simplified = literals.kinds === attempts[0]?.kinds ? [] : [`paths: only ${[...kinds].join(', ')}`];
   const calls = new Map<number, CallFilter>();
-  const open: OpenColumns = { formulas: [formulas.never], masks: new Map() };
+  const open: OpenColumns = { columns: [{ whole: formulas.never, isLinked: false }], masks: new Map() };
   for (const { type, kind, parts } of project(guardOf)) {
     const number = numberOfCall(type);
     if (number === undefined) continue;
     const projections = parts.map(({ projection }) => projection);
-    const columns = columnsOf(projections, kind, formulas, open, mostColumns);
+    const columns = columnsOf(projections, kind, formulas, open, literals.literals, mostColumns);
     if (columns.forgotten !== 0) simplified.push(`${type}: features ${columns.forgotten.toString(2)}`);
     if (columns.table !== undefined) calls.set(number, { kind, columns: columns.table });
   }
@@ -133,7 +136,8 @@ function build(
   const automaton =
     combined === formulas.never ? undefined : buildAutomaton(combined, literals.literals, formulas, mostStates);
   if (combined !== formulas.never && (automaton === undefined || !fits(automaton))) return undefined;
-  return { calls, automaton, ...guards, servers, simplified };
+  const linked = open.columns.flatMap(({ isLinked }, column) => (isLinked ? [column] : []));
+  return { calls, automaton, linked, ...guards, servers, simplified };
 }
 
 /** Whether the rule is possible for a path that no rule is about. */

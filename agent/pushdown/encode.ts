@@ -26,18 +26,20 @@ export const layout = {
   judged: 16,
   /** Not for the kernel: by guard, the numbers of its rules, from 1; 0: no more. */
   judges: 24,
-  classOf: 152,
-  calls: 408,
-  names: 2_456,
-  nameGuards: 10_648,
+  /** A bit for each column. */
+  linked: 152,
+  classOf: 184,
+  calls: 440,
+  names: 2_488,
+  nameGuards: 10_680,
   /** Two bits for each port. */
-  ports: 12_696,
-  networks: 29_080,
-  networkClasses: 29_336,
-  columns: 29_368,
-  outputs: 553_656,
-  next: 619_192,
-  bytes: 1_667_768,
+  ports: 12_728,
+  networks: 29_112,
+  networkClasses: 29_368,
+  columns: 29_400,
+  outputs: 553_688,
+  next: 619_224,
+  bytes: 1_668_312,
 } as const;
 
 /** A row for each state: by class the next state, then one for NUL, then what holds of a path that ends in it. */
@@ -50,11 +52,12 @@ export const fits = (automaton: Automaton): boolean =>
   new Set(automaton.output).size <= OUTPUTS;
 
 /** The tables as the kernel side reads them. */
-export function encodeFilter({ calls, automaton, guards, otherGuards, judges, servers }: Filter): Uint8Array {
+export function encodeFilter({ calls, automaton, linked, guards, otherGuards, judges, servers }: Filter): Uint8Array {
   const bytes = new Uint8Array(layout.bytes);
   const view = new DataView(bytes.buffer);
   if (automaton !== undefined) writeAutomaton(automaton, bytes, view);
   view.setUint32(layout.otherGuards, writeNames(guards, bytes, view) ? otherGuards : 2 ** GUARDS - 1, true);
+  for (const column of linked) setBit(bytes, layout.linked, column);
   writeJudges(judges, view);
   writeServers(servers, bytes, view);
   const places: { readonly columns: Uint8Array; readonly place: number }[] = [];
@@ -75,6 +78,10 @@ export function encodeFilter({ calls, automaton, guards, otherGuards, judges, se
   return bytes;
 }
 
+function setBit(bytes: Uint8Array, at: number, bit: number): void {
+  bytes[at + (bit >> 3)] = (bytes[at + (bit >> 3)] ?? 0) | (1 << (bit & 7));
+}
+
 const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
   one.length === other.length && one.every((byte, at) => byte === other[at]);
 
@@ -85,7 +92,7 @@ function writeAutomaton(automaton: Automaton, bytes: Uint8Array, view: DataView)
   view.setUint32(layout.start, rowOf(start), true);
   view.setUint32(layout.outputCell, classes + 1, true);
   bytes.set(classOf, layout.classOf);
-  // No path has a NUL: the kernel puts some before it, which change nothing.
+  // No path has a NUL: the kernel puts some before and behind it, which change nothing.
   bytes[layout.classOf] = classes;
   const places = new Map<bigint, number>();
   for (let state = 0; state < states; state++) {
@@ -96,7 +103,7 @@ function writeAutomaton(automaton: Automaton, bytes: Uint8Array, view: DataView)
     for (let kind = 0; kind < classes; kind++) {
       view.setUint16(at + kind * 2, rowOf(next[state * classes + kind] ?? 0), true);
     }
-    view.setUint16(at + classes * 2, rowOf(start), true);
+    view.setUint16(at + classes * 2, rowOf(state), true);
     view.setUint16(at + (classes + 1) * 2, place, true);
   }
   for (const [mask, place] of places) {

@@ -79,14 +79,17 @@ export class FilterModel {
     const column = this.#bytes[columns + features] ?? ALWAYS;
     if (column === NEVER) return 'drop';
     if (column === ALWAYS || !isOpen) return 'send';
-    const output = this.#outputOf(call);
+    const output = this.#outputOf(call, this.#isSet(layout.linked, column));
     if (output === undefined) return 'send';
-    const isWanted = (one: number) =>
-      one === ALWAYS || ((this.#bytes[output + (one >> 3)] ?? 0) & (1 << (one & 7))) !== 0;
+    const isWanted = (one: number) => one === ALWAYS || this.#isSet(output, one);
     if (!isWanted(column)) return 'drop';
     if (isWanted(this.#bytes[columns + (features & ~feature.climbs)] ?? ALWAYS)) return 'send';
     const { path } = call;
     return path === undefined || path.length > mostGiven || path.includes('../') ? 'send' : 'drop';
+  }
+
+  #isSet(at: number, bit: number): boolean {
+    return ((this.#bytes[at + (bit >> 3)] ?? 0) & (1 << (bit & 7))) !== 0;
   }
 
   #generalOf({ ret, uid, container, name, judgement }: ModelCall): number {
@@ -146,11 +149,13 @@ export class FilterModel {
   }
 
   /** Where the set of columns lies for which the path is wanted; `undefined`: which path rules would see is not certain. */
-  #outputOf({ ret, path, resolved, base }: ModelCall): number | undefined {
+  #outputOf({ ret, path, resolved, base }: ModelCall, isLinked: boolean): number | undefined {
     if (ret >= 0) {
       if (resolved?.startsWith('/') !== true) return undefined;
-      // Rules see the link, where one of a process's own was opened: if that is none, both texts are the same.
-      if (path?.startsWith('/proc/') === true && (path.length > mostLink || path !== resolved)) return undefined;
+      // Rules see the link, where one of a process's own was opened: if that is none, both texts are the same. Nor does it
+      // matter where none wants a link.
+      if (isLinked && path?.startsWith('/proc/') === true && (path.length > mostLink || path !== resolved))
+        return undefined;
       return this.#run(resolved);
     }
     if (path === undefined || path === '' || path.length > mostGiven) return undefined;

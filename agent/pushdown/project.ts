@@ -1,9 +1,9 @@
 import type { CheckedNode, CheckedTest } from '#rules/language/checked';
 import type { FoldedNode } from '#rules/language/fold';
-import { atomOf, type Verdict } from './atoms.ts';
+import { type Atom, atomOf, type Verdict } from './atoms.ts';
 import { type FilterKind, feature } from './features.ts';
 import type { Formula, Formulas } from './formula.ts';
-import type { PathLiteral, PathTest } from './literals.ts';
+import type { PathLiteral } from './literals.ts';
 import type { Servers } from './servers.ts';
 
 /**
@@ -13,7 +13,7 @@ import type { Servers } from './servers.ts';
 export type Projection =
   | { readonly kind: 'and' | 'or'; readonly children: readonly Projection[] }
   | { readonly kind: 'feature'; readonly bits: number; readonly mayHold: (features: number) => boolean }
-  | { readonly kind: 'path'; readonly literal: number; readonly positive: boolean }
+  | { readonly kind: 'path'; readonly literal: number; readonly positive: boolean; readonly of: 'name' | 'file' }
   | { readonly kind: 'always' | 'never' };
 
 const always: Projection = { kind: 'always' };
@@ -87,7 +87,7 @@ function projectTest(
     const { bits, verdict } = atom;
     return { kind: 'feature', bits, mayHold: (features) => may(verdict(features), negated) };
   }
-  const part = ofPath(atom.test, negated, literals);
+  const part = ofPath(atom, negated, literals);
   if (atom.when === 'always') return part;
   // A call that failed has no value: the test fails, its negation holds.
   const failed: Projection = {
@@ -98,10 +98,14 @@ function projectTest(
   return group(negated ? 'or' : 'and', [failed, part]);
 }
 
-function ofPath(test: PathTest, negated: boolean, literals: LiteralTable | undefined): Projection {
+function ofPath(
+  { test, of }: Extract<Atom, { kind: 'path' }>,
+  negated: boolean,
+  literals: LiteralTable | undefined,
+): Projection {
   if (test === false) return negated ? always : never;
   if (literals?.kinds.has(test.literal.kind) !== true) return always;
-  return { kind: 'path', literal: literals.numberOf(test.literal), positive: test.positive !== negated };
+  return { kind: 'path', literal: literals.numberOf(test.literal), positive: test.positive !== negated, of };
 }
 
 function group(kind: 'and' | 'or', parts: readonly Projection[]): Projection {

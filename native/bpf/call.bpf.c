@@ -146,10 +146,11 @@ __noinline int send(struct call *call, struct call_shape *shape)
 
 /* A call that is asked for, or one that must be translated first. Apart from the hook: most calls are others, and need
  * none of this room on the stack. */
-static __noinline int look_at(struct pt_regs *regs, s64 ret, u32 nr, u32 repack, u32 flags)
+static __noinline int look_at(struct task_struct *task, struct pt_regs *regs, s64 ret, u32 number, u32 flags)
 {
 	struct call_shape *shape;
 	struct call call = {};
+	u32 nr = number & 0xffff, repack = number >> 16;
 
 	call.nr = nr;
 	call.flags = flags;
@@ -160,14 +161,14 @@ static __noinline int look_at(struct pt_regs *regs, s64 ret, u32 nr, u32 repack,
 	shape = bpf_map_lookup_elem(&shapes, &nr);
 	if (!shape || shape->decoder == DECODE_NOT)
 		return 0;
-	if ((shape->only_failed && ret >= 0) || is_ignored(bpf_get_current_task_btf()->tgid))
+	if ((shape->only_failed && ret >= 0) || is_ignored(task->tgid))
 		return 0;
 	if (shape->decoder == DECODE_SHED)
 		return count_shed(nr);
 	call.args[0] = 0;
 	call.args[ARGUMENT_RETURN] = ret;
 	call.message = call.args[2];
-	if (!is_wanted(&call, shape, ret))
+	if (!is_wanted(task, &call, shape, ret))
 		return 0;
 	return send(&call, shape);
 }
@@ -186,17 +187,19 @@ static __always_inline bool is_looked_at(u32 number)
 
 static __always_inline int see_exit(struct pt_regs *regs, s64 ret)
 {
+	/* Asked once, and handed on: it costs a call. */
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct call_shape *shape;
 	u32 flags = 0;
 	u32 repack = REPACK_NOT;
-	u32 nr = call_number(bpf_get_current_task_btf(), regs, &flags, &repack);
+	u32 nr = call_number(task, regs, &flags, &repack);
 
 	if (repack)
-		return look_at(regs, ret, nr, repack, flags | FLAG_REPACKED);
+		return look_at(task, regs, ret, nr | repack << 16, flags | FLAG_REPACKED);
 	shape = bpf_map_lookup_elem(&shapes, &nr);
 	if (!shape || shape->decoder == DECODE_NOT)
 		return 0;
-	return look_at(regs, ret, nr, REPACK_NOT, flags);
+	return look_at(task, regs, ret, nr, flags);
 }
 
 /* include/trace/events/syscalls.h: TP_PROTO(struct pt_regs *regs, long ret). One hook for all calls, 32-bit ones too.

@@ -52,6 +52,17 @@ static __always_inline u32 open_features(u32 flags, u32 mode)
 	return features;
 }
 
+/* What is asked of a call. */
+struct question {
+	struct task_struct *task; /* that made it */
+	struct filter *filter;
+	struct filter_call *entry;
+	u32 features;
+	u32 column;
+	u64 cgroup;
+	bool knows_place; /* the features say whether it is in a container, as far as that is known */
+};
+
 #include "socket_filter.h"
 #include "path_filter.h"
 
@@ -107,11 +118,10 @@ static __always_inline void note_exec(struct task_struct *task, u64 cgroup)
 }
 
 /* Whether the agent needs a record of the call. */
-static __noinline bool is_wanted(struct call *call, struct call_shape *shape, s64 ret)
+static __noinline bool is_wanted(struct task_struct *task, struct call *call, struct call_shape *shape, s64 ret)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	u32 zero = 0, nr = call->nr;
-	struct question question = {};
+	struct question question = { .task = task };
 	struct maker maker;
 	void *map = bpf_map_lookup_elem(&filters, &zero);
 	struct filtered *counts;

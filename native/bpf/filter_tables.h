@@ -75,6 +75,7 @@ struct filter {
 	u32 judged; /* guards that what a process was started as decides as well: the agent is asked */
 	u32 unused;
 	u16 judges[ALL_GUARDS_BITS][16]; /* for the agent */
+	u64 linked[4];                   /* columns for which a process's own link may be wanted (links.ts) */
 	u8 class_of[256];
 	struct filter_call calls[CALLS];
 	u64 names[FILTER_NAMES][2];
@@ -86,8 +87,9 @@ struct filter {
 	u8 columns[FILTER_COLUMN_BYTES];
 	u64 outputs[FILTER_OUTPUTS][4]; /* columns for which a path that ends in such a state is wanted */
 	u16 next[FILTER_CELLS]; /* a state is a row: of a multiple of eight cells, by class of byte the next row / 8 */
+	u16 beyond[256];        /* of what a byte's class may lead to from the last row */
 };
-_Static_assert(sizeof(struct filter) == 1667768, "filter");
+_Static_assert(sizeof(struct filter) == 1668312, "filter");
 
 struct filter_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

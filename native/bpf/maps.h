@@ -13,7 +13,19 @@ struct walk {
 	struct vfsmount *root_mnt;
 	struct dentry *root;
 	struct kernfs_node *node;
-	u32 position; /* of the first byte in scratch->path */
+	u32 position;          /* of the first byte in scratch->path */
+	u32 leaf;              /* of the slash before the last name; 0: none yet */
+	struct dentry *folder; /* that the last name is in */
+};
+
+/* A pass of the filter's automaton over a text; kept here as `struct walk` is. */
+struct progress {
+	u16 state; /* a row */
+	u8 place;  /* of a path as it was given: enum place */
+	u8 met;    /* MET_ODD, MET_CLIMB; other bits mean nothing */
+	u32 at;
+	u32 until;
+	u32 end; /* of the path as it was given */
 };
 
 struct reflex_path {
@@ -55,6 +67,7 @@ struct scratch {
 	u32 lost;                        /* of strings: FLAG_TEXT_CUT, FLAG_TEXT_UNREAD */
 	u32 busy;                        /* a program is at work here */
 	struct walk walk;
+	struct progress progress;
 	struct reflex_walk reflex;
 };
 

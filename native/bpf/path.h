@@ -79,9 +79,9 @@ static __always_inline void read_names(struct dentry_names *names, struct dentry
 	names->d_name.name = BPF_CORE_READ(dentry, d_name.name);
 }
 
-static long walk_dentry(u32 index, void *context)
+/* One step up; whether it was the last. */
+static __always_inline bool step_up(struct scratch *scratch)
 {
-	struct scratch *scratch = *(struct scratch **)context;
 	struct walk *walk = &scratch->walk;
 	struct vfsmount *mnt = walk->mnt;
 	struct dentry *dentry = walk->dentry;
@@ -107,7 +107,18 @@ static long walk_dentry(u32 index, void *context)
 		return 1;
 	}
 	walk->dentry = names.d_parent;
-	return !prepend_name(scratch, names.d_name.name, names.d_name.len);
+	if (!walk->folder)
+		walk->folder = names.d_parent;
+	if (!prepend_name(scratch, names.d_name.name, names.d_name.len))
+		return true;
+	if (!walk->leaf)
+		walk->leaf = walk->position;
+	return false;
+}
+
+static long walk_dentry(u32 index, void *context)
+{
+	return step_up(*(struct scratch **)context);
 }
 
 /* As kernfs_parent, of a pointer that is only a number to the verifier. */
@@ -148,16 +159,26 @@ static __always_inline void end_walk(struct scratch *scratch)
 	scratch->path[TEXT_MAX - 1] = '/';
 }
 
+/* From the dentry and the mount in `scratch->walk` up to the root folder of `fs`. */
+static __always_inline void begin_walk(struct scratch *scratch, struct fs_struct *fs)
+{
+	struct vfsmount *mnt = scratch->walk.mnt;
+
+	scratch->walk.mnt_root = BPF_CORE_READ(mnt, mnt_root);
+	scratch->walk.root_mnt = fs->root.mnt;
+	scratch->walk.root = fs->root.dentry;
+	scratch->walk.position = TEXT_MAX;
+	scratch->walk.folder = 0;
+	scratch->walk.leaf = 0;
+}
+
 /* The path as the root folder of `fs` sees it. */
 static __always_inline void walk_path(struct scratch *scratch, struct vfsmount *mnt, struct dentry *dentry,
 				      struct fs_struct *fs)
 {
 	scratch->walk.mnt = mnt;
-	scratch->walk.mnt_root = BPF_CORE_READ(mnt, mnt_root);
 	scratch->walk.dentry = dentry;
-	scratch->walk.root_mnt = fs->root.mnt;
-	scratch->walk.root = fs->root.dentry;
-	scratch->walk.position = TEXT_MAX;
+	begin_walk(scratch, fs);
 	bpf_loop(PATH_STEPS, walk_dentry, &scratch, 0);
 	end_walk(scratch);
 }
@@ -206,22 +227,28 @@ static __always_inline void append_file(struct scratch *scratch, struct text *te
 	append_path(scratch, text, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
 }
 
-static __always_inline struct file *file_of(s32 fd)
+/* The file behind a descriptor of the task that is looked at. */
+static __always_inline struct file *file_at(struct task_struct *task, s32 fd)
 {
-	struct task_struct *task = plain(bpf_get_current_task_btf());
 	struct fdtable *table;
 	struct file **files, *file = 0;
 
 	if (fd < 0)
 		return 0;
+	task = plain(task);
 	if (!task->files)
 		return 0;
 	table = task->files->fdt;
 	if ((u32)fd >= table->max_fds)
 		return 0;
 	files = table->fd;
-	bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
+	load(&file, sizeof(file), &files[fd]);
 	return file;
+}
+
+static __always_inline struct file *file_of(s32 fd)
+{
+	return file_at(bpf_get_current_task_btf(), fd);
 }
 
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630

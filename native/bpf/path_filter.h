@@ -1,119 +1,21 @@
-/* Runs the filter's automaton over the path that rules would see. Included by filter.h. */
+/* Asks the filter's automaton about the path that rules would see. Included by filter.h. */
 #ifndef LANNER_PATH_FILTER_H
 #define LANNER_PATH_FILTER_H
 
-/* Bytes of a path that one turn of bpf_loop takes: it costs a call. */
-#define STRIDE 16
+#include "automaton.h"
+
+/* Steps up that one turn of bpf_loop takes: it costs a call. */
+#define PATH_STRIDE 4
 #define FD_CWD -100
 
-/* A pass over a text. As in struct walk, what changes in a loop lies in a map: the verifier tracks no bounds of it. */
-struct progress {
-	u32 state;
-	u32 at;
-	u32 end;
-	u32 last;   /* the last three bytes */
-	u32 odd;    /* an empty name, `.` or `..`: made absolute, the path is another */
-	u32 climbs; /* has `../` */
-};
-
-/* Guarded by `busy` of the scratch. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct progress);
-} progresses SEC(".maps");
-
-struct pass {
-	struct filter *filter;
-	struct scratch *scratch;
-	struct progress *progress;
-};
-
-static __always_inline u32 step(struct filter *filter, u32 state, u8 byte)
-{
-	u32 cell = state * 8 + filter->class_of[byte];
-
-	return filter->next[cell & (FILTER_CELLS - 1)];
-}
-
-/* Over what a walk left in the scratch, and over NULs before it: they lead from the first state to itself. */
-static long pass_walked(u32 index, void *context)
-{
-	struct pass *pass = context;
-	struct filter *filter = pass->filter;
-	struct scratch *scratch = pass->scratch;
-	struct progress *progress = pass->progress;
-	u32 state = progress->state, at = progress->at;
-
-	if (at > TEXT_MAX - STRIDE)
-		return 1;
-	for (u32 i = 0; i < STRIDE; i++)
-		state = step(filter, state, scratch->path[at + i]);
-	progress->state = state;
-	progress->at = at + STRIDE;
-	return 0;
-}
-
-static __always_inline bool ends_oddly(u32 last)
-{
-	return (last & 0xff) == '/' || (last & 0xffff) == ('/' << 8 | '.') ||
-	       (last & 0xffffff) == ('/' << 16 | '.' << 8 | '.');
-}
-
-/* Over a path as it was given, in the record's place. */
-static long pass_given(u32 index, void *context)
-{
-	struct pass *pass = context;
-	struct filter *filter = pass->filter;
-	struct scratch *scratch = pass->scratch;
-	struct progress *progress = pass->progress;
-	u32 last = progress->last, at = index;
-	u8 byte;
-
-	if (at >= progress->end || at >= GIVEN_MAX)
-		return 1;
-	hide(at);
-	byte = scratch->record[at & (GIVEN_MAX - 1)];
-	if (byte == '/') {
-		if (ends_oddly(last))
-			progress->odd = 1;
-		if ((last & 0xffff) == ('.' << 8 | '.'))
-			progress->climbs = 1;
-	}
-	progress->last = last << 8 | byte;
-	progress->state = step(filter, progress->state, byte);
-	return 0;
-}
-
-/* The automaton's state after the path that a walk left; whether there is a whole one. */
-static __always_inline bool run_walked(struct pass *pass, struct scratch *scratch)
-{
-	u32 at = scratch->walk.position;
-
-	/* Two comparisons: clang 19 makes one of them, by a difference of which the verifier learns nothing. */
-	if (scratch->lost || at < STRIDE)
-		return false;
-	hide(at);
-	if (at >= TEXT_MAX || scratch->path[at] != '/')
-		return false;
-	hide(at);
-	at = (at - STRIDE) & (TEXT_MAX - 1);
-	*(u64 *)&scratch->path[at] = 0;
-	*(u64 *)&scratch->path[at + 8] = 0;
-	pass->progress->at = (at + STRIDE) & ~(STRIDE - 1);
-	bpf_loop(TEXT_MAX / STRIDE, pass_walked, pass, 0);
-	return pass->progress->at >= TEXT_MAX;
-}
-
 /* Reads the path that was given; whether it is all there. */
-static __always_inline bool read_path(struct pass *pass, struct scratch *scratch, const void *from)
+static __always_inline bool read_path(struct scratch *scratch, const void *from)
 {
 	long length = bpf_probe_read_user_str(scratch->record, GIVEN_MAX, from);
 
 	if (length <= 1 || length >= GIVEN_MAX)
 		return false;
-	pass->progress->end = length - 1;
+	scratch->progress.end = length - 1;
 	return true;
 }
 
@@ -150,49 +52,70 @@ static __noinline bool may_be_link(struct scratch *scratch, const void *given)
 	return false;
 }
 
-/* An open that went well: rules see the path of the file. */
-static __always_inline bool run_opened(struct pass *pass, struct scratch *scratch, const void *given, s64 ret)
+static long walk_dentries(u32 index, void *context)
 {
-	struct file *file = file_of(ret);
+	struct scratch *scratch = *(struct scratch **)context;
 
-	if (!file)
-		return false;
-	walk_path(scratch, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry),
-		  plain(bpf_get_current_task_btf())->fs);
-	if (given && may_be_link(scratch, given))
-		return false;
-	return run_walked(pass, scratch);
+	for (u32 i = 0; i < PATH_STRIDE; i++) {
+		if (step_up(scratch))
+			return 1;
+	}
+	return 0;
 }
 
-/* An open that failed: rules see the path that was given, put behind its folder. */
-static __always_inline bool run_failed(struct pass *pass, struct scratch *scratch, const void *given, s32 dirfd)
+/* Where the path begins that is walked: at the file that was opened, or at the folder that a path is relative to; there
+ * is none if that is absolute. Whether that is known. */
+static __always_inline bool find_begin(struct question *question, struct scratch *scratch, const void *given, s64 ret,
+				       s32 dirfd)
 {
-	struct task_struct *task = plain(bpf_get_current_task_btf());
-	struct progress *progress = pass->progress;
-	struct file *folder;
+	struct task_struct *task = plain(question->task);
+	struct file *file;
 
-	if (!given || !read_path(pass, scratch, given))
-		return false;
-	if (scratch->record[0] != '/') {
+	scratch->walk.dentry = 0;
+	if (ret < 0) {
+		if (!given || !read_path(scratch, given))
+			return false;
+		if (scratch->record[0] == '/')
+			return true;
 		if (dirfd == FD_CWD) {
-			walk_path(scratch, task->fs->pwd.mnt, task->fs->pwd.dentry, task->fs);
-		} else {
-			folder = file_of(dirfd);
-			if (!folder)
-				return false;
-			walk_path(scratch, BPF_CORE_READ(folder, f_path.mnt), BPF_CORE_READ(folder, f_path.dentry),
-				  task->fs);
+			scratch->walk.mnt = task->fs->pwd.mnt;
+			scratch->walk.dentry = task->fs->pwd.dentry;
+			return true;
 		}
+	}
+	file = file_at(task, ret < 0 ? dirfd : ret);
+	if (!file)
+		return false;
+	scratch->walk.mnt = BPF_CORE_READ(file, f_path.mnt);
+	scratch->walk.dentry = BPF_CORE_READ(file, f_path.dentry);
+	return true;
+}
+
+/* Over the path that rules see: of an open that went well, that of the file; of one that failed, what was given, behind
+ * its folder. Whether that is known. */
+static __always_inline bool run_path(struct question *question, struct pass *pass, struct scratch *scratch,
+				     const void *given, s64 ret, s32 dirfd)
+{
+	struct progress *progress = &scratch->progress;
+
+	if (!find_begin(question, scratch, given, ret, dirfd))
+		return false;
+	if (scratch->walk.dentry) {
+		begin_walk(scratch, plain(question->task)->fs);
+		bpf_loop(PATH_STEPS / PATH_STRIDE, walk_dentries, &pass->scratch, 0);
+		end_walk(scratch);
 		if (!run_walked(pass, scratch))
 			return false;
+		if (ret >= 0)
+			return true;
 		if (scratch->walk.position < TEXT_MAX - 1)
 			progress->state = step(pass->filter, progress->state, '/');
-		progress->last = '/';
+		progress->place = AT_NAME;
 	}
-	bpf_loop(GIVEN_MAX, pass_given, pass, 0);
+	bpf_loop(GIVEN_MAX / STRIDE, pass_given, pass, 0);
 	if (progress->end == 1 && scratch->record[0] == '/')
 		return true;
-	return !progress->odd && !ends_oddly(progress->last);
+	return !(progress->met & MET_ODD) && !ends_oddly(progress);
 }
 
 static __always_inline bool has_column(struct filter *filter, u32 state, u32 column)
@@ -201,16 +124,6 @@ static __always_inline bool has_column(struct filter *filter, u32 state, u32 col
 
 	return filter->outputs[output & (FILTER_OUTPUTS - 1)][column >> 6 & 3] >> (column & 63) & 1;
 }
-
-/* What is asked of a call. */
-struct question {
-	struct filter *filter;
-	struct filter_call *entry;
-	u32 features;
-	u32 column;
-	u64 cgroup;
-	bool knows_place; /* the features say whether it is in a container, as far as that is known */
-};
 
 static __always_inline u8 column_of(struct filter *filter, struct filter_call *call, u32 features)
 {
@@ -228,26 +141,39 @@ static __always_inline void add_place(struct question *question)
 	question->knows_place = true;
 }
 
-static __noinline bool ask_path(struct question *question, struct scratch *scratch, struct call *call,
-				struct call_shape *shape)
+/* Whether a process's own link may be wanted: most reads ask of none, and reading what was given is dear. */
+static __always_inline bool is_linked(struct question *question)
+{
+	u32 column = question->column;
+
+	return question->filter->linked[column >> 6 & 3] >> (column & 63) & 1;
+}
+
+static __always_inline bool ask_path(struct question *question, struct scratch *scratch, struct call *call,
+				     struct call_shape *shape)
 {
 	struct filter *filter = question->filter;
 	struct pass pass = { .filter = filter, .scratch = scratch };
-	u32 zero = 0, strict;
+	u32 strict;
 	const void *given = (void *)argument(call, shape->path);
 	s64 ret = call->args[ARGUMENT_RETURN];
 	s32 dirfd = shape->base && shape->base <= 6 ? (s32)argument(call, shape->base) : FD_CWD;
 
-	pass.progress = bpf_map_lookup_elem(&progresses, &zero);
-	if (!pass.progress)
-		return true;
-	__builtin_memset(pass.progress, 0, sizeof(*pass.progress));
-	pass.progress->state = filter->start;
+	__builtin_memset(&scratch->progress, 0, sizeof(scratch->progress));
+	scratch->progress.state = filter->start;
 	if (!shape->path)
 		given = 0;
-	if (ret >= 0 ? !run_opened(&pass, scratch, given, ret) : !run_failed(&pass, scratch, given, dirfd))
+	if (!run_path(question, &pass, scratch, given, ret, dirfd))
 		return true;
-	if (!has_column(filter, pass.progress->state, question->column))
+	if (ret >= 0 && given && is_linked(question)) {
+		if (!question->knows_place)
+			add_place(question);
+		if (question->column == COLUMN_NEVER)
+			return false;
+		if (question->column == COLUMN_ALWAYS || (is_linked(question) && may_be_link(scratch, given)))
+			return true;
+	}
+	if (!has_column(filter, scratch->progress.state, question->column))
 		return false;
 	if (!question->knows_place) {
 		add_place(question);
@@ -255,19 +181,19 @@ static __noinline bool ask_path(struct question *question, struct scratch *scrat
 			return false;
 		if (question->column == COLUMN_ALWAYS)
 			return true;
-		if (!has_column(filter, pass.progress->state, question->column))
+		if (!has_column(filter, scratch->progress.state, question->column))
 			return false;
 	}
 	/* Of a path without `../` in it. */
 	strict = column_of(filter, question->entry, question->features & ~FEATURE_CLIMBS);
-	if (strict == COLUMN_ALWAYS || has_column(filter, pass.progress->state, strict))
+	if (strict == COLUMN_ALWAYS || has_column(filter, scratch->progress.state, strict))
 		return true;
 	if (ret < 0)
-		return pass.progress->climbs;
-	if (!given || !read_path(&pass, scratch, given))
+		return (scratch->progress.met & MET_CLIMB);
+	if (!given || !read_path(scratch, given))
 		return true;
-	bpf_loop(GIVEN_MAX, pass_given, &pass, 0);
-	return pass.progress->climbs;
+	bpf_loop(GIVEN_MAX / STRIDE, pass_given, &pass, 0);
+	return (scratch->progress.met & MET_CLIMB);
 }
 
 static __always_inline bool is_path_wanted(struct question *question, struct call *call, struct call_shape *shape)

@@ -210,6 +210,24 @@ describe('the filter for the kernel', () => {
     expect(model.decide(plain)).toBe('drop');
   });
 
+  it('looks for the link of a process where a rule may want one, by its name or by what it led to', () => {
+    const through = (condition: string, resolved: string) =>
+      new FilterModel(encodeFilter(compileFilter(load([condition]), types, new Set()))).decide({
+        nr: 2,
+        ret: 3,
+        uid: 0,
+        container: 'host',
+        name: 'a',
+        path: '/proc/self/fd/9',
+        resolved,
+      });
+    expect(through('evt.type = open and fd.name startswith /proc/self/fd/', '/a/b')).toBe('send');
+    expect(through('evt.type = open and fd.name startswith /proc and fs.path.name = /etc/x', '/etc/x')).toBe('send');
+    expect(through('evt.type = open and not fd.name startswith /proc and fs.path.name = /etc/x', '/a/b')).toBe('drop');
+    expect(through('evt.type = open and fd.name startswith /etc/', '/a/b')).toBe('drop');
+    expect(through('evt.type = open and fd.name startswith /etc/', '/etc/b')).toBe('send');
+  });
+
   it('sends every event of the types that are kept', () => {
     const [rule] = load(['evt.type in (open, openat) and fd.name = /etc/shadow']);
     const call = {

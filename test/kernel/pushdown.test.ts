@@ -202,6 +202,38 @@ describe('the filter in the kernel, of calls on sockets', () => {
   });
 });
 
+describe('the paths of folders that the kernel side keeps in mind', () => {
+  it('are those of now, after a rename and under another mount', {
+    timeout: 60_000,
+  }, async () => {
+    const at = join(folder.path, 'memo');
+    const opens = 'evt.type in (open, openat)';
+    const rules = load(
+      [`${opens} and fd.name startswith ${at}/guarded/`, `${opens} and fd.name endswith /none`],
+      false,
+    );
+    const on = openWatched({ rules }, 'on');
+    // Names of 40 bytes and more are copied in another way, and paths of 120 and more are not kept.
+    const long = 'long'.repeat(20);
+    const line = [
+      `at=${at} && mkdir -p $at/plain/${long}/${long} $at/other && cd $at`,
+      `touch plain/file plain/${long}/file plain/${long}/${long}/file`,
+      `look() { for i in 1 2 3; do for name in file ${long}/file ${long}/${long}/file; do : < $1/$name; done; done; }`,
+      'look plain && mv plain guarded && look guarded && mv guarded plain && look $at/plain',
+      'mv plain/file plain/file2 && : < plain/file2 && mkdir guarded && mount --bind plain guarded && : < guarded/file2',
+      'umount guarded && mv plain/file2 plain/file && : < plain/file && : < other/../plain/file',
+      // A name that is shorter than the one before, in a folder of more than 64 bytes.
+      `cd plain/${long} && ! cat longer-than-none 2> /dev/null && ! cat none 2> /dev/null`,
+    ].join(' && ');
+    const session = await run('/usr/bin/unshare', ['-m', '/bin/sh', '-c', line], 'host');
+    on.close();
+    const seen = ofSession(on.alerts, session).map((alert) => alert.split(' ')[5]?.slice(at.length));
+    const nine = ['file', `${long}/file`, `${long}/${long}/file`].flatMap((name) => Array(3).fill(`/guarded/${name}`));
+    expect(seen.toSorted()).toEqual([...nine, '/guarded/file2', `/plain/${long}/none`].toSorted());
+    expect(on.opens.get(session) ?? 0).toBeLessThan(60);
+  });
+});
+
 describe('with the published rules, or the built-in ones', () => {
   it('takes an exec for told: no first open of a program is sent for that', { timeout: 60_000 }, async () => {
     const rules = load([], true);
