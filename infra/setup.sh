@@ -85,6 +85,7 @@ find_missing() {
 	[ "$purpose" = test ] && return
 	has qemu-system-x86_64 || miss qemu-system-x86
 	has cpio || miss cpio
+	has debootstrap || [ -x /usr/sbin/debootstrap ] || miss debootstrap
 	has crun || miss crun
 	has dbus-daemon || miss dbus
 }

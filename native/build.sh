@@ -21,9 +21,8 @@ if [ "$machine" != x86_64 ]; then
 fi
 
 # Outputs are moved into place, so that one that is in use stays whole.
-if stale "$out/lanner.bpf.o" native/bpf native/build.sh; then
-	clang -O2 -g -target bpf -D__TARGET_ARCH_x86 -Wall -Werror "-I/usr/include/$machine-linux-gnu" \
-		-c native/bpf/lanner.bpf.c -o "$out/lanner.bpf.o.new"
+if stale "$out/lanner.bpf.o" native/bpf native/compile.sh; then
+	sh native/compile.sh "$out/lanner.bpf.o.new"
 	mv "$out/lanner.bpf.o.new" "$out/lanner.bpf.o"
 fi
 
