@@ -12,6 +12,7 @@ type Addon = {
     leaveOut: string,
     deny: boolean,
     byPerf: boolean,
+    isSeconded: boolean,
   ) => NativeCapture;
   readonly findBlindSpots: () => readonly string[];
   readonly tryWays: () => readonly string[];
@@ -96,6 +97,8 @@ export type NativeOptions = {
   readonly deny?: boolean | undefined;
   /** Calls are seen where `hook()` says, not by the typed tracepoint. */
   readonly byPerf?: boolean | undefined;
+  /** Execs, forks and exits come to two hooks each: typed ones alone lose some where they are preempted. */
+  readonly isSeconded?: boolean | undefined;
 };
 
 export type OpenOutcome =
@@ -177,6 +180,7 @@ export function openNative(options: NativeOptions): OpenOutcome {
         options.leaveOut ?? '',
         options.deny ?? false,
         options.byPerf ?? false,
+        options.isSeconded ?? false,
       ),
     };
   } catch (error) {

@@ -12,7 +12,7 @@ import { Merge } from './merge.ts';
 import { Pace } from './pace.ts';
 import { CopyingReader, InPlaceReader, type RingReader, toBatch } from './ring-reader.ts';
 import { type Details, encodeShapes } from './shapes.ts';
-import { type Choice, chooseWay, describeWay, Hooks, type Way } from './ways.ts';
+import { type Choice, chooseWay, describeWay, Hooks, isPreemptible, type Way } from './ways.ts';
 
 export type CaptureOptions = {
   /** Event types wanted. Exec, fork and exit of processes always come. */
@@ -40,6 +40,8 @@ export type CaptureOptions = {
   readonly leaveOut?: string | undefined;
   /** How calls are come by, in the place of what this kernel is best watched by: tests compare them. */
   readonly way?: Way | undefined;
+  /** Whether execs, forks and exits come to two hooks each, in the place of what this kernel needs: tests see both. */
+  readonly isSeconded?: boolean | undefined;
   /** Records are read where the kernel put them, unless foreign memory is refused here. */
   readonly reading?: 'in-place' | 'copy' | undefined;
 };
@@ -81,9 +83,11 @@ const MOST_DRAINS = 64;
 
 /** Loads the kernel programs and starts the flow of events. The calling process's own are left out. */
 export function openCapture(options: CaptureOptions): CaptureOutcome {
-  if (options.way !== undefined) return openBy({ way: options.way, reason: 'it was asked for' }, options);
+  const isSeconded = options.isSeconded ?? isPreemptible(release());
+  if (options.way !== undefined)
+    return openBy({ way: options.way, reason: 'it was asked for' }, { ...options, isSeconded });
   const choice = chooseWay({ release: release(), takesOtherEntries: takesOtherEntries() });
-  const outcome = openBy(choice, options);
+  const outcome = openBy(choice, { ...options, isSeconded });
   if (outcome.ok || choice.way === 'typed') return outcome;
   return openBy({ way: 'typed', reason: `the other ways fail here: ${outcome.reason}` }, options);
 }

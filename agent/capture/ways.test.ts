@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { nameOfCall } from '../events/calls.ts';
-import { type Choice, chooseWay, describeWay, eventsOf, Hooks } from './ways.ts';
+import { type Choice, chooseWay, describeLifecycle, describeWay, eventsOf, Hooks } from './ways.ts';
 
 const chosen = (release: string, takesOtherEntries: boolean): string => chooseWay({ release, takesOtherEntries }).way;
 
@@ -25,6 +25,13 @@ describe('the way to see calls', () => {
     expect(describeWay(chooseWay({ release: '6.1.0', takesOtherEntries: true }))).toBe(
       'system calls by one typed hook (sys_exit) and a table of numbers, because hooks of single calls miss 32-bit ones',
     );
+  });
+});
+
+describe('execs, forks and exits', () => {
+  it('come twice from the first kernel on that preempts typed hooks', () => {
+    expect(describeLifecycle('6.19.14')).not.toContain('once more');
+    expect(describeLifecycle('7.0.0')).toMatch(/^exec, fork, exit by typed tracepoints .* and once more through perf/);
   });
 });
 

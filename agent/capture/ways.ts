@@ -21,12 +21,15 @@ const HOOKS_MAX = 128;
 /** The first whose tracepoints run with preemption on (native/README.md). */
 const PREEMPTIBLE = 7;
 
+/** Whether typed hooks can be preempted on this kernel (uname(2)), and then lose events. */
+export const isPreemptible = (release: string): boolean => Number.parseInt(release, 10) >= PREEMPTIBLE;
+
 /** The cheapest way that misses nothing; native/README.md has the figures, and why functions are not hooked instead. */
 export function chooseWay({ release, takesOtherEntries }: KernelFacts): Choice {
   if (!takesOtherEntries) {
     return { way: 'each', reason: 'this kernel takes neither 32-bit nor x32 calls, which hooks of single calls miss' };
   }
-  if (Number.parseInt(release, 10) >= PREEMPTIBLE) {
+  if (isPreemptible(release)) {
     return {
       way: 'perf',
       reason: 'hooks of single calls miss 32-bit ones, and typed ones lose events to preemption here',
@@ -37,6 +40,12 @@ export function chooseWay({ release, takesOtherEntries }: KernelFacts): Choice {
 
 /** What the doctor and the log say of a way. */
 export const describeWay = ({ way, reason }: Choice): string => `${sentences[way]}, because ${reason}`;
+
+/** The same of what does not depend on what is asked for. */
+export const describeLifecycle = (release: string): string =>
+  isPreemptible(release)
+    ? 'exec, fork, exit by typed tracepoints (tp_btf), which lose events to preemption here, and once more through perf; io_uring through perf'
+    : 'exec, fork, exit, io_uring by typed tracepoints (tp_btf)';
 
 const sentences: Readonly<Record<Way, string>> = {
   typed: 'system calls by one typed hook (sys_exit) and a table of numbers',

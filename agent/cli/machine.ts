@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:
 import { release } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { checkSupport, findBlindSpots, takesOtherEntries, tryOtherWays } from '#native';
-import { chooseWay, describeWay } from '../capture/ways.ts';
+import { chooseWay, describeLifecycle, describeWay } from '../capture/ways.ts';
 import { findEngines } from '../state/containers/engine.ts';
 
 /**
@@ -150,9 +150,10 @@ function checkWays(): Finding {
   const check = 'ways to see';
   if (!checkSupport().ok) return { check, status: 'ok', detail: 'none: see above' };
   const calls = describeWay(chooseWay({ release: release(), takesOtherEntries: takesOtherEntries() }));
+  const lifecycle = describeLifecycle(release());
   const kprobe = existsSync('/sys/bus/event_source/devices/kprobe') ? 'available' : 'not in this kernel';
   const others = [...tryOtherWays(), `kprobe: ${kprobe}`].join('; ');
-  const detail = `exec, fork, exit, io_uring by typed tracepoints (tp_btf); ${calls}; not used: ${others}`;
+  const detail = `${lifecycle}; ${calls}; not used: ${others}`;
   return { check, status: 'ok', detail };
 }
 

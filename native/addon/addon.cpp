@@ -71,21 +71,20 @@ class Capture : public Napi::ObjectWrap<Capture> {
 			 InstanceMethod("blindSpots", &Capture::BlindSpots), InstanceMethod("close", &Capture::Close)});
 	}
 
-	// new Capture(objectPath, lifecycleBytes, bulkBytes, leaveOut, deny, byPerf): loaded, not attached. `deny`:
-	// with the LSM program; `byPerf`: calls are seen where hook() says.
+	// new Capture(objectPath, lifecycleBytes, bulkBytes, leaveOut, deny, byPerf, isSeconded): loaded, not attached.
 	explicit Capture(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Capture>(info) {
 		Napi::Env env = info.Env();
 		if (!info[0].IsString() || !info[1].IsNumber() || !info[2].IsNumber() || !info[3].IsString() ||
-		    !info[4].IsBoolean() || !info[5].IsBoolean()) {
-			Throw(env, "EINVAL", "Capture expects a path, two sizes, a name and two booleans");
+		    !info[4].IsBoolean() || !info[5].IsBoolean() || !info[6].IsBoolean()) {
+			Throw(env, "EINVAL", "Capture expects a path, two sizes, a name and three booleans");
 			return;
 		}
 		Sizes sizes;
 		sizes.lifecycle = info[1].As<Napi::Number>().Uint32Value();
 		sizes.bulk = info[2].As<Napi::Number>().Uint32Value();
-		Failure failure = programs_.Load(
-			info[0].As<Napi::String>().Utf8Value(), sizes, info[3].As<Napi::String>().Utf8Value(),
-			info[4].As<Napi::Boolean>().Value(), info[5].As<Napi::Boolean>().Value());
+		Wishes wishes{info[3].As<Napi::String>().Utf8Value(), info[4].As<Napi::Boolean>().Value(),
+			      info[5].As<Napi::Boolean>().Value(), info[6].As<Napi::Boolean>().Value()};
+		Failure failure = programs_.Load(info[0].As<Napi::String>().Utf8Value(), sizes, wishes);
 		if (failure.code) {
 			programs_.Close();
 			ThrowFailure(env, failure);

@@ -58,9 +58,25 @@ int Link(int program, long id) {
 
 } // namespace
 
-Failure PerfHooks::Hook(int program, const std::vector<std::string>& events, std::vector<std::string>* missing) {
+Failure PerfHooks::Open() {
 	if (tracefs_ < 0) tracefs_ = OpenTracefs();
 	if (tracefs_ < 0) return Fail(errno, "cannot open tracefs");
+	return {};
+}
+
+Failure PerfHooks::Keep(int program, const std::string& event) {
+	Failure failure = Open();
+	if (failure.code) return failure;
+	long id = ReadId(tracefs_, event);
+	int link = id < 0 ? -1 : Link(program, id);
+	if (link < 0) return Fail(id < 0 ? ENOENT : errno, "cannot attach to " + event);
+	kept_.push_back(link);
+	return {};
+}
+
+Failure PerfHooks::Hook(int program, const std::vector<std::string>& events, std::vector<std::string>* missing) {
+	Failure failure = Open();
+	if (failure.code) return failure;
 	for (const std::string& event : events) {
 		if (links_.count(event)) continue;
 		long id = ReadId(tracefs_, event);
@@ -86,6 +102,9 @@ void PerfHooks::Close() {
 	for (const auto& link : links_)
 		close(link.second);
 	links_.clear();
+	for (int link : kept_)
+		close(link);
+	kept_.clear();
 	if (tracefs_ >= 0) close(tracefs_);
 	tracefs_ = -1;
 }

@@ -18,9 +18,14 @@ class PerfHooks {
 	// already stays untouched, the new ones come before the old ones go. The kernel has not those that are
 	// `missing`.
 	Failure Hook(int program, const std::vector<std::string>& events, std::vector<std::string>* missing);
+	// The program is on this event as well, to the end.
+	Failure Keep(int program, const std::string& event);
 	void Close();
 
       private:
+	Failure Open();
+
 	int tracefs_ = -1;
+	std::vector<int> kept_;
 	std::map<std::string, int> links_;
 };

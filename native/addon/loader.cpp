@@ -60,17 +60,22 @@ struct Optional {
 	const char* program;
 	const char* tracepoint;
 	int parameters;
+	// Where typed programs are preempted, the event's group for perf; else nullptr.
+	const char* group;
 };
 
 const char* const kSubmitted = "calls made through io_uring";
 const char* const kCompleted = "results of calls made through io_uring";
 const char* const kOverflown = "results of io_uring calls when its completion queue is full";
 const Optional kOptional[] = {
-	{kSubmitted, "uring_submit", "io_uring_submit_req", 1},
-	{kSubmitted, "uring_submit_sqe", "io_uring_submit_sqe", 2},
-	{kCompleted, "uring_complete", "io_uring_complete", 3},
-	{kCompleted, "uring_complete_values", "io_uring_complete", 7},
-	{kOverflown, "uring_overflow", "io_uring_cqe_overflow", 5},
+	{kSubmitted, "uring_submit", "io_uring_submit_req", 1, nullptr},
+	{kSubmitted, "uring_submit_sqe", "io_uring_submit_sqe", 2, nullptr},
+	{kCompleted, "uring_complete", "io_uring_complete", 3, nullptr},
+	{kCompleted, "uring_complete_values", "io_uring_complete", 7, nullptr},
+	{kOverflown, "uring_overflow", "io_uring_cqe_overflow", 5, nullptr},
+	{kSubmitted, "uring_submit_perf", "io_uring_submit_req", 1, "io_uring"},
+	{kCompleted, "uring_complete_perf", "io_uring_complete", 3, "io_uring"},
+	{kOverflown, "uring_overflow_perf", "io_uring_cqe_overflow", 5, "io_uring"},
 };
 // Lists processes. Where the kernel refuses it nothing is missed: /proc tells the same, slower.
 const char* const kSnapshot = "snapshot_process";
@@ -79,6 +84,26 @@ const char* const kPurposes[] = {kSubmitted, kCompleted, kOverflown};
 
 // Numbers of x86_64 calls.
 const uint32_t kExecve = 59, kClone = 56;
+
+// Programs that come to the same events: of `program` the kernel skips runs where it is preempted.
+struct Pair {
+	const char* program;
+	const char* second;
+	const char* tracepoint; // of the group `sched`
+};
+
+// In the order of `enum second`.
+const Pair kPairs[SECONDS] = {
+	{"process_exec", "second_exec", "sched_process_exec"},
+	{"process_fork", "second_fork", "sched_process_fork"},
+	{"process_exit", "second_exit", "sched_process_exit"},
+};
+
+const Pair* FindSecond(const char* program) {
+	for (const Pair& pair : kPairs)
+		if (!strcmp(pair.second, program)) return &pair;
+	return nullptr;
+}
 
 // Runs that the kernel skipped because the CPU was inside a program already.
 uint64_t SkippedRuns(bpf_program* program) {
@@ -116,14 +141,15 @@ bool Blames(const char* program) {
 }
 
 // The programs that fit this kernel, one for each purpose; what is left without one is added to `blind_spots`.
-std::vector<const Optional*> Choose(const std::string& leave_out, std::vector<std::string>* blind_spots) {
+std::vector<const Optional*> Choose(const std::string& leave_out, bool seconded,
+				    std::vector<std::string>* blind_spots) {
 	std::vector<const Optional*> chosen;
 	btf* types = btf__load_vmlinux_btf();
 	for (const char* purpose : kPurposes) {
 		std::string reason;
 		const Optional* found = nullptr;
 		for (const Optional& optional : kOptional) {
-			if (optional.purpose != purpose || found) continue;
+			if (optional.purpose != purpose || found || seconded != !!optional.group) continue;
 			int parameters = types && leave_out != optional.tracepoint
 						 ? ParametersOf(types, optional.tracepoint)
 						 : -1;
@@ -144,7 +170,7 @@ std::vector<const Optional*> Choose(const std::string& leave_out, std::vector<st
 
 std::vector<std::string> FindBlindSpots(const std::string& leave_out) {
 	std::vector<std::string> blind_spots;
-	Choose(leave_out, &blind_spots);
+	Choose(leave_out, false, &blind_spots);
 	return blind_spots;
 }
 
@@ -162,13 +188,16 @@ Failure Programs::Open(const std::string& path, const Sizes& sizes) {
 		if (!map || bpf_map__set_max_entries(map, wanted[i]))
 			return Fail(EINVAL, std::string("no ring ") + kRingMaps[i]);
 	}
+	const uint32_t seconded = seconded_;
+	if (bpf_map__set_initial_value(Map(".rodata.seconded"), &seconded, sizeof(seconded)))
+		return Fail(EINVAL, "cannot set .rodata.seconded");
 	return {};
 }
 
-Failure Programs::Load(const std::string& path, const Sizes& sizes, const std::string& leave_out, bool deny,
-		       bool by_perf) {
+Failure Programs::Load(const std::string& path, const Sizes& sizes, const Wishes& wishes) {
 	libbpf_set_print(Complain);
-	std::vector<const Optional*> chosen = Choose(leave_out, &blind_spots_);
+	std::vector<const Optional*> chosen = Choose(wishes.leave_out, wishes.seconded, &blind_spots_);
+	seconded_ = wishes.seconded;
 	bool has_snapshot = true;
 	for (;;) {
 		Failure failure = Open(path, sizes);
@@ -178,8 +207,14 @@ Failure Programs::Load(const std::string& path, const Sizes& sizes, const std::s
 			const Optional* optional = FindOptional(bpf_program__name(program));
 			bool wanted = !optional || std::find(chosen.begin(), chosen.end(), optional) != chosen.end();
 			if (!strcmp(bpf_program__name(program), kSnapshot)) wanted = has_snapshot;
-			if (!strcmp(bpf_program__name(program), "deny_exec")) wanted = deny;
-			if (!strcmp(bpf_program__name(program), by_perf ? kTypedExit : kPerfExit)) wanted = false;
+			if (!strcmp(bpf_program__name(program), "deny_exec")) wanted = wishes.deny;
+			if (!strcmp(bpf_program__name(program), wishes.by_perf ? kTypedExit : kPerfExit))
+				wanted = false;
+			if (FindSecond(bpf_program__name(program))) wanted = seconded_;
+			for (const Pair& pair : kPairs)
+				if (seconded_ && !strcmp(bpf_program__name(program), pair.program) &&
+				    wishes.leave_out == pair.tracepoint)
+					wanted = false;
 			bpf_program__set_autoload(program, wanted);
 		}
 		int error = LoadUndisturbed(object_);
@@ -214,15 +249,23 @@ Failure Programs::Attach() {
 	bpf_object__for_each_program(program, object_) {
 		const char* name = bpf_program__name(program);
 		if (!bpf_program__autoload(program) || !strcmp(name, kSnapshot) || !strcmp(name, kPerfExit)) continue;
-		bpf_link* link = bpf_program__attach(program);
-		if (!link) {
-			Failure failure = Fail(errno, std::string("cannot attach ") + name);
-			const Optional* optional = FindOptional(name);
+		const Optional* optional = FindOptional(name);
+		const Pair* pair = FindSecond(name);
+		Failure failure;
+		bpf_link* link = nullptr;
+		if (pair)
+			failure = hooks_.Keep(bpf_program__fd(program), std::string("sched/") + pair->tracepoint);
+		else if (optional && optional->group)
+			failure = hooks_.Keep(bpf_program__fd(program),
+					      std::string(optional->group) + "/" + optional->tracepoint);
+		else if (!(link = bpf_program__attach(program)))
+			failure = Fail(errno, std::string("cannot attach ") + name);
+		if (failure.code) {
 			if (!optional) return failure;
 			blind_spots_.push_back(std::string(optional->purpose) + ": " + failure.message);
 			continue;
 		}
-		links_.push_back(link);
+		if (link) links_.push_back(link);
 	}
 	return {};
 }
@@ -272,6 +315,26 @@ Failure Programs::Ignore(uint32_t tgid, bool ignored) {
 	return {};
 }
 
+// Events that were lost because the kernel skipped a run. Of two hooks' events, at most those that neither was run for:
+// what the first one would have passed over, the second one does not tell.
+uint64_t Programs::SkippedEvents(bpf_program* program) {
+	uint64_t skipped = SkippedRuns(program);
+	const char* name = bpf_program__name(program);
+	if (!seconded_) return skipped;
+	if (FindSecond(name)) return 0;
+	for (int i = 0; i < SECONDS; i++) {
+		if (strcmp(kPairs[i].program, name)) continue;
+		uint32_t zero = 0;
+		uint64_t made_up[SECONDS] = {};
+		bpf_map_lookup_elem(bpf_map__fd(Map(".data.made_up")), &zero, made_up);
+		bpf_program* second = bpf_object__find_program_by_name(object_, kPairs[i].second);
+		uint64_t missed = skipped > made_up[i] ? skipped - made_up[i] : 0;
+		most_skipped_[i] = std::max(most_skipped_[i], std::min(missed, SkippedRuns(second)));
+		return most_skipped_[i];
+	}
+	return skipped;
+}
+
 std::vector<uint64_t> Programs::Losses() {
 	std::vector<uint64_t> sums(LOSS_ROWS * LOSSES, 0);
 	int cpus = libbpf_num_possible_cpus();
@@ -284,7 +347,7 @@ std::vector<uint64_t> Programs::Losses() {
 	}
 	bpf_program* program;
 	bpf_object__for_each_program(program, object_)
-		sums[RowOf(bpf_program__name(program)) * LOSSES + LOSS_RECURSION] += SkippedRuns(program);
+		sums[RowOf(bpf_program__name(program)) * LOSSES + LOSS_RECURSION] += SkippedEvents(program);
 	return sums;
 }
 
@@ -324,7 +387,7 @@ std::vector<uint64_t> Programs::Counters() {
 	}
 	bpf_program* program;
 	bpf_object__for_each_program(program, object_) {
-		sums[COUNTERS] += SkippedRuns(program);
+		sums[COUNTERS] += SkippedEvents(program);
 	}
 	return sums;
 }

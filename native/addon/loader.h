@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "../bpf/event.h"
 #include "failure.h"
 #include "hooks.h"
 #include "ring.h"
@@ -16,6 +17,17 @@ struct Sizes {
 };
 
 enum RingName { LIFECYCLE = 0, BULK = 1, DOORBELL = 2, RINGS = 3 };
+
+struct Wishes {
+	// A tracepoint that is treated as if the kernel had it not.
+	std::string leave_out;
+	// With the LSM program.
+	bool deny = false;
+	// Calls are seen where Hook() says.
+	bool by_perf = false;
+	// Typed programs are preempted here (bpf/second.h).
+	bool seconded = false;
+};
 
 // What no program can see on this kernel, as far as its types tell.
 std::vector<std::string> FindBlindSpots(const std::string& leave_out);
@@ -28,10 +40,7 @@ class Programs {
 	~Programs() { Close(); }
 
 	// Loads; nothing is attached yet, so that the tables can be filled.
-	// `leave_out` names a tracepoint that is treated as if the kernel had it not. `by_perf`: calls are seen where
-	// Hook() says.
-	Failure Load(const std::string& path, const Sizes& sizes, const std::string& leave_out, bool deny,
-		     bool by_perf);
+	Failure Load(const std::string& path, const Sizes& sizes, const Wishes& wishes);
 	Failure Attach();
 	// See PerfHooks.
 	Failure Hook(const std::vector<std::string>& events, std::vector<std::string>* missing);
@@ -56,12 +65,15 @@ class Programs {
 	Failure Open(const std::string& path, const Sizes& sizes);
 	bpf_map* Map(const char* name);
 	void EndSnapshot();
+	uint64_t SkippedEvents(bpf_program* program);
 
 	bpf_object* object_ = nullptr;
 	std::vector<bpf_link*> links_;
 	std::vector<uint32_t> ignored_;
 	std::vector<std::string> blind_spots_;
 	PerfHooks hooks_;
+	bool seconded_ = false;
+	uint64_t most_skipped_[SECONDS] = {};
 	Ring rings_[RINGS];
 	int snapshot_ = -1;
 };

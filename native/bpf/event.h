@@ -358,6 +358,14 @@ enum loss {
 	LOSS_SHED = 5,      /* given up to keep within cpu_limit; in no counter either */
 	LOSSES = 6,
 };
+/* What comes to a second hook where typed ones are preempted (second.h). */
+enum second {
+	SECOND_EXEC = 0,
+	SECOND_FORK = 1,
+	SECOND_EXIT = 2,
+	SECONDS = 3,
+};
+
 /* Rows: x86_64 system call numbers, then exits, then what was made outside a call that has a number. */
 #define LOSS_EXIT CALLS
 #define LOSS_OTHER (CALLS + 1)

@@ -69,30 +69,18 @@ static __always_inline void append_environment(struct scratch *scratch, struct t
 		append_user(scratch, text, (void *)start, BPF_CORE_READ(mm, env_end) - start);
 }
 
-/* include/trace/events/sched.h: TP_PROTO(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm). After the
- * point of no return, with the new memory in place, before the program's first instruction. A failed execve never gets
- * here. */
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux_binprm *bprm)
+static __always_inline void see_exec(struct task_struct *task, const char *filename, u32 nr)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct scratch *scratch;
+	struct scratch *scratch = take_scratch(EVENT_EXEC, NR_EXECVE);
 	struct exec_event *event;
 	unsigned long arg_start, arg_end;
 	struct file *file;
-	u32 nr = NR_EXECVE;
 	bool isPathCut;
 
-	if (is_ignored(task->tgid))
-		return 0;
-	scratch = take_scratch(EVENT_EXEC, nr);
 	if (!scratch)
-		return 0;
+		return;
 	event = (void *)scratch->record;
 	__builtin_memset(event, 0, sizeof(*event));
-	/* The kernel has already rewritten orig_ax to execve (set_personality_64bit). */
-	if (bpf_core_field_exists(bprm->fdpath) && BPF_CORE_READ(bprm, fdpath))
-		nr = NR_EXECVEAT;
 	fill_header(&event->header, task, EVENT_EXEC, nr);
 	if (is_compat(task))
 		event->header.flags |= FLAG_COMPAT;
@@ -105,7 +93,7 @@ int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux
 		append_file(scratch, &event->exe, file);
 	}
 	isPathCut = scratch->lost != 0;
-	append_string(scratch, &event->filename, BPF_CORE_READ(bprm, filename), true);
+	append_string(scratch, &event->filename, filename, true);
 	arg_start = BPF_CORE_READ(task, mm, arg_start);
 	arg_end = BPF_CORE_READ(task, mm, arg_end);
 	if (arg_end - arg_start > TEXT_MAX) {
@@ -122,5 +110,49 @@ int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux
 	if (BPF_CORE_READ(task, thread_pid, level)) /* in a container, as far as that is cheaply told */
 		ring_bell();
 	scratch->busy = 0;
+}
+
+static __always_inline bool is_first_exec(struct task_struct *task)
+{
+	return is_first(EVENT_EXEC, plain(task)->group_leader->start_boottime, task->tgid, task->self_exec_id);
+}
+
+/* include/trace/events/sched.h: TP_PROTO(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm). After the
+ * point of no return, with the new memory in place, before the program's first instruction. A failed execve never gets
+ * here. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *unused, int old_pid, struct linux_binprm *bprm)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	/* The kernel has already rewritten orig_ax to execve (set_personality_64bit). */
+	u32 nr = bpf_core_field_exists(bprm->fdpath) && BPF_CORE_READ(bprm, fdpath) ? NR_EXECVEAT : NR_EXECVE;
+
+	if (is_ignored(task->tgid))
+		return 0;
+	if (is_seconded) /* the scratch is of the CPU */
+		bpf_preempt_disable();
+	if (!is_seconded || is_first_exec(task))
+		see_exec(task, BPF_CORE_READ(bprm, filename), nr);
+	if (is_seconded)
+		bpf_preempt_enable();
+	return 0;
+}
+
+#define DEV_FD 0x2f64662f7665642full /* "/dev/fd/" */
+
+/* The same through perf. fs/exec.c, alloc_bprm, makes a path of execveat's descriptor: of it alone, there the two calls
+ * are told apart. */
+SEC("tp/sched/sched_process_exec")
+int second_exec(struct trace_event_raw_sched_process_exec *context)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	const char *filename = (void *)context + (context->__data_loc_filename & 0xffff);
+	u64 beginning = 0;
+
+	if (is_ignored(task->tgid) || !is_first_exec(task))
+		return 0;
+	bpf_probe_read_kernel(&beginning, sizeof(beginning), filename);
+	see_exec(task, filename, beginning == DEV_FD ? NR_EXECVEAT : NR_EXECVE);
+	__sync_fetch_and_add(&made_up[SECOND_EXEC], 1);
 	return 0;
 }

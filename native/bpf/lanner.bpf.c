@@ -17,6 +17,7 @@
 #include "uring.h"
 #include "filter.h"
 #include "reflex.h"
+#include "second.h"
 
 #include "exec.bpf.c"
 #include "deny.bpf.c"

@@ -58,8 +58,9 @@ struct reflex_walk {
 	u32 unused;
 };
 
-/* Where a record is put together, one for each CPU. Up to now tp_btf programs run with preemption off; should one of
- * ours ever come upon another's half-made record, it gives up and is counted. Must fit 32 KB (PCPU_MIN_UNIT_SIZE). */
+/* Where a record is put together, one for each CPU: with preemption off, by the kernel's doing or ours (second.h).
+ * Should one of ours ever come upon another's half-made record, it gives up and is counted. Must fit 32 KB
+ * (PCPU_MIN_UNIT_SIZE). */
 struct scratch {
 	u8 record[RECORD_MAX];
 	u8 path[TEXT_MAX + PATH_MARGIN]; /* filled from its end, as a path is walked from its last name */

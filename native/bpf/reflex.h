@@ -9,12 +9,6 @@
 #define PF_KTHREAD 0x200000 /* linux/sched.h */
 #define SIGKILL 9
 
-struct reflex_usage {
-	struct bpf_spin_lock lock;
-	u32 used;
-	u64 window;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, REFLEX_TESTS);
@@ -33,8 +27,13 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct reflex_usage);
+	__type(value, u64);
 } reflex_usages SEC(".maps");
+
+/* The number of the window, and in the lower bits how many kills it had. One word, because programs that perf runs may
+ * hold no lock. */
+#define USED_BITS 24
+#define USAGE_TRIES 16
 
 /* Programs that are left alone where the host's files are seen: engines, Redis, Lanner, and who is on the protected
  * list. */
@@ -270,25 +269,22 @@ static __always_inline bool is_spared(struct scratch *scratch, struct exec_event
 static __always_inline bool take_kill(struct reflex_control *control)
 {
 	u32 zero = 0;
-	struct reflex_usage *usage = bpf_map_lookup_elem(&reflex_usages, &zero);
+	u64 *usage = bpf_map_lookup_elem(&reflex_usages, &zero);
 	u64 length = control->window_ns;
-	u64 window;
-	bool isTaken = false;
+	u64 window, known, used;
 
 	if (!usage || !length)
 		return false;
-	window = bpf_ktime_get_boot_ns() / length;
-	bpf_spin_lock(&usage->lock);
-	if (usage->window != window) {
-		usage->window = window;
-		usage->used = 0;
+	window = bpf_ktime_get_boot_ns() / length << USED_BITS;
+	for (int i = 0; i < USAGE_TRIES; i++) {
+		known = *(volatile u64 *)usage;
+		used = known >> USED_BITS == window >> USED_BITS ? known & ((1 << USED_BITS) - 1) : 0;
+		if (used >= control->most)
+			return false;
+		if (__sync_val_compare_and_swap(usage, known, window + used + 1) == known)
+			return true;
 	}
-	if (usage->used < control->most) {
-		usage->used += 1;
-		isTaken = true;
-	}
-	bpf_spin_unlock(&usage->lock);
-	return isTaken;
+	return false;
 }
 
 static __noinline u32 reflex_verdict(struct scratch *scratch)

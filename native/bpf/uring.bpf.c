@@ -368,3 +368,22 @@ int BPF_PROG(uring_overflow, void *ring, u64 user_data, s32 result, u32 flags)
 {
 	return complete((u64)ring, 0, user_data, result, flags);
 }
+
+/* The three through perf, where typed hooks are preempted (second.h). */
+SEC("tp/io_uring/io_uring_submit_req")
+int uring_submit_perf(struct trace_event_raw_io_uring_submit_req *context)
+{
+	return submit(context->req);
+}
+
+SEC("tp/io_uring/io_uring_complete")
+int uring_complete_perf(struct trace_event_raw_io_uring_complete *context)
+{
+	return complete((u64)context->ctx, (u64)context->req, context->user_data, context->res, context->cflags);
+}
+
+SEC("tp/io_uring/io_uring_cqe_overflow")
+int uring_overflow_perf(struct trace_event_raw_io_uring_cqe_overflow *context)
+{
+	return complete((u64)context->ctx, 0, context->user_data, context->res, context->cflags);
+}

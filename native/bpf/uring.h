@@ -135,6 +135,22 @@ struct io_async_msghdr {
 	struct msghdr msg;
 	struct sockaddr_bytes addr;
 };
+/* What perf hands to a program: include/trace/events/io_uring.h, its TP_STRUCT__entry. */
+struct trace_event_raw_io_uring_submit_req {
+	void *req;
+};
+struct trace_event_raw_io_uring_complete {
+	void *ctx, *req;
+	u64 user_data;
+	s32 res;
+	u32 cflags;
+};
+struct trace_event_raw_io_uring_cqe_overflow {
+	void *ctx;
+	u64 user_data;
+	s32 res;
+	u32 cflags;
+};
 #pragma clang attribute pop
 
 /* A name is the program's own: up to URING_NAMESAKES requests may have it at the same time. */

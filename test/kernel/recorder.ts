@@ -24,7 +24,7 @@ export function makeFolder(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-type Settings = Partial<Pick<CaptureOptions, 'lifecycleBytes' | 'bulkBytes' | 'reading' | 'details' | 'way'>>;
+type Settings = Partial<Omit<CaptureOptions, 'types' | 'onEvent'>>;
 
 /** A capture that keeps its events. */
 export class Recorder {

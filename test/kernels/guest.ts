@@ -50,6 +50,16 @@ export function copyLinked(tree: string, program: string, to: string): void {
   }
 }
 
+/** Compiles the kernel programs as Debian 13 does, whose clang is another than Debian 12's. */
+export function compileElsewhere(object: string): void {
+  const tree = execFileSync('sh', ['infra/fetch-clang.sh'], { cwd: root, encoding: 'utf8' }).trim();
+  const folder = mkdtempSync(join(tree, 'tmp/lanner-'));
+  cpSync(join(root, 'native'), join(folder, 'native'), { recursive: true });
+  execFileSync('chroot', [tree, 'sh', `/tmp/${basename(folder)}/native/compile.sh`, `/tmp/${basename(folder)}/object`]);
+  copyFileSync(join(folder, 'object'), object);
+  rmSync(folder, { recursive: true });
+}
+
 /** The file system of the guest in memory: busybox, Node, this checkout. One for all kernels; `remove` it at the end. */
 export function makeGuest(): { readonly initrd: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'lanner-kernels-'));
@@ -60,6 +70,8 @@ export function makeGuest(): { readonly initrd: string; remove(): void } {
   copyLinked(tree, process.execPath, 'bin/node');
   copyLinked(tree, join(root, '.build/lanner.node'), 'lanner/.build/lanner.node');
   copyFileSync(join(root, '.build/lanner.bpf.o'), join(tree, 'lanner/.build/lanner.bpf.o'));
+  compileElsewhere(join(tree, 'elsewhere.o'));
+  copyFileSync(join(import.meta.dirname, 'load.js'), join(tree, 'load.mjs'));
   for (const name of ['agent', 'rules', 'playbooks', 'native', 'lanner.ts', 'package.json'])
     cpSync(join(root, name), join(tree, 'lanner', name), { recursive: true });
   const dependencies = execFileSync('npm', ['ls', '--omit=dev', '--all', '--parseable'], {
@@ -71,11 +83,13 @@ export function makeGuest(): { readonly initrd: string; remove(): void } {
     if (name.startsWith('node_modules/') && !name.startsWith('node_modules/node-linux'))
       cpSync(path, join(tree, 'lanner', name), { recursive: true });
   }
-  for (const source of [join(import.meta.dirname, 'calls.c'), join(root, 'test/kernel/uring.c')]) {
+  const own = ['calls.c', 'churn.c', 'programs.c'].map((name) => join(import.meta.dirname, name));
+  for (const source of [...own, join(root, 'test/kernel/uring.c')]) {
     const program = join(tree, 'bin', basename(source, '.c'));
     execFileSync('cc', ['-O2', '-static', '-Wall', '-Wextra', '-Werror', source, '-o', program]);
   }
   symlinkSync('busybox', join(tree, 'bin/mark'));
+  copyFileSync(join(tree, 'bin/churn'), join(tree, 'bin/churned'));
   for (const name of ['marked', 'unmarked', 'denied']) buildMark(join(tree, 'bin', name));
   copyFileSync(join(import.meta.dirname, 'init.sh'), join(tree, 'init'));
   for (const name of ['rules.yaml', 'playbooks.yaml']) copyFileSync(join(import.meta.dirname, name), join(tree, name));

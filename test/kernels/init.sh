@@ -41,21 +41,36 @@ if [ -d /proc/$agent ]; then
 		[ -e /tmp/left-by-$name ] && left=a
 		echo "$name ended with $ended, left $left mark" >>/tmp/said
 	done
+	if grep -q churn /proc/cmdline; then
+		churn 4 25 /bin/churned
+		echo "churn ended with $?" >>/tmp/said
+	fi
 	/bin/mark
 	waited=0
-	until grep -q /bin/mark /tmp/alerts || [ $waited -ge 30 ]; do
+	until grep -q '"rule":"mark"' /tmp/alerts || [ $waited -ge 60 ]; do
 		sleep 1
 		waited=$((waited + 1))
 	done
 	sleep 1
-	for info in /proc/"$agent"/fdinfo/*; do
-		grep -q '^prog_id' "$info" && tr '\n\t' '; ' <"$info" && echo
-	done >/tmp/programs 2>/dev/null
+	# Too many to print: how many they are, and of how many.
+	for what in fork exec exit; do
+		grep "\"rule\":\"churned $what\"" /tmp/alerts >/tmp/churned
+		sed 's/.*Informational of \([^ "]*\).*/\1/' /tmp/churned | sort -u >/tmp/each
+		echo "churned: $(wc -l </tmp/churned) of $what, $(wc -l </tmp/each) of them different" >>/tmp/said
+	done
+	grep -v '"rule":"churned' /tmp/alerts >/tmp/others
+	mv /tmp/others /tmp/alerts
+	programs >/tmp/programs
 	(cd /lanner && node lanner.ts doctor | grep '^ways to see') >>/tmp/said
 	kill $agent
 fi
 wait $agent
 echo "the agent ended with $?" >>/tmp/said
+wishes=deny
+grep -q churn /proc/cmdline && wishes='deny seconded'
+# shellcheck disable=SC2086 # two words
+[ ! -s /tmp/programs ] || node /load.mjs /elsewhere.o $wishes >/tmp/loaded 2>&1
+sed 's/^/compiled elsewhere, /' /tmp/loaded >>/tmp/said
 touch /tmp/programs
 echo
 for part in alerts programs said; do
