@@ -63,28 +63,42 @@ export const loops = {
 } as const satisfies Readonly<Record<string, readonly Loop[]>>;
 
 /** The CPU time of these loops with each watcher, against the same without one. */
-export const overhead = (name: string, compared: readonly Loop[]): Bench => ({
+export const overhead = (
+  name: string,
+  compared: readonly Loop[],
+  { rounds = ROUNDS, by = variants() }: { readonly rounds?: number; readonly by?: readonly Variant[] } = {},
+): Bench => ({
   name: `overhead-${name}`,
   summary: 'CPU time of a loop while the agent watches with the published rules, against none',
   async run(report) {
     const compiled = compileLoops();
     try {
-      for (const figure of await compare(compiled, compared, variants())) report(figure);
+      for (const figure of await compare(compiled, compared, { rounds, by })) report(figure);
     } finally {
       compiled.close();
     }
   },
 });
 
-async function compare(compiled: Loops, compared: readonly Loop[], by: readonly Variant[]): Promise<readonly Figure[]> {
-  const samples = new Map<string, number[]>();
-  for (let round = 0; round < ROUNDS; round++) {
+/** What an operation took in a round: of the loop, and of who watched it. */
+type Sample = { readonly ns: number; readonly watcherNs: number };
+
+async function compare(
+  compiled: Loops,
+  compared: readonly Loop[],
+  { rounds, by }: { readonly rounds: number; readonly by: readonly Variant[] },
+): Promise<readonly Figure[]> {
+  const samples = new Map<string, Sample[]>();
+  for (let round = 0; round < rounds; round++) {
     for (const { name, start } of by) {
       const watcher = await start();
       try {
         for (const loop of compared) {
           const key = `${loop.bench} ${name}`;
-          samples.set(key, [...(samples.get(key) ?? []), await fastest(compiled, loop)]);
+          const before = watcher.cpuNs();
+          const { ns, operations } = await fastest(compiled, loop);
+          const watcherNs = (watcher.cpuNs() - before) / operations;
+          samples.set(key, [...(samples.get(key) ?? []), { ns, watcherNs }]);
         }
       } finally {
         await watcher.close();
@@ -94,7 +108,11 @@ async function compare(compiled: Loops, compared: readonly Loop[], by: readonly 
   return compared.flatMap((loop) => figuresOf(loop, by, (name) => samples.get(`${loop.bench} ${name}`) ?? []));
 }
 
-async function fastest({ folder, run }: Loops, { args, cwd, tries, serve, countOf }: Loop): Promise<number> {
+async function fastest(
+  { folder, run }: Loops,
+  { args, cwd, tries, serve, countOf }: Loop,
+): Promise<{ readonly ns: number; readonly operations: number }> {
+  let operations = 0;
   let best = Number.POSITIVE_INFINITY;
   const where = { cwd: cwd?.(folder) ?? folder };
   const served = await serve?.();
@@ -103,32 +121,39 @@ async function fastest({ folder, run }: Loops, { args, cwd, tries, serve, countO
       const before = served?.cpuNs() ?? 0;
       const { count, cpuNs, said } = await run(served ? ['exec', 1, ...served.command] : args(folder), where);
       const all = cpuNs + (served?.cpuNs() ?? 0) - before;
-      best = Math.min(best, all / (countOf?.(said) ?? count));
+      const done = countOf?.(said) ?? count;
+      operations += done;
+      best = Math.min(best, all / done);
     }
   } finally {
     await served?.close();
   }
-  return best;
+  return { ns: best, operations };
 }
 
 function figuresOf(
   { bench, target, unit }: Loop,
   by: readonly Variant[],
-  samplesOf: (name: string) => readonly number[],
+  samplesOf: (name: string) => readonly Sample[],
 ): readonly Figure[] {
   const scale = unit === 'ns' ? 1 : 1_000;
-  const baselineNs = percentile(samplesOf('none'), 0.5);
-  return by
-    .filter(({ name }) => name !== 'none')
-    .map(({ name }) => {
-      const samples = samplesOf(name).map((ns) => ns / scale);
-      return {
-        bench: name === 'lanner' ? bench : `${bench}.${name}`,
-        value: percentile(samples, 0.5),
-        unit,
-        baseline: { what: 'none', value: baselineNs / scale },
-        spread: spreadOf(samples),
-        ...(name === 'lanner' && { target: { at: 'most' as const, value: target(baselineNs) / scale } }),
-      };
-    });
+  const nsOf = (name: string) => samplesOf(name).map(({ ns }) => ns);
+  const baselineNs = percentile(nsOf('none'), 0.5);
+  const watchers = by.filter(({ name }) => name !== 'none');
+  const hasPeers = watchers.some(({ name }) => name !== 'lanner');
+  return watchers.flatMap(({ name }) => {
+    const samples = nsOf(name).map((ns) => ns / scale);
+    const own = samplesOf(name).map(({ watcherNs }) => watcherNs / scale);
+    const figure = {
+      bench: name === 'lanner' ? bench : `${bench}.${name}`,
+      value: percentile(samples, 0.5),
+      unit,
+      baseline: { what: 'none', value: baselineNs / scale },
+      spread: spreadOf(samples),
+      ...(name === 'lanner' && { target: { at: 'most' as const, value: target(baselineNs) / scale } }),
+    };
+    // Beside peers, also what the watcher itself used for an operation.
+    const used = { bench: `${bench}.${name}-cpu`, value: percentile(own, 0.5), unit, spread: spreadOf(own) };
+    return hasPeers ? [figure, used] : [figure];
+  });
 }

@@ -24,13 +24,16 @@ const publishedRules: readonly string[] = readdirSync(rules)
   .map((name) => join(rules, name));
 
 /** What watches while a loop is timed: our agent, or a peer. */
-export type Watcher = { readonly pid: number; close(): Promise<void> };
+export type Watcher = {
+  readonly pid: number;
+  /** CPU time so far, of all its threads. Throws when it has ended: what is timed then is nobody's. */
+  cpuNs(): number;
+  close(): Promise<void>;
+};
 
 /** Our agent with the published rules, as it runs without a router. */
 export type WatchingAgent = Watcher & {
   counters(): Promise<Counters>;
-  /** CPU time so far, of all its threads. */
-  cpuNs(): number;
   said(): string;
   /** Resolves when what it does after its start is done. */
   rested(): Promise<void>;
@@ -150,7 +153,7 @@ async function end(child: ChildProcess): Promise<void> {
 /** One of the things that are compared, each round in turn. */
 export type Variant = { readonly name: string; start(): Promise<Watcher> };
 
-const nobody: Watcher = { pid: 0, close: async () => undefined };
+const nobody: Watcher = { pid: 0, cpuNs: () => 0, close: async () => undefined };
 
 /**
  * Without anything, our agent, and each peer that the environment names: LANNER_BENCH_FALCO and LANNER_BENCH_TETRAGON are
@@ -175,6 +178,12 @@ async function startPeer(command: string): Promise<Watcher> {
   const child = spawn(program, words, { stdio: 'ignore' });
   await once(child, 'spawn');
   await Promise.race([delay(PEER_START_MS), once(child, 'exit')]);
-  if (child.exitCode !== null) throw new Error(`${command} ended with ${child.exitCode}`);
-  return { pid: child.pid ?? 0, close: () => end(child) };
+  const { pid = 0 } = child;
+  const cpuNs = () => {
+    const outcome = child.exitCode ?? child.signalCode;
+    if (outcome !== null) throw new Error(`${command} ended with ${outcome}`);
+    return cpuNsOf(pid);
+  };
+  cpuNs();
+  return { pid, cpuNs, close: () => end(child) };
 }
