@@ -17,6 +17,7 @@ type Addon = {
   readonly findBlindSpots: () => readonly string[];
   readonly tryWays: () => readonly string[];
   readonly takesOtherEntries: () => boolean;
+  readonly raisePriority: (nice: number) => string | undefined;
 } & Pidfds;
 
 /** pidfd_open(2) and pidfd_send_signal(2), which Node has not. Both throw with the `code` of the kernel's error. */
@@ -107,6 +108,14 @@ export type OpenOutcome =
 
 const addonPath = fileURLToPath(new URL('../.build/lanner.node', import.meta.url));
 const objectPath = fileURLToPath(new URL('../.build/lanner.bpf.o', import.meta.url));
+
+/**
+ * Gives the threads that this process has now the nice value `nice` (-20 to 19), unless whoever started it chose one; those that
+ * they make later have the usual one, and so have programs that are started. The `code` of the kernel's error if it refuses.
+ */
+export function raisePriority(nice: number): string | undefined {
+  return load().raisePriority(nice);
+}
 
 /** Whether this machine can capture at all, as far as that can be told without trying. */
 export function checkSupport(): Support {

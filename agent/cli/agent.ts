@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
+import { raisePriority } from '#native';
 import { loadPlaybookFiles } from '#playbooks/cli/load-files';
 import { loadPlaybooks } from '#playbooks/language/load';
 import { nodeCatalogue } from '#playbooks/language/node-catalogue';
@@ -21,6 +22,8 @@ import { checkKernel } from './machine.ts';
 import { unblock } from './unblock.ts';
 
 const VERSION = '0.1.0';
+/** What is not read in time is lost, and the rings hold some 15 ms of a flood; what watching costs, it costs anyway. */
+const NICE = -10;
 
 /** `lanner agent`: watches this host. */
 export const agent: Command = {
@@ -85,6 +88,9 @@ async function runAgent(options: AgentOptions, readAgain: () => AgentOptions): P
   }
   // Looked at whenever the heap may grow, so that it is not too late here.
   if (options.memory.heap === 'small') setFlagsFromString('--optimize-for-size');
+  const refused = raisePriority(NICE);
+  if (refused !== undefined)
+    log('info', `${refused}: the agent goes no sooner than others when processors are short, and may lose events then`);
   const start = startAgent({
     options,
     ruleSet: used.ruleSet,

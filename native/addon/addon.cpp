@@ -10,13 +10,12 @@
 #include "loader.h"
 #include "pidfd.h"
 #include "poll.h"
+#include "priority.h"
 #include "ways.h"
 #include "reflex.h"
 
 namespace {
-
 constexpr size_t kSnapshotBytes = 32 << 10;
-
 Napi::Value Throw(Napi::Env env, const char* code, const std::string& message) {
 	Napi::Error error = Napi::Error::New(env, message);
 	error.Set("code", Napi::String::New(env, code));
@@ -391,6 +390,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
 	exports.Set("findBlindSpots", Asking(env, [](Napi::Env in) { return Texts(in, FindBlindSpots("")); }));
 	exports.Set("openPidfd", Napi::Function::New(env, OpenProcess));
 	exports.Set("signalPidfd", Napi::Function::New(env, SignalProcess));
+	exports.Set("raisePriority", Napi::Function::New(env, RaisePriorityFor));
 	return exports;
 }
 

@@ -1,5 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -162,6 +171,10 @@ function touch(name: string): void {
   }
 }
 
+/** Field 19 of /proc/PID/stat (proc_pid_stat(5)): the 17th after the name. */
+const niceOf = (process: string | number): number =>
+  Number(readFileSync(`/proc/${process}/stat`, 'latin1').split(') ').at(-1)?.split(' ')[16]);
+
 describe('the outputs of the agent', () => {
   it('get each alert once and in their own form, though three of them take nothing', async () => {
     for (let number = 0; number < 20; number++) touch(`mark-a${number}-`);
@@ -178,6 +191,20 @@ describe('the outputs of the agent', () => {
     expect(lines('marked', 'other-a')).toEqual([]);
     expect(falcoAlert.parse(JSON.parse(lines('program', 'mark-a7-')[0] ?? '')).rule).toBe('Marked');
     expect(agent.said()).toMatch(/"output":"full","reason":"ENOSPC/);
+  });
+
+  it('are written by threads that go before others, and by programs that do not', async () => {
+    touch('mark-n');
+    await seen('local', 'mark-n');
+    const threads = readdirSync(`/proc/${agent.pid}/task`).map((thread) => niceOf(`${agent.pid}/task/${thread}`));
+    // Whoever gave us another priority has given it to the agent.
+    const ours = niceOf('self');
+    const raised = ours === 0 ? -10 : ours;
+    expect(niceOf(agent.pid)).toBe(raised);
+    // What came later, such as the pool that reads and writes files, is as others.
+    expect(new Set(threads)).toEqual(new Set([raised, ours]));
+    const programs = readFileSync(`/proc/${agent.pid}/task/${agent.pid}/children`, 'latin1').trim().split(' ');
+    expect(programs.map(niceOf)).toEqual(programs.map(() => ours));
   });
 
   it('reach rsyslog by UDP, TCP, TLS and a socket, with facility, severity, host and name', async () => {
