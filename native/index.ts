@@ -46,6 +46,8 @@ export type NativeCapture = {
   /** Calls back while the ring has records; again after `pause`: resumes. */
   watch(ring: Ring, callback: () => void): void;
   pause(ring: Ring): void;
+  /** Once, after so many milliseconds; what was asked for before is forgotten. A timer of Node costs twice as much. */
+  wakeIn(ms: number, callback: () => void): void;
   /** Writes a table from its first element on. */
   fill(table: Table, bytes: Uint8Array): void;
   ignore(pid: number, ignored: boolean): void;

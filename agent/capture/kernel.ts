@@ -135,7 +135,8 @@ export class Capture {
   readonly #doorbell: Uint8Array;
   readonly #merge: Merge<RingReader>;
   readonly #pace: Pace;
-  #timer: NodeJS.Timeout | undefined;
+  /** By the clock alone: nobody wakes us before that. */
+  #isGathering = false;
   #next: NodeJS.Immediate | undefined;
   #isDraining = false;
   /** What came since the last look woke nobody: to the kernel we had not caught up. */
@@ -184,23 +185,26 @@ export class Capture {
 
   /** Nobody is to wake us until we have looked. */
   #gather(): void {
-    if (this.#timer !== undefined || this.#closed) return;
+    if (this.#isGathering || this.#closed) return;
     this.#native.pause(rings.lifecycle);
     this.#native.pause(rings.bulk);
     this.#lookIn(this.#pace.begin());
   }
 
   #lookIn(waitMs: number): void {
-    this.#timer = setTimeout(() => {
-      const records = this.#drain();
-      this.#timer = undefined;
-      if (this.#closed) return;
-      const nextMs = this.#pace.next(this.#lifecycleTaken, records - this.#lifecycleTaken);
-      if (nextMs !== undefined) this.#lookIn(nextMs);
-      else if (this.#isBehind) this.#lookIn(this.#pace.begin());
-      else this.#watch();
-    }, waitMs);
+    this.#isGathering = true;
+    this.#native.wakeIn(waitMs, this.#look);
   }
+
+  readonly #look = (): void => {
+    const records = this.#drain();
+    this.#isGathering = false;
+    if (this.#closed) return;
+    const nextMs = this.#pace.next(this.#lifecycleTaken, records - this.#lifecycleTaken);
+    if (nextMs !== undefined) this.#lookIn(nextMs);
+    else if (this.#isBehind) this.#lookIn(this.#pace.begin());
+    else this.#watch();
+  };
 
   /**
    * Takes what is there now, without waiting for a wake-up; what is more than a turn's worth follows by itself. Whether
@@ -375,7 +379,6 @@ export class Capture {
     this.#lastFiltered = this.filtered();
     this.#lastLosses = this.losses();
     this.#closed = true;
-    clearTimeout(this.#timer);
     clearImmediate(this.#next);
     this.#native.close();
   }

@@ -1,12 +1,12 @@
 /** Records gather this long: it keeps the kernel from waking us for each of them. */
 const SHORT_MS = 1;
-/** The longest that they may gather while more than a few come. */
-const LONG_MS = 4;
+/** The longest that they may gather while more than a few come, and while nearly all of these are of processes. */
+const LONG_MS = { all: 4, lifecycle: 8 } as const;
 /** So few in one wait are a few. */
 const FEW = 4;
 /**
- * A sleep costs the processor some 20 µs, whatever it brings: among so many records that is little for each. Those of
- * processes are worth more, and each takes longer.
+ * A sleep costs the processor 20 µs, and what runs after it 50 to 150 as nothing that it needs is near: among so many
+ * records that is little for each. Those of processes are worth more, and each takes longer.
  */
 const ENOUGH = { lifecycle: 100, bulk: 600 } as const;
 /** No more are waited for than would fill a small part of their ring; most are shorter than half a KiB. */
@@ -14,7 +14,8 @@ const ROOM_BYTES = 8 * 1024;
 
 /**
  * When to look into the rings. The first record after a rest is taken at once; then they gather. As long as some come,
- * we look again by the clock alone, and nobody is woken; what cannot wait rings the doorbell.
+ * we look again by the clock alone, and nobody is woken; what cannot wait rings the doorbell. The wait at most doubles
+ * from one look to the next: what a program does right after its start is no load yet, and may be an attack.
  */
 export class Pace {
   /** Of each ring, how many are waited for. */
@@ -44,7 +45,8 @@ export class Pace {
     if (lifecycle + bulk === 0) return undefined;
     if (lifecycle + bulk < FEW) return this.begin();
     const waits = Math.max(lifecycle / this.#enough.lifecycle, bulk / this.#enough.bulk);
-    this.#waitMs = Math.min(LONG_MS, Math.max(SHORT_MS, Math.round(this.#waitMs / waits)));
+    const mostMs = Math.min(2 * this.#waitMs, bulk < FEW ? LONG_MS.lifecycle : LONG_MS.all);
+    this.#waitMs = Math.min(mostMs, Math.max(SHORT_MS, Math.round(this.#waitMs / waits)));
     return this.#waitMs;
   }
 }

@@ -1,4 +1,4 @@
-// All N-API lives in this file; ring.cpp and loader.cpp know nothing of JavaScript.
+// All N-API lives in this file and wake.h; ring.cpp and loader.cpp know nothing of JavaScript.
 #include <napi.h>
 
 #include <cstdlib>
@@ -9,10 +9,10 @@
 #include "filter.h"
 #include "loader.h"
 #include "pidfd.h"
-#include "poll.h"
 #include "priority.h"
 #include "ways.h"
 #include "reflex.h"
+#include "wake.h"
 
 namespace {
 constexpr size_t kSnapshotBytes = 32 << 10;
@@ -54,20 +54,27 @@ Napi::Value Numbers(Napi::Env env, const std::vector<uint64_t>& values) {
 class Capture : public Napi::ObjectWrap<Capture> {
       public:
 	static Napi::Function Define(Napi::Env env) {
-		return DefineClass(
-			env, "Capture",
-			{InstanceMethod("attach", &Capture::Attach), InstanceMethod("hook", &Capture::Hook),
-			 InstanceMethod("drain", &Capture::Drain), InstanceMethod("map", &Capture::MapRing),
-			 InstanceMethod("watch", &Capture::Watch), InstanceMethod("pause", &Capture::Pause),
-			 InstanceMethod("fill", &Capture::Fill), InstanceMethod("ignore", &Capture::Ignore),
-			 InstanceMethod("setFilter", &Capture::SetFilter),
-			 InstanceMethod("setCgroupKind", &Capture::SetCgroupKind),
-			 InstanceMethod("judge", &Capture::Judge), InstanceMethod("sparePath", &Capture::SparePath),
-			 InstanceMethod("clearCgroup", &Capture::ClearCgroup),
-			 InstanceMethod("filterCounters", &Capture::FilterCounters),
-			 InstanceMethod("counters", &Capture::Counters), InstanceMethod("losses", &Capture::Losses),
-			 InstanceMethod("snapshot", &Capture::Snapshot),
-			 InstanceMethod("blindSpots", &Capture::BlindSpots), InstanceMethod("close", &Capture::Close)});
+		return DefineClass(env, "Capture",
+				   {InstanceMethod("attach", &Capture::Attach),
+				    InstanceMethod("hook", &Capture::Hook),
+				    InstanceMethod("drain", &Capture::Drain),
+				    InstanceMethod("map", &Capture::MapRing),
+				    InstanceMethod("watch", &Capture::Watch),
+				    InstanceMethod("pause", &Capture::Pause),
+				    InstanceMethod("wakeIn", &Capture::WakeIn),
+				    InstanceMethod("fill", &Capture::Fill),
+				    InstanceMethod("ignore", &Capture::Ignore),
+				    InstanceMethod("setFilter", &Capture::SetFilter),
+				    InstanceMethod("setCgroupKind", &Capture::SetCgroupKind),
+				    InstanceMethod("judge", &Capture::Judge),
+				    InstanceMethod("sparePath", &Capture::SparePath),
+				    InstanceMethod("clearCgroup", &Capture::ClearCgroup),
+				    InstanceMethod("filterCounters", &Capture::FilterCounters),
+				    InstanceMethod("counters", &Capture::Counters),
+				    InstanceMethod("losses", &Capture::Losses),
+				    InstanceMethod("snapshot", &Capture::Snapshot),
+				    InstanceMethod("blindSpots", &Capture::BlindSpots),
+				    InstanceMethod("close", &Capture::Close)});
 	}
 
 	// new Capture(objectPath, lifecycleBytes, bulkBytes, leaveOut, deny, byPerf, isSeconded): loaded, not attached.
@@ -96,12 +103,6 @@ class Capture : public Napi::ObjectWrap<Capture> {
 	~Capture() override { CloseAll(); }
 
       private:
-	struct Watcher {
-		Capture* capture = nullptr;
-		void* handle = nullptr;
-		Napi::FunctionReference callback;
-	};
-
 	Napi::Value Closed(Napi::Env env) { return Throw(env, "EBADF", "the capture is closed"); }
 
 	Napi::Value Attach(const Napi::CallbackInfo& info) {
@@ -173,21 +174,18 @@ class Capture : public Napi::ObjectWrap<Capture> {
 		if (!IsRing(info[0]) || !info[1].IsFunction())
 			return Throw(env, "EINVAL", "watch expects a ring and a function");
 		int ring = info[0].As<Napi::Number>().Int32Value();
-		Watcher& watcher = watchers_[ring];
-		watcher.callback = Napi::Persistent(info[1].As<Napi::Function>());
-		if (!watcher.handle) {
-			uv_loop_s* loop = nullptr;
-			napi_get_uv_event_loop(env, &loop);
-			void* handle = malloc(uv_handle_size(kUvPoll));
-			if (int error = uv_poll_init(loop, handle, programs_.ring(ring).fd())) {
-				free(handle);
-				return Throw(env, "EIO", std::string("cannot poll a ring: ") + uv_strerror(error));
-			}
-			uv_handle_set_data(handle, &watcher);
-			watcher.capture = this;
-			watcher.handle = handle;
-		}
-		uv_poll_start(watcher.handle, kUvReadable, Readable);
+		if (int error = watchers_[ring].Watch(programs_.ring(ring).fd(), info[1].As<Napi::Function>()))
+			return Throw(env, "EIO", std::string("cannot poll a ring: ") + uv_strerror(error));
+		return env.Undefined();
+	}
+
+	// wakeIn(ms, callback): a timer of libuv, for Node's own costs twice as much each time.
+	Napi::Value WakeIn(const Napi::CallbackInfo& info) {
+		Napi::Env env = info.Env();
+		if (programs_.closed()) return Closed(env);
+		if (!info[0].IsNumber() || !info[1].IsFunction())
+			return Throw(env, "EINVAL", "wakeIn expects milliseconds and a function");
+		alarm_.WakeIn(info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Function>());
 		return env.Undefined();
 	}
 
@@ -195,8 +193,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
 		Napi::Env env = info.Env();
 		if (programs_.closed()) return Closed(env);
 		if (!IsRing(info[0])) return Throw(env, "EINVAL", "pause expects a ring");
-		void* handle = watchers_[info[0].As<Napi::Number>().Int32Value()].handle;
-		if (handle) uv_poll_stop(handle);
+		watchers_[info[0].As<Napi::Number>().Int32Value()].Pause();
 		return env.Undefined();
 	}
 
@@ -323,15 +320,6 @@ class Capture : public Napi::ObjectWrap<Capture> {
 		return info.Env().Undefined();
 	}
 
-	static void Readable(void* handle, int, int) {
-		auto* watcher = static_cast<Watcher*>(uv_handle_get_data(handle));
-		Napi::Env env = watcher->callback.Env();
-		Napi::HandleScope scope(env);
-		watcher->callback.MakeCallback(env.Global(), {});
-		// Nobody is above us to catch it: it goes where uncaught exceptions go.
-		if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
-	}
-
 	static void AtExit(void* capture) {
 		auto* self = static_cast<Capture*>(capture);
 		self->hooked_ = false;
@@ -339,21 +327,17 @@ class Capture : public Napi::ObjectWrap<Capture> {
 	}
 
 	void CloseAll() {
-		for (Watcher& watcher : watchers_) {
-			if (watcher.handle) {
-				uv_poll_stop(watcher.handle);
-				uv_close(watcher.handle, free);
-			}
-			watcher.handle = nullptr;
-			watcher.callback.Reset();
-		}
+		for (Waker& watcher : watchers_)
+			watcher.Close();
+		alarm_.Close();
 		programs_.Close();
 		if (hooked_) napi_remove_env_cleanup_hook(Env(), AtExit, this);
 		hooked_ = false;
 	}
 
 	Programs programs_;
-	Watcher watchers_[RINGS];
+	Waker watchers_[RINGS];
+	Waker alarm_;
 	bool hooked_ = false;
 };
 
