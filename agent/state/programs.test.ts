@@ -29,6 +29,14 @@ describe('Programs', () => {
     expect(programs.of(other)).not.toEqual(first);
   });
 
+  it('keeps no long command line', () => {
+    const programs = new Programs();
+    const long = { ...texts, argv: `ls\0${'x'.repeat(600)}\0` };
+    const [one, other] = [1, 2].map(() => programs.of(writeRecord('exec', 'execve', { numbers, texts: long })));
+    expect(other).toEqual(one);
+    expect(other).not.toBe(one);
+  });
+
   it('makes a command line once for a name', () => {
     const program = new Programs().of(writeRecord('exec', 'execve', { numbers, texts }));
     const [one, renamed] = ['ls', 'worker'].map((comm) => ({ ...sampleProcess({ comm }), program }));

@@ -4,6 +4,8 @@ import type { Context, Program } from './process.ts';
 
 /** Programs that are remembered, one of each path; beyond, all are learnt anew. */
 const MOST_PROGRAMS = 1_024;
+/** Longer command lines seldom come again, and somebody may make them up to fill memory. */
+const LONGEST = 512;
 
 /** Hosts start the same few programs again and again, with the same arguments: each is one object for all its processes. */
 export class Programs {
@@ -18,6 +20,7 @@ export class Programs {
     const last = this.#byPath.get(exePath);
     if (last !== undefined && last.argv === argv && isSameFile(last.program, event)) return last.program;
     const program = makeProgram(event, exePath, argv);
+    if (argv !== undefined && argv.length > LONGEST) return program;
     if (last === undefined && this.#byPath.size >= MOST_PROGRAMS) this.#byPath.clear();
     this.#byPath.set(exePath, { argv, program });
     return program;
