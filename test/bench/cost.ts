@@ -27,12 +27,19 @@ export const cost: Bench = {
       const program = loops.named(LEFT_ALONE);
       for (const { bench, target, args } of kinds) {
         const round = () => costOf(agent, loops, args, program);
-        const before: number[] = [];
+        const before: Round[] = [];
         while (before.length < MOST_BEFORE && !isSettled(before)) before.push(await round());
-        const samples: number[] = [];
-        while (samples.length < ROUNDS) samples.push(await round());
-        const [first = 0] = before;
-        report({ bench: `${bench}.first`, value: first, unit: 's' });
+        const rounds: Round[] = [];
+        while (rounds.length < ROUNDS) rounds.push(await round());
+        // A pause of its own for each round would let one neighbour's burst make a round look cheap.
+        const share = percentile(
+          [...before, ...rounds].map(({ pauseNs, tookMs }) => pauseNs / tookMs),
+          0.5,
+        );
+        const secondsOf = ({ usedNs, tookMs, count }: Round) => ((usedNs - share * tookMs) / count / 1e9) * 1e6;
+        const samples = rounds.map(secondsOf);
+        const [first] = before.map(secondsOf);
+        if (first !== undefined) report({ bench: `${bench}.first`, value: first, unit: 's' });
         report({ bench: `${bench}.rounds_before`, value: before.length, unit: 'rounds' });
         const value = percentile(samples, 0.5);
         report({ bench, value, unit: 's', spread: spreadOf(samples), target: { at: 'most', value: target } });
@@ -44,23 +51,30 @@ export const cost: Bench = {
   },
 };
 
-function isSettled(rounds: readonly number[]): boolean {
-  const [one, other] = rounds.slice(-2);
+type Round = {
+  readonly count: number;
+  readonly tookMs: number;
+  readonly usedNs: number;
+  /** What the agent used in as long a time without the loop. */
+  readonly pauseNs: number;
+};
+
+function isSettled(rounds: readonly Round[]): boolean {
+  const [one, other] = rounds.slice(-2).map(({ usedNs }) => usedNs);
   return one !== undefined && other !== undefined && Math.abs(one - other) <= SETTLED * Math.max(one, other);
 }
 
-/** Seconds for a million operations of the loop, without what the agent used in as long a time after it. */
 async function costOf(
   agent: WatchingAgent,
   loops: Loops,
   args: readonly (string | number)[],
   program: string,
-): Promise<number> {
+): Promise<Round> {
   const began = performance.now();
-  const [{ count }, withLoop] = await usedBy(agent, () => loops.run(args, { program }));
+  const [{ count }, usedNs] = await usedBy(agent, () => loops.run(args, { program }));
   const tookMs = performance.now() - began;
-  const [, without] = await usedBy(agent, () => delay(tookMs));
-  return ((withLoop - without) / count / 1e9) * 1e6;
+  const [, pauseNs] = await usedBy(agent, () => delay(tookMs));
+  return { count, tookMs, usedNs, pauseNs };
 }
 
 /** Nanoseconds of CPU time until all that came of it was handled. */
