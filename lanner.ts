@@ -1,11 +1,12 @@
 #!/usr/bin/env node
+import { readFileSync, statSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { type Command, exitCodes, UsageError } from './rules/cli/command-line.ts';
 
 /** Every command: its words, one line about it, and where its code lies. Nothing is loaded before it is asked for. */
 const commands = {
   up: { summary: 'run agent and router together', load: async () => (await import('./router/cli/up.ts')).up },
-  agent: { summary: 'run the agent', load: async () => (await import('./agent/cli/agent.ts')).agent },
+  agent: { summary: 'run the agent', load: async () => (await loadAgent()).agent },
   router: { summary: 'run the router', load: async () => (await import('./router/cli/router.ts')).router },
   'stop-responding': {
     summary: 'stop all destructive actions on all nodes',
@@ -162,6 +163,25 @@ const commands = {
 
 type CommandName = keyof typeof commands;
 
+/** Of one file (infra/bundle.ts), where it was made of the modules as they are: finding and opening those takes longer than all else of loading. */
+async function loadAgent(): Promise<{ readonly agent: Command }> {
+  if (!isMadeOfThese(new URL('.build/cli/inputs.json', import.meta.url))) return import('./agent/cli/agent.ts');
+  // @ts-expect-error: it is not there for the compiler; what it exports is what agent/cli/agent.ts does.
+  return import('./.build/cli/agent.mjs');
+}
+
+function isMadeOfThese(list: URL): boolean {
+  try {
+    const root = new URL('.', import.meta.url).pathname;
+    const inputs: readonly (readonly [path: string, mtimeMs: number])[] = JSON.parse(readFileSync(list, 'utf8'));
+    return inputs.every(([path, mtimeMs]) => statSync(root + path).mtimeMs === mtimeMs);
+  } catch (error) {
+    // No bundle, a damaged one, or a module of it is gone.
+    if (error instanceof SyntaxError || (error instanceof Error && 'code' in error)) return false;
+    throw error;
+  }
+}
+
 function isCommandName(name: string): name is CommandName {
   return Object.hasOwn(commands, name);
 }
@@ -200,7 +220,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 // Types are stripped and code is compiled once, not at every start; threads and child processes look into the environment.
-process.env['NODE_COMPILE_CACHE'] ??= new URL('.build/compile-cache', import.meta.url).pathname;
+process.env['NODE_COMPILE_CACHE'] ||= new URL('.build/compile-cache', import.meta.url).pathname;
 enableCompileCache(process.env['NODE_COMPILE_CACHE']);
 try {
   process.exitCode = await main(process.argv.slice(2));

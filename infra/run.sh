@@ -25,11 +25,17 @@ native_parts_stand() {
 		[ -z "$(find "$root/native/bpf" "$root/native/addon" "$root/native/build.sh" -newer "$root/.build/native.stamp")" ]
 }
 
+bundle_stands() {
+	[ -f "$root/.build/cli/inputs.json" ] &&
+		[ -z "$(find "$root/agent" "$root/rules" "$root/playbooks" "$root/native/index.ts" -type f ! -name '*.test.ts' \
+			-newer "$root/.build/cli/inputs.json")" ]
+}
+
 stands() {
 	case $1 in
 	npm) npm_packages_stand ;;
 	router) npm_packages_stand && redis_stands ;;
-	agent) npm_packages_stand && redis_stands && native_parts_stand ;;
+	agent) npm_packages_stand && redis_stands && native_parts_stand && bundle_stands ;;
 	esac
 }
 
