@@ -30,6 +30,6 @@ if stale "$out/lanner.node" native/addon native/bpf/event.h native/build.sh; the
 	g++ -std=c++17 -O2 -fPIC -shared -fno-exceptions -fvisibility=hidden -Wall -Wextra -Werror \
 		-DNAPI_VERSION=9 -DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS -DNODE_ADDON_API_DISABLE_DEPRECATED \
 		-isystem node_modules/node-addon-api -isystem node_modules/node-api-headers/include \
-		native/addon/addon.cpp native/addon/filter.cpp native/addon/hooks.cpp native/addon/loader.cpp native/addon/pidfd.cpp native/addon/priority.cpp native/addon/reflex.cpp native/addon/ring.cpp native/addon/ways.cpp -lbpf -o "$out/lanner.node.new"
+		native/addon/addon.cpp native/addon/filter.cpp native/addon/functions.cpp native/addon/hooks.cpp native/addon/loader.cpp native/addon/memory.cpp native/addon/pidfd.cpp native/addon/priority.cpp native/addon/reflex.cpp native/addon/ring.cpp native/addon/ways.cpp -lbpf -o "$out/lanner.node.new"
 	mv "$out/lanner.node.new" "$out/lanner.node"
 fi

@@ -18,13 +18,25 @@ type Addon = {
   readonly tryWays: () => readonly string[];
   readonly takesOtherEntries: () => boolean;
   readonly raisePriority: (nice: number) => string | undefined;
-} & Pidfds;
+} & Pidfds &
+  OwnMemory;
 
 /** pidfd_open(2) and pidfd_send_signal(2), which Node has not. Both throw with the `code` of the kernel's error. */
 export type Pidfds = {
   /** A descriptor that means this process for ever; the caller closes it. */
   readonly openPidfd: (pid: number) => number;
   readonly signalPidfd: (descriptor: number, signal: number) => void;
+};
+
+/** Memory of this process that it can do without. */
+export type OwnMemory = {
+  /** What was freed goes back to the kernel. */
+  readonly trimAllocator: () => void;
+  /**
+   * Takes pages out of memory, from one address up to another each; they come back from their files when they are used. Whoever asks
+   * knows that they were never changed; what was not loaded read-only is left alone. Returns how many ranges were taken out.
+   */
+  readonly dropPages: (ranges: BigUint64Array) => number;
 };
 
 /** The kernel programs, loaded. Calls after `close()` throw with code EBADF; `close()` may be called again. */
@@ -159,6 +171,12 @@ const load = (): Addon => createRequire(import.meta.url)(addonPath);
 export function openPidfds(): Pidfds {
   const { openPidfd, signalPidfd } = load();
   return { openPidfd, signalPidfd };
+}
+
+/** Throws when the native parts are not built. */
+export function openOwnMemory(): OwnMemory {
+  const { trimAllocator, dropPages } = load();
+  return { trimAllocator, dropPages };
 }
 
 /** What the programs cannot see on this kernel, as far as its types tell; empty where nothing can be captured at all. */

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { raisePriority } from '#native';
 import { loadPlaybookFiles } from '#playbooks/cli/load-files';
 import { loadPlaybooks } from '#playbooks/language/load';
 import { nodeCatalogue } from '#playbooks/language/node-catalogue';
 import type { Playbook } from '#playbooks/language/playbook';
 import { type Command, exitCodes, UsageError } from '#rules/cli/command-line';
+import { lackingHeapFlags } from '#rules/cli/heap';
 import { takeLock } from '#rules/cli/lock';
 import { type Log, makeLog } from '#rules/cli/log';
 import { makeFolder } from '#rules/cli/make-folder';
@@ -17,7 +17,9 @@ import { loadRulesFor } from '../load-rules.ts';
 import { serveMetrics } from '../metrics/serve.ts';
 import { renderMetrics } from '../metrics/table.ts';
 import { type RunningAgent, startAgent } from '../pipeline.ts';
+import { startRests } from '../rest.ts';
 import { filesOf, type RuleBundle, readKeptRules } from '../router-rules.ts';
+import { beginAgain } from './begin-again.ts';
 import { checkKernel } from './machine.ts';
 import { unblock } from './unblock.ts';
 
@@ -55,7 +57,9 @@ export const agent: Command = {
         hostnameOverride: process.env['FALCO_HOSTNAME'],
         environment: process.env,
       });
-    return runAgent(read(), read);
+    const options = read();
+    const flags = lackingHeapFlags(options.memory.heapMib, process.execArgv);
+    return flags === undefined ? runAgent(options, read) : beginAgain(flags);
   },
 };
 
@@ -86,8 +90,6 @@ async function runAgent(options: AgentOptions, readAgain: () => AgentOptions): P
     process.stderr.write(`lanner agent: ${claim.reason}\n`);
     return exitCodes.failed;
   }
-  // Looked at whenever the heap may grow, so that it is not too late here.
-  if (options.memory.heap === 'small') setFlagsFromString('--optimize-for-size');
   const refused = raisePriority(NICE);
   if (refused !== undefined)
     log('info', `${refused}: the agent goes no sooner than others when processors are short, and may lose events then`);
@@ -113,7 +115,9 @@ async function runAgent(options: AgentOptions, readAgain: () => AgentOptions): P
   process.on('SIGUSR1', () => start.agent.reopen());
   // A service is told to read its rules again; a person's terminal was closed.
   if (!process.stdin.isTTY && !process.stdout.isTTY) hangUp = () => reload(start.agent, readAgain, log);
+  const endRests = startRests();
   await stopped.promise;
+  endRests();
   metrics.close();
   await start.agent.close();
   claim.release();

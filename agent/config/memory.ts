@@ -1,3 +1,5 @@
+import { usualHeapMib } from '#rules/cli/heap';
+
 /** How much memory the agent may take for what waits and for what it remembers. Counts are powers of two where tables need that. */
 export type MemoryProfile = {
   /** Of the kernel's rings: what they hold may wait, what they do not hold is lost. */
@@ -9,8 +11,8 @@ export type MemoryProfile = {
   readonly endedProcesses: number;
   /** Events that wait for the details of their container. */
   readonly waitingEvents: number;
-  /** How V8 weighs room against time. */
-  readonly heap: 'small' | 'usual';
+  /** What JavaScript may hold; beyond it the agent ends with V8's word on it. */
+  readonly heapMib: number;
 };
 
 const KIB = 1024;
@@ -24,7 +26,7 @@ export const memoryProfiles = {
     texts: 1_024,
     endedProcesses: 2_048,
     waitingEvents: 1_024,
-    heap: 'small',
+    heapMib: 128,
   },
   default: {
     lifecycleBytes: 1 * MIB,
@@ -32,7 +34,7 @@ export const memoryProfiles = {
     texts: 4_096,
     endedProcesses: 8_192,
     waitingEvents: 4_096,
-    heap: 'usual',
+    heapMib: usualHeapMib,
   },
   large: {
     lifecycleBytes: 8 * MIB,
@@ -40,7 +42,7 @@ export const memoryProfiles = {
     texts: 32_768,
     endedProcesses: 65_536,
     waitingEvents: 16_384,
-    heap: 'usual',
+    heapMib: 1_024,
   },
 } as const satisfies Readonly<Record<string, MemoryProfile>>;
 

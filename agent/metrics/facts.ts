@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import type { RuleTime } from '#rules/language/rule-time';
 import type { CaptureCounters, FilterCounters } from '../capture/kernel.ts';
 import type { Way } from '../capture/ways.ts';
@@ -28,10 +29,11 @@ export type AgentCounters = {
 };
 
 /** Of this process, all its threads included. */
-export function readUsage(): Pick<Facts, 'cpuSeconds' | 'residentBytes' | 'heapBytes'> {
+export function readUsage(): Pick<Facts, 'cpuSeconds' | 'residentBytes' | 'heapBytes' | 'heapLimitBytes'> {
   const { user, system } = process.cpuUsage();
   const { rss, heapUsed } = process.memoryUsage();
-  return { cpuSeconds: (user + system) / 1e6, residentBytes: rss, heapBytes: heapUsed };
+  const { heap_size_limit: heapLimitBytes } = getHeapStatistics();
+  return { cpuSeconds: (user + system) / 1e6, residentBytes: rss, heapBytes: heapUsed, heapLimitBytes };
 }
 
 /** All that the agent counts, at one moment. */
@@ -50,4 +52,5 @@ export type Facts = {
   readonly cpuSeconds: number;
   readonly residentBytes: number;
   readonly heapBytes: number;
+  readonly heapLimitBytes: number;
 };

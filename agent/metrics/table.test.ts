@@ -38,6 +38,7 @@ const facts: Facts = {
   cpuSeconds: 16.5,
   residentBytes: 17,
   heapBytes: 18,
+  heapLimitBytes: 19,
 };
 
 const all: Readonly<Record<string, Metric>> = metrics;

@@ -256,6 +256,12 @@ export const metrics = {
     doc: 'Memory of what JavaScript holds.',
     read: one(({ heapBytes }) => heapBytes),
   },
+  lanner_agent_heap_limit_bytes: {
+    kind: 'gauge',
+    labels: [],
+    doc: 'Memory that JavaScript may hold, by the memory profile; beyond it the agent ends.',
+    read: one(({ heapLimitBytes }) => heapLimitBytes),
+  },
 } as const satisfies Readonly<Record<string, Metric>>;
 
 /** Prometheus' text format, 0.0.4. */

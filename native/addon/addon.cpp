@@ -1,4 +1,4 @@
-// All N-API lives in this file and wake.h; ring.cpp and loader.cpp know nothing of JavaScript.
+// All N-API lives in this file, functions.cpp, priority.cpp and wake.h; the others know nothing of JavaScript.
 #include <napi.h>
 
 #include <cstdlib>
@@ -7,26 +7,16 @@
 #include <string>
 
 #include "filter.h"
+#include "functions.h"
 #include "loader.h"
-#include "pidfd.h"
 #include "priority.h"
 #include "ways.h"
 #include "reflex.h"
+#include "values.h"
 #include "wake.h"
 
 namespace {
 constexpr size_t kSnapshotBytes = 32 << 10;
-Napi::Value Throw(Napi::Env env, const char* code, const std::string& message) {
-	Napi::Error error = Napi::Error::New(env, message);
-	error.Set("code", Napi::String::New(env, code));
-	error.ThrowAsJavaScriptException();
-	return env.Undefined();
-}
-
-Napi::Value ThrowFailure(Napi::Env env, const Failure& failure) {
-	const char* name = strerrorname_np(failure.code);
-	return Throw(env, name ? name : "EIO", failure.message);
-}
 
 bool IsBytes(const Napi::Value& value) {
 	return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
@@ -341,24 +331,6 @@ class Capture : public Napi::ObjectWrap<Capture> {
 	bool hooked_ = false;
 };
 
-// openPidfd(pid): a descriptor that the caller closes.
-Napi::Value OpenProcess(const Napi::CallbackInfo& info) {
-	Napi::Env env = info.Env();
-	if (!info[0].IsNumber()) return Throw(env, "EINVAL", "openPidfd expects a pid");
-	int fd = OpenPidfd(info[0].As<Napi::Number>().Int32Value());
-	if (fd < 0) return ThrowFailure(env, {-fd, "pidfd_open"});
-	return Napi::Number::New(env, fd);
-}
-
-// signalPidfd(fd, number)
-Napi::Value SignalProcess(const Napi::CallbackInfo& info) {
-	Napi::Env env = info.Env();
-	if (!info[0].IsNumber() || !info[1].IsNumber())
-		return Throw(env, "EINVAL", "signalPidfd expects a descriptor and a number");
-	int error = SignalPidfd(info[0].As<Napi::Number>().Int32Value(), info[1].As<Napi::Number>().Int32Value());
-	return error ? ThrowFailure(env, {-error, "pidfd_send_signal"}) : env.Undefined();
-}
-
 // A function without arguments.
 template <typename Answer> Napi::Function Asking(Napi::Env env, Answer answer) {
 	return Napi::Function::New(env, [answer](const Napi::CallbackInfo& info) { return answer(info.Env()); });
@@ -372,8 +344,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
 		    Asking(env, [](Napi::Env in) { return Napi::Boolean::New(in, TakesOtherEntries()); }));
 	// As blindSpots(), without loading anything.
 	exports.Set("findBlindSpots", Asking(env, [](Napi::Env in) { return Texts(in, FindBlindSpots("")); }));
-	exports.Set("openPidfd", Napi::Function::New(env, OpenProcess));
-	exports.Set("signalPidfd", Napi::Function::New(env, SignalProcess));
+	DefineFunctions(env, exports);
 	exports.Set("raisePriority", Napi::Function::New(env, RaisePriorityFor));
 	return exports;
 }

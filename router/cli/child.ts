@@ -18,9 +18,20 @@ function readReady(message: unknown): Ready | undefined {
   return { lines: lines.filter((line) => typeof line === 'string') };
 }
 
+/** A child that needs other flags of Node's says which before it ends, because of its configuration, which nobody else reads. */
+function readFlags(message: unknown): readonly string[] | undefined {
+  if (typeof message !== 'object' || message === null || !('kind' in message) || message.kind !== 'flags') {
+    return undefined;
+  }
+  const flags: readonly unknown[] = 'flags' in message && Array.isArray(message.flags) ? message.flags : [];
+  return flags.filter((flag) => typeof flag === 'string');
+}
+
 export type ChildOptions = {
   readonly name: string;
-  /** Node's flags, the script and its arguments. */
+  /** Node's. */
+  readonly flags: readonly string[];
+  /** The script and its arguments. */
   readonly argv: readonly string[];
   readonly log: Log;
 };
@@ -38,24 +49,27 @@ export type Child = {
   close(withinMs: number): Promise<void>;
 };
 
-export function keepRunning({ name, argv, log }: ChildOptions): Child {
+export function keepRunning({ name, flags: given, argv, log }: ChildOptions): Child {
   let child: ChildProcess | undefined;
   let timer: NodeJS.Timeout | undefined;
   let waitMs = FIRST_WAIT_MS;
   let hasBeenReady = false;
   let closing = false;
+  let flags = given;
   const started = Promise.withResolvers<Start>();
 
   const launch = () => {
     const begunMs = performance.now();
     // A process group of its own: Ctrl-C on the terminal reaches us only, and we end the children in their order. When
     // we are killed ourselves, they see the channel close.
-    const launched = spawn(process.execPath, [...argv], {
+    const launched = spawn(process.execPath, [...flags, ...argv], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       detached: true,
     });
     child = launched;
     launched.on('message', (message) => {
+      // Once, so that one that is never content does not begin for ever.
+      if (flags === given) flags = readFlags(message) ?? given;
       const ready = readReady(message);
       if (ready === undefined) return;
       if (hasBeenReady) log('info', `${name} runs again`);
@@ -64,7 +78,11 @@ export function keepRunning({ name, argv, log }: ChildOptions): Child {
     });
     // `error`: it could not be started at all; no `exit` follows.
     launched.once('error', (error) => ended(`cannot be started: ${error.message}`, 70, begunMs));
-    launched.once('exit', (code, signal) => ended(signal === null ? `exit code ${code}` : signal, code ?? 70, begunMs));
+    const flagsBefore = flags;
+    launched.once('exit', (code, signal) => {
+      if (flags !== flagsBefore && !closing) launch();
+      else ended(signal === null ? `exit code ${code}` : signal, code ?? 70, begunMs);
+    });
   };
 
   const ended = (how: string, code: number, begunMs: number) => {

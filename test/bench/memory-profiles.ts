@@ -18,7 +18,7 @@ export const memoryProfilesBench: Bench = {
     const loops = compileLoops();
     try {
       for (const name of memoryNames) {
-        const agent = await watchWithAgent({ configuration: `memory: ${name}\n` });
+        const agent = await watchWithAgent({ memory: name });
         try {
           await delay(SETTLE_MS);
           report({ bench: `memory-profiles.${name}.idle`, value: memoryOf(agent.pid).rssMb, unit: 'MB' });

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { type memoryNames, memoryProfiles } from '../../agent/config/memory.ts';
+import { heapFlags } from '../../rules/cli/heap.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const rules = fileURLToPath(new URL('../../../shared/conformance/rules/', import.meta.url));
@@ -62,8 +64,8 @@ type AgentSettings = {
   /** Where alerts go; nowhere if left out. */
   readonly stdout?: number;
   readonly environment?: Readonly<Record<string, string>>;
-  /** The text of its configuration file. */
-  readonly configuration?: string;
+  /** Its memory profile, by a configuration file; without one if left out. */
+  readonly memory?: (typeof memoryNames)[number];
   /** One that stays when the agent is closed; its own, which goes, if left out. */
   readonly dataFolder?: string;
 };
@@ -71,13 +73,13 @@ type AgentSettings = {
 export async function watchWithAgent({
   stdout,
   environment = {},
-  configuration,
+  memory,
   dataFolder,
 }: AgentSettings = {}): Promise<WatchingAgent> {
   const folder = mkdtempSync(join(tmpdir(), 'lanner-bench-agent-'));
   // As infra/run.sh starts it.
   const words = [
-    '--max-semi-space-size=1',
+    ...heapFlags(memoryProfiles[memory ?? 'default'].heapMib),
     'lanner.ts',
     'agent',
     '--json',
@@ -85,12 +87,17 @@ export async function watchWithAgent({
     dataFolder ?? folder,
     '--rules',
     ...publishedRules,
-    ...(configuration === undefined ? [] : ['--config', join(folder, 'lanner.yaml')]),
+    ...(memory === undefined ? [] : ['--config', join(folder, 'lanner.yaml')]),
   ];
-  if (configuration !== undefined) writeFileSync(join(folder, 'lanner.yaml'), configuration);
+  if (memory !== undefined) writeFileSync(join(folder, 'lanner.yaml'), `memory: ${memory}\n`);
   const child = spawn(process.execPath, words, {
     cwd: root,
-    env: { ...process.env, NODE_COMPILE_CACHE: join(root, '.build/compile-cache'), ...environment },
+    env: {
+      ...process.env,
+      NODE_COMPILE_CACHE: join(root, '.build/compile-cache'),
+      MALLOC_ARENA_MAX: '1',
+      ...environment,
+    },
     stdio: ['ignore', stdout ?? 'ignore', 'pipe', 'ipc'],
   });
   let said = '';

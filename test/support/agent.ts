@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import * as z from 'zod';
+import { heapFlags, usualHeapMib } from '../../rules/cli/heap.ts';
 import { eventually } from './eventually.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -48,7 +49,7 @@ export async function startAgent(
   const file = join(folder, 'rules.yaml');
   writeFileSync(file, rules);
   // As infra/run.sh starts it.
-  const words = ['--max-semi-space-size=1', 'lanner.ts', 'agent', '--json', '--rules', file, '--data', folder];
+  const words = [...heapFlags(usualHeapMib), 'lanner.ts', 'agent', '--json', '--rules', file, '--data', folder];
   const [program = process.execPath, ...others] = [...within, process.execPath, ...words, ...args];
   const child = spawn(program, others, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   const alerts: AgentAlert[] = [];

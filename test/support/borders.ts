@@ -34,6 +34,8 @@ const flow: Readonly<Record<string, readonly string[]>> = {
     'outputs',
     'respond',
     'metrics',
+    'clean-pages.ts',
+    'rest.ts',
     'filter-worker.ts',
     'filter-cache.ts',
     'load-rules.ts',
