@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { openOwnMemory } from '#native';
+
 /** Addresses, the second one past the end. */
-export type PageRange = readonly [from: bigint, to: bigint];
+type PageRange = readonly [from: bigint, to: bigint];
 
 const heading = /^([0-9a-f]+)-([0-9a-f]+) (?:r--p|r-xp) \S+ \S+ \d+ +\/.*$/m;
 /** What must be 0; what is not told counts as changed. */
@@ -16,4 +19,11 @@ export function findCleanPages(smaps: string): readonly PageRange[] {
     if (from === undefined || to === undefined || !isClean || /^Rss: +0 kB$/m.test(mapping)) return [];
     return [[BigInt(`0x${from}`), BigInt(`0x${to}`)] as const];
   });
+}
+
+/** What the allocator keeps, and pages of programs that only the start has used: those that are used come back from their files. */
+export function giveBack(): void {
+  const { trimAllocator, dropPages } = openOwnMemory();
+  trimAllocator();
+  dropPages(BigUint64Array.from(findCleanPages(readFileSync('/proc/self/smaps', 'latin1')).flat()));
 }

@@ -49,4 +49,5 @@ shift
 # The heap of the usual memory profile (rules/cli/heap.ts): an agent with another begins again with its own.
 [ "$need ${1-}" != 'agent agent' ] ||
 	exec "$node" --expose-gc --max-semi-space-size=1 --max-old-space-size=256 "$script" "$@"
+[ "$need ${1-}" != 'router router' ] || exec "$node" --expose-gc --max-semi-space-size=1 "$script" "$@"
 exec "$node" "$script" "$@"

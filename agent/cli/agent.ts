@@ -10,14 +10,15 @@ import { lackingHeapFlags } from '#rules/cli/heap';
 import { takeLock } from '#rules/cli/lock';
 import { type Log, makeLog } from '#rules/cli/log';
 import { makeFolder } from '#rules/cli/make-folder';
+import { startRests } from '#rules/cli/rest';
 import { diagnosticLine, renderDiagnostic } from '#rules/language/diagnostic';
 import type { RuleSet } from '#rules/language/rule-set';
+import { giveBack } from '../clean-pages.ts';
 import { AGENT_USAGE, type AgentOptions, readAgentOptions } from '../config/options.ts';
 import { loadRulesFor } from '../load-rules.ts';
 import { serveMetrics } from '../metrics/serve.ts';
 import { renderMetrics } from '../metrics/table.ts';
 import { type RunningAgent, startAgent } from '../pipeline.ts';
-import { startRests } from '../rest.ts';
 import { filesOf, type RuleBundle, readKeptRules } from '../router-rules.ts';
 import { beginAgain } from './begin-again.ts';
 import { checkKernel } from './machine.ts';
@@ -115,7 +116,7 @@ async function runAgent(options: AgentOptions, readAgain: () => AgentOptions): P
   process.on('SIGUSR1', () => start.agent.reopen());
   // A service is told to read its rules again; a person's terminal was closed.
   if (!process.stdin.isTTY && !process.stdout.isTTY) hangUp = () => reload(start.agent, readAgain, log);
-  const endRests = startRests();
+  const endRests = startRests(giveBack);
   await stopped.promise;
   endRests();
   metrics.close();

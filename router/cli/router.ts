@@ -6,6 +6,7 @@ import type { Run } from '#playbooks/language/run';
 import { type Command, exitCodes } from '#rules/cli/command-line';
 import { type Log, makeLog } from '#rules/cli/log';
 import { makeFolder } from '#rules/cli/make-folder';
+import { startRests } from '#rules/cli/rest';
 import { renderDiagnostic } from '#rules/language/diagnostic';
 import type { SourceFile } from '#rules/language/source';
 import { actionCatalogue, outwardCatalogue } from '../actions/all.ts';
@@ -111,7 +112,9 @@ async function runRouter(options: RouterOptions): Promise<number> {
     return exitCodes.failed;
   }
   process.send?.({ kind: 'ready', lines: summary(running.url, token, file.git?.url ?? loaded.playbooks, options) });
+  const endRests = startRests();
   await stopped.promise;
+  endRests();
   await running.close();
   cluster.close();
   await redis.embedded?.close();

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { type Command, exitCodes, readArgs, UsageError } from '#rules/cli/command-line';
-import { heapFlags, usualHeapMib } from '#rules/cli/heap';
+import { heapFlags, smallYoung, usualHeapMib } from '#rules/cli/heap';
 import { type Log, makeLog } from '#rules/cli/log';
 import { builtInPlaybooks, DEFAULT_LISTEN, defaultDataFolder, readListen } from '../config/options.ts';
 import { namesGit } from '../config/router-file.ts';
@@ -10,7 +10,7 @@ import { type Child, keepRunning } from './child.ts';
 const script = join(import.meta.dirname, '../../lanner.ts');
 
 /** Small heaps: neither process holds much, and both run on hosts that have other work to do. */
-const nodeFlags = { router: ['--max-semi-space-size=1'], agent: heapFlags(usualHeapMib) };
+const nodeFlags = { router: smallYoung, agent: heapFlags(usualHeapMib) };
 
 /** The agent first, so that its last alerts still reach the router. Both together end within 2 s. */
 const AGENT_END_MS = 1_000;

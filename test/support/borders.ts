@@ -35,7 +35,6 @@ const flow: Readonly<Record<string, readonly string[]>> = {
     'respond',
     'metrics',
     'clean-pages.ts',
-    'rest.ts',
     'filter-worker.ts',
     'filter-cache.ts',
     'load-rules.ts',

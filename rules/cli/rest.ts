@@ -1,7 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { openOwnMemory } from '#native';
-import { findCleanPages } from './clean-pages.ts';
-
 const LOOK_MS = 2_000;
 /** Less than this of a core since the last look is rest. */
 const REST_SHARE = 0.1;
@@ -9,12 +5,12 @@ const REST_SHARE = 0.1;
 const SETTLE_MS = 10_000;
 /** So much more than after that is worth doing it again. */
 const GROWN_BYTES = 8 * 1024 * 1024;
-/** The agent stands still for some 60 ms. */
+/** The process stands still for some 60 ms. */
 const AGAIN_MS = 300_000;
 
 export type RestLook = { readonly nowMs: number; readonly cpuMs: number; readonly residentBytes: number };
 
-/** Decides when memory is given back: when the agent rests after its start, and later when it rests and has grown since. */
+/** Decides when memory is given back: when the process rests after its start, and later when it rests and has grown since. */
 export class Rest {
   #before: RestLook;
   #lastMs = Number.NEGATIVE_INFINITY;
@@ -43,21 +39,17 @@ function look(): RestLook {
   return { nowMs: performance.now(), cpuMs: (user + system) / 1_000, residentBytes: process.memoryUsage.rss() };
 }
 
-/** Gives back, at rest, what the start and later work have left behind. Returns what ends that. */
-export function startRests(): () => void {
+/**
+ * Collects garbage at rest, which the start and later work have left behind; `more` gives back what else there is. Returns what ends that.
+ */
+export function startRests(more: () => void = () => undefined): () => void {
   const rest = new Rest(look());
   const timer = setInterval(() => {
-    if (rest.isTime(look())) giveBack();
+    if (!rest.isTime(look())) return;
+    // Missing only without `--expose-gc`: the collector then comes in its own time.
+    globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+    more();
   }, LOOK_MS);
   timer.unref();
   return () => clearInterval(timer);
-}
-
-/** Garbage, what the allocator keeps, and pages of programs that only the start has used: these come back from their files. */
-function giveBack(): void {
-  const { trimAllocator, dropPages } = openOwnMemory();
-  // Missing only without `--expose-gc`: the collector then comes in its own time.
-  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
-  trimAllocator();
-  dropPages(BigUint64Array.from(findCleanPages(readFileSync('/proc/self/smaps', 'latin1')).flat()));
 }
