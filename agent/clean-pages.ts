@@ -5,9 +5,6 @@ import { openOwnMemory } from '#native';
 type PageRange = readonly [from: bigint, to: bigint];
 
 const heading = /^([0-9a-f]+)-([0-9a-f]+) (?:r--p|r-xp) \S+ \S+ \d+ +\/.*$/m;
-/** What must be 0; what is not told counts as changed. */
-const changed = ['Anonymous', 'Private_Dirty', 'Shared_Dirty'];
-
 /**
  * Mappings that hold nothing but what their files hold: not writable, and no page of them was ever changed. `smaps` is
  * /proc/self/smaps (proc(5)). Those with nothing in memory are left out.
@@ -15,7 +12,8 @@ const changed = ['Anonymous', 'Private_Dirty', 'Shared_Dirty'];
 export function findCleanPages(smaps: string): readonly PageRange[] {
   return smaps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m).flatMap((mapping) => {
     const [, from, to] = heading.exec(mapping) ?? [];
-    const isClean = changed.every((name) => new RegExp(`^${name}: +0 kB$`, 'm').test(mapping));
+    // A changed page of a private mapping is anonymous; Private_Dirty also counts files that are not on the disk yet.
+    const isClean = /^Anonymous: +0 kB$/m.test(mapping);
     if (from === undefined || to === undefined || !isClean || /^Rss: +0 kB$/m.test(mapping)) return [];
     return [[BigInt(`0x${from}`), BigInt(`0x${to}`)] as const];
   });
