@@ -31,6 +31,7 @@ static __always_inline void pass_stride(struct filter *filter, struct scratch *s
 	u32 at = progress->at;
 	u8 *text = &scratch->path[at & (TEXT_MAX - 1)];
 
+#pragma unroll
 	for (u32 i = 0; i < STRIDE; i++)
 		state = step(filter, state, text[i]);
 	progress->state = state;
@@ -193,7 +194,10 @@ static __always_inline bool run_walked(struct pass *pass, struct scratch *scratc
 	*(u64 *)&scratch->path[at + 8] = 0;
 	scratch->progress.at = from;
 	run_folder(pass, scratch, from);
-	run_to(pass, scratch, TEXT_MAX);
+	/* Most names are no longer. */
+	pass_stride(pass->filter, scratch);
+	if (scratch->progress.at < TEXT_MAX)
+		run_to(pass, scratch, TEXT_MAX);
 	return scratch->progress.at >= TEXT_MAX;
 }
 
