@@ -36,7 +36,8 @@ afterAll(() => {
 /** In a scene whose process is in the folder, as this one is. */
 function see(event: Event, field: string): unknown {
   const scene = sceneOf(event);
-  const process = scene.process && { ...scene.process, cwd: folder.path };
+  const known = scene.process;
+  const process = known && { ...known, context: { ...known.context, cwd: folder.path } };
   return read(field, { ...scene, process });
 }
 

@@ -18,8 +18,8 @@ let agent: Agent;
 // What rules of two types want, and no filter in the kernel can judge.
 const rules = `
 - rule: dear
-  desc: an open that only the rule itself can judge
-  condition: evt.type in (open, openat) and fd.name startswith ${folder.path}/flood and fd.num > 100000
+  desc: an open that only the rule itself can judge, and anew each time, since it asks the time
+  condition: evt.type in (open, openat) and fd.name startswith ${folder.path}/flood and evt.reltime > 0 and fd.num > 100000
   output: "%fd.name"
   priority: INFO
 - rule: unlinked
