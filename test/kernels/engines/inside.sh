@@ -51,12 +51,15 @@ run_all() {
 	until_true 20 systemd-nspawn -q -D /tmp/tree -M in-machined $(mark machined)
 }
 # Each child of it is a session of its own: nobody but the group holds them together.
+has_ended() { [ "$(docker inspect --format '{{.State.Running}}' victim)" = false ]; }
 kill_one() {
 	docker run -d --network none --name victim guest:1 /bin/busybox sh -c 'for each in 1 2 3; do setsid sleep 600 & done; sleep 600'
 	group=/sys/fs/cgroup/system.slice/docker-$(docker inspect --format '{{.Id}}' victim).scope
 	say "victim's processes: $(wc -l <"$group/cgroup.procs")"
 	docker exec victim /bin/busybox sh -c true kill-me
 	until_true 20 [ ! -e "$group" ]
+	# The engine notes it a moment after its group is gone.
+	until_true 20 has_ended
 	say "victim: $(docker inspect --format '{{.State.Status}} {{.State.ExitCode}}' victim)"
 	until_true 20 grep -q outcome /tmp/data/receipts.jsonl
 	say "receipts: $(cat /tmp/data/receipts.jsonl)"
