@@ -1,5 +1,6 @@
 import type { Context, Process, Program } from './process.ts';
 import { argsOf } from './programs.ts';
+import { noProgram } from './snapshot.ts';
 
 type Own = Omit<Process, 'program' | 'context'>;
 
@@ -27,19 +28,7 @@ const nobody: Process = {
   parent: undefined,
   comm: '',
   vpid: undefined,
-  program: {
-    exePath: undefined,
-    argv: [],
-    args: '',
-    line: undefined,
-    inode: undefined,
-    device: undefined,
-    fileMode: undefined,
-    fileUid: undefined,
-    upperLayer: undefined,
-    lowerLayer: undefined,
-    memfd: undefined,
-  },
+  program: noProgram,
   context: {
     cwd: undefined,
     tty: 0,

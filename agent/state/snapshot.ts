@@ -29,7 +29,7 @@ function programOf(record: Event, programs: Programs, readTitle: (pid: number) =
 }
 
 /** Of a kernel thread, and of what has ended but was not waited for. */
-const noProgram = {
+export const noProgram: Program = {
   exePath: undefined,
   argv: [],
   args: '',
