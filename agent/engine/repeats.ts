@@ -23,14 +23,18 @@ export class Repeats {
   /** Of what is kept: the version of everything else, and until when it is good. */
   readonly #versions = new Float64Array(SLOTS).fill(-1);
   readonly #untilNs = new Float64Array(SLOTS);
+  /** Of the record that `has` was asked about last: its mark, and its length; 0: it is none that can be kept. */
   #mark = 0;
+  #bytes = 0;
 
   /** Whether the record is one that meant nothing in this version of everything else. */
   has(event: Event, version: number): boolean {
+    this.#bytes = 0;
     const { words, word } = event;
     if (words === undefined) return false;
     const bytes = words[word + LENGTH] ?? 0;
     if (bytes > WORDS * 4 || word + ((bytes + 3) >> 2) > words.length) return false;
+    this.#bytes = bytes;
     const mark = markOf(words, word, bytes >> 2);
     this.#mark = mark;
     const slot = slotOf(mark);
@@ -44,6 +48,7 @@ export class Repeats {
 
   /** Whether the record that `has` was asked about last has come before; the next time it has. */
   comesAgain(): boolean {
+    if (this.#bytes === 0) return false;
     const slot = slotOf(this.#mark);
     if (this.#marks[slot] === this.#mark) return true;
     this.#marks[slot] = this.#mark;
@@ -51,14 +56,11 @@ export class Repeats {
     return false;
   }
 
-  /** Remembers the record that `has` was asked about last; until then it may be kept. */
-  keep(event: Event, version: number, untilNs: number): void {
-    const { words, word } = event;
+  /** Remembers the record that `has` was asked about last, after it came again; until then it may be kept. */
+  keep({ words, word }: Event, version: number, untilNs: number): void {
     if (words === undefined) return;
-    const bytes = words[word + LENGTH] ?? 0;
-    if (bytes > WORDS * 4 || word + ((bytes + 3) >> 2) > words.length) return;
     const slot = slotOf(this.#mark);
-    const count = (bytes + 3) >> 2;
+    const count = (this.#bytes + 3) >> 2;
     for (let at = 0; at < count; at++) this.#words[slot * WORDS + at] = words[word + at] ?? 0;
     this.#versions[slot] = version;
     this.#untilNs[slot] = untilNs;
