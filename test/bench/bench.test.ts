@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lineOf, percentile, spreadOf } from './bench.ts';
+import { jsonOf, lineOf, percentile, spreadOf } from './bench.ts';
 
 describe('percentile', () => {
   const samples = Array.from({ length: 100 }, (_, index) => 100 - index);
@@ -42,4 +42,20 @@ describe('lineOf', () => {
   it('says when a target is missed', () => {
     expect(lineOf({ bench: 'x', value: 2, unit: 'ms', target: { at: 'least', value: 3 } }).met).toBe(false);
   });
+});
+
+it('a line of JSON has all keys, whatever the figure has', () => {
+  const keys = 'baseline bench commit machine met ratio spread target unit value'.split(' ');
+  const bare: unknown = JSON.parse(jsonOf(lineOf({ bench: 'x', value: 2, unit: 'ms' })));
+  expect(bare).toMatchObject({ value: 2, baseline: null, met: null });
+  expect(Object.keys(Object(bare)).toSorted()).toEqual(keys);
+  const whole = lineOf({
+    bench: 'x',
+    value: 2,
+    unit: 'ms',
+    baseline: { what: 'bare', value: 4 },
+    spread: spreadOf([1, 2, 3]),
+    target: { at: 'most', value: 3 },
+  });
+  expect(JSON.parse(jsonOf(whole))).toEqual(whole);
 });

@@ -71,3 +71,9 @@ export function lineOf(figure: Figure): BenchLine {
     commit: commit(),
   };
 }
+
+/** The line as `--json` prints it: what a figure has not is null, so that every line has the same keys. */
+export function jsonOf(line: BenchLine): string {
+  const none = { baseline: null, ratio: null, spread: null, target: null, met: null };
+  return JSON.stringify({ ...none, ...line });
+}

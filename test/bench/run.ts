@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { exitCodes } from '#rules/cli/command-line';
-import { type Bench, type BenchLine, lineOf } from './bench.ts';
+import { type Bench, type BenchLine, jsonOf, lineOf } from './bench.ts';
 import { tableOf, withTable } from './table.ts';
 
 const readme = join(import.meta.dirname, 'README.md');
@@ -69,7 +69,7 @@ async function main(argv: readonly string[]): Promise<number> {
         const line = lineOf(figure);
         lines.push(line);
         if (line.met === false) code = exitCodes.failed;
-        process.stdout.write(`${values.json ? JSON.stringify(line) : textOf(line)}\n`);
+        process.stdout.write(`${values.json ? jsonOf(line) : textOf(line)}\n`);
       });
     } catch (error) {
       // What the others measured must not be lost.
